@@ -1,0 +1,165 @@
+"""The shape of the two packages: who may import what, how large a module is, how things are named.
+
+Each rule reads the source; none of it is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import reactive_sqlite
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("reactive_sqlite", "smithers_db")
+
+# From the bottom to the top: a module imports from its own layer and from those below it.
+LAYERS = {
+    "values": {"errors", "predicate", "region", "change", "row", "trace"},
+    "understanding": {"catalog", "statement", "routing", "analysis"},
+    "engine": {"recorder", "connection", "readers", "ownership", "engine"},
+    "liveness": {"incremental", "live", "publisher", "neighbours", "observable"},
+    "door": {"__init__", "database", "current", "testing", "cli"},
+}
+
+# Every third-party library has the one importer that knows it (a module, or a package).
+IMPORTERS = {
+    "apsw": {"reactive_sqlite.connection"},
+    "sqlglot": {"reactive_sqlite.analysis"},
+    "reactivex": {"reactive_sqlite.observable"},
+    "msgspec": set(PACKAGES),
+    "uuid_utils": {"smithers_db.clock"},
+    "typer": {"reactive_sqlite.cli", "smithers_db.cli"},
+    "rich": {"reactive_sqlite.cli", "smithers_db.cli", "smithers_db.demo"},
+}
+
+LONGEST = 320
+LONGER_FOR_A_REASON = {
+    "smithers_db.rows": "a declaration without logic: one field for each column of each table",
+}
+
+VAGUE = ("manager", "helper", "util", "utils", "common", "misc")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+EVERY_MODULE = pytest.mark.parametrize("module", sorted(MODULES))
+
+
+def imports_of(module: str) -> Iterator[tuple[str, str | None]]:
+    """The (module, name) pairs that a module imports, wherever in it the statement stands."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: write the import absolutely"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield (submodule, None) if submodule in MODULES else (node.module, alias.name)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def layer_of(module: str) -> int:
+    part = [*module.split("."), "__init__"][1]
+    for number, members in enumerate(LAYERS.values()):
+        if part in members:
+            return number
+    pytest.fail(f"{module} is in no layer: say in LAYERS where it belongs")
+
+
+@EVERY_MODULE
+def test_each_library_has_its_importers(module: str) -> None:
+    for target, _ in imports_of(module):
+        library = target.partition(".")[0]
+        if library in sys.stdlib_module_names or library in PACKAGES:
+            continue
+        assert any(within(module, importer) for importer in IMPORTERS.get(library, ())), (
+            f"{module} imports {library}, which is for {IMPORTERS.get(library) or 'nobody'}"
+        )
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, "reactive_sqlite")])
+def test_imports_point_down(module: str) -> None:
+    for target, _ in imports_of(module):
+        assert not within(target, "smithers_db"), f"{module} imports {target}"
+        if within(target, "reactive_sqlite"):
+            assert layer_of(target) <= layer_of(module), f"{module} imports {target}, above it"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, "smithers_db")])
+def test_smithers_db_uses_the_public_names_only(module: str) -> None:
+    for target, name in imports_of(module):
+        if within(target, "reactive_sqlite"):
+            assert target == "reactive_sqlite", f"{module} imports {target}"
+            assert name in {None, *reactive_sqlite.__all__}, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, "smithers_db.tables")])
+def test_table_families_do_not_know_one_another(module: str) -> None:
+    if module == "smithers_db.tables":
+        return
+    for target, _ in imports_of(module):
+        assert not within(target, "smithers_db.tables"), f"{module} imports {target}"
+
+
+def test_no_import_circles() -> None:
+    graph = {
+        module: {target for target, _ in imports_of(module) if target in MODULES} - {module}
+        for module in MODULES
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+@EVERY_MODULE
+def test_modules_stay_readable(module: str) -> None:
+    lines = len(MODULES[module].read_text().splitlines())
+    if lines > LONGEST:
+        assert module in LONGER_FOR_A_REASON, f"{lines} lines: split it, or give the reason here"
+    else:
+        assert module not in LONGER_FOR_A_REASON, "the exception is no longer needed"
+
+
+@EVERY_MODULE
+def test_modules_say_what_they_are(module: str) -> None:
+    assert ast.get_docstring(TREES[module]), "no docstring"
+
+
+@EVERY_MODULE
+def test_names_say_what_things_are(module: str) -> None:
+    defined = module.split(".")
+    defined += [
+        node.name
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    for name in defined:
+        words = "".join("_" + c if c.isupper() else c for c in name).lower().split("_")
+        assert not set(words) & set(VAGUE), f"{name}: name it after what it is"
+
+
+@EVERY_MODULE
+def test_no_exception_is_caught_blindly(module: str) -> None:
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"line {node.lineno}: a bare except"
+            swallowed = all(isinstance(s, ast.Pass) for s in node.body)
+            wide = isinstance(node.type, ast.Name) and node.type.id in (
+                "Exception",
+                "BaseException",
+            )
+            assert not (swallowed and wide), f"line {node.lineno}: an exception is swallowed"
