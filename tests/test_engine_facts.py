@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -332,6 +333,36 @@ def test_preupdate_is_silent_when_no_row_changes_though_the_commit_hook_runs(
     engine.connection.set_commit_hook(on_commit)
     assert engine.events_of(sql) == []
     assert len(commits) == 1
+
+
+def test_an_autoincrement_writes_sqlite_sequence_unseen(engine: Engine) -> None:
+    engine.run("create table t(id integer primary key autoincrement, a)")
+    assert engine.ops_of("insert into t(a) values ('x')") == [("INSERT", "t")]
+    assert engine.run("select name, seq from sqlite_sequence") == [("t", 1)]
+    assert ("UPDATE", "sqlite_sequence") in engine.ops_of("update sqlite_sequence set seq = 9")
+
+
+def test_analyze_shows_its_writes_to_the_statistics_tables(engine: Engine) -> None:
+    engine.run("create table t(a); create index i on t(a); insert into t values (1)")
+    assert engine.ops_of("analyze") == [("INSERT", "sqlite_stat1")]
+
+
+def test_each_database_has_its_own_schema_version(engine: Engine) -> None:
+    engine.run("attach ':memory:' as aux; create table t(a)")
+    main = engine.run("pragma main.schema_version")
+    temp = engine.run("pragma temp.schema_version")
+    aux = engine.run("pragma aux.schema_version")
+    engine.run("create temp table t(b); create table aux.x(c)")  # the first one now hides main.t
+    assert engine.run("pragma main.schema_version") == main
+    assert engine.run("pragma temp.schema_version") != temp
+    assert engine.run("pragma aux.schema_version") != aux
+
+
+def test_a_schema_version_is_given_again_after_a_rollback(engine: Engine) -> None:
+    engine.run("begin; create table t(a)")
+    inside = engine.run("pragma schema_version")
+    engine.run("rollback; create table t(a, b)")
+    assert engine.run("pragma schema_version") == inside
 
 
 def test_update_hook_misses_what_preupdate_sees(engine: Engine) -> None:
@@ -1013,3 +1044,13 @@ def test_threads_and_executors_start_with_an_empty_context() -> None:
 
     contextvars.copy_context().run(main)
     assert seen == ["unset", "unset"]
+
+
+# --- the list in words -----------------------------------------------------------------------
+
+
+def test_the_document_names_each_of_these_tests_and_no_other() -> None:
+    document = Path(__file__).parent.parent / "docs" / "engine-facts.md"
+    here = set(re.findall(r"^def (test_\w+)", Path(__file__).read_text(), re.MULTILINE))
+    here.remove("test_the_document_names_each_of_these_tests_and_no_other")
+    assert set(re.findall(r"`(test_\w+)`", document.read_text())) == here
