@@ -20,8 +20,8 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 
 # From the bottom to the top: a module imports from its own layer and from those below it.
 LAYERS = {
-    "values": {"errors", "predicate", "region", "change", "row", "trace"},
-    "understanding": {"catalog", "statement", "routing", "analysis"},
+    "values": {"errors", "comparison", "predicate", "region", "change", "row", "trace"},
+    "understanding": {"catalog", "statement", "intervals", "routing", "analysis"},
     "engine": {"recorder", "connection", "readers", "ownership", "engine"},
     "liveness": {"incremental", "live", "publisher", "neighbours", "observable"},
     "door": {"__init__", "database", "current", "testing", "cli"},

@@ -1,0 +1,68 @@
+"""The kind of a statement: the engine's word, and the text only where the engine is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reactive_sqlite import statement as s
+from reactive_sqlite.analysis.lexer import Token, first_word
+from reactive_sqlite.statement import Access, StatementKind
+
+_SAVEPOINT = {
+    "BEGIN": StatementKind.SAVEPOINT,
+    "RELEASE": StatementKind.RELEASE,
+    "ROLLBACK": StatementKind.ROLLBACK_TO,
+}
+_DML = {s.INSERT: StatementKind.INSERT, s.UPDATE: StatementKind.UPDATE,
+        s.DELETE: StatementKind.DELETE}
+# What the authorizer says nothing about.
+_BY_TEXT = {
+    "VACUUM": StatementKind.VACUUM,
+    "REINDEX": StatementKind.REINDEX,
+    "ANALYZE": StatementKind.ANALYZE,
+    "PRAGMA": StatementKind.PRAGMA,
+    "CREATE": StatementKind.CREATE,  # CREATE … IF NOT EXISTS, and it does
+    "DROP": StatementKind.DROP,  # DROP … IF EXISTS, and it does not
+    "ALTER": StatementKind.ALTER,
+    "ATTACH": StatementKind.ATTACH,
+    "DETACH": StatementKind.DETACH,
+}
+
+
+def kind_of(access: Access, tokens: Sequence[Token]) -> StatementKind:
+    """What the statement does."""
+    did = access.operations
+    if access.is_explain:
+        return StatementKind.EXPLAIN
+    if access.transaction is not None:
+        return StatementKind[access.transaction]
+    if access.savepoint is not None:
+        return _SAVEPOINT[access.savepoint[0]]
+    word = first_word(tokens)
+    if did & (s.CREATES | s.DROPS | {s.ALTER_TABLE, s.REINDEX, s.ANALYZE, s.ATTACH, s.DETACH}):
+        return _schema_kind(access, word)
+    if access.pragma is not None and access.first is None:
+        return StatementKind.PRAGMA
+    if access.first is not None:
+        return _DML[access.first]
+    if word in _BY_TEXT:
+        return _BY_TEXT[word]
+    return StatementKind.SELECT if s.SELECT in did else StatementKind.EMPTY
+
+
+def _schema_kind(access: Access, word: str) -> StatementKind:
+    did = access.operations
+    if s.ALTER_TABLE in did:
+        return StatementKind.ALTER
+    # ANALYZE creates its own tables, and CREATE INDEX builds with REINDEX.
+    if s.ANALYZE in did or (word == "ANALYZE" and s.CREATE_TABLE in did):
+        return StatementKind.ANALYZE
+    for codes, kind in (
+        (s.CREATES, StatementKind.CREATE),
+        (s.DROPS, StatementKind.DROP),
+        ({s.REINDEX}, StatementKind.REINDEX),
+        ({s.ATTACH}, StatementKind.ATTACH),
+    ):
+        if did & codes:
+            return kind
+    return StatementKind.DETACH

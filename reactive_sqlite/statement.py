@@ -1,0 +1,238 @@
+"""Statement: one SQL text understood: its kind, what it reads and writes, the region it sees.
+
+`Access` is the engine's word (the calls of SQLite's authorizer while it prepared the text),
+`Statement` adds what `reactive_sqlite.analysis` found out about it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+from reactive_sqlite.catalog import table_key
+from reactive_sqlite.comparison import UNSURE, fold
+from reactive_sqlite.predicate import ALWAYS, Predicate
+from reactive_sqlite.region import Region, TableRegion
+
+Action: TypeAlias = tuple[int, str | None, str | None, str | None, str | None]
+
+# https://sqlite.org/c3ref/c_alter_table.html
+CREATES: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 29})
+DROPS: Final = frozenset({10, 11, 12, 13, 14, 15, 16, 17, 30})
+CREATE_TABLE: Final = 2
+DELETE: Final = 9
+INSERT: Final = 18
+PRAGMA: Final = 19
+READ: Final = 20
+SELECT: Final = 21
+TRANSACTION: Final = 22
+UPDATE: Final = 23
+ATTACH: Final = 24
+DETACH: Final = 25
+ALTER_TABLE: Final = 26
+REINDEX: Final = 27
+ANALYZE: Final = 28
+FUNCTION: Final = 31
+SAVEPOINT: Final = 32
+_WRITES: Final = {INSERT: "insert", UPDATE: "update", DELETE: "delete"}
+_CHANGES_SCHEMA: Final = CREATES | DROPS | {ATTACH, DETACH, ALTER_TABLE, REINDEX, ANALYZE}
+
+
+class StatementKind(enum.Enum):
+    """What a statement does. WITH … and VALUES are SELECT, REPLACE is INSERT, END is COMMIT."""
+
+    SELECT = "SELECT"
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    CREATE = "CREATE"
+    DROP = "DROP"
+    ALTER = "ALTER"
+    BEGIN = "BEGIN"
+    COMMIT = "COMMIT"
+    ROLLBACK = "ROLLBACK"
+    SAVEPOINT = "SAVEPOINT"
+    RELEASE = "RELEASE"
+    ROLLBACK_TO = "ROLLBACK TO"
+    PRAGMA = "PRAGMA"
+    ATTACH = "ATTACH"
+    DETACH = "DETACH"
+    VACUUM = "VACUUM"
+    ANALYZE = "ANALYZE"
+    REINDEX = "REINDEX"
+    EXPLAIN = "EXPLAIN"
+    EMPTY = "EMPTY"
+
+
+class Access:
+    """What SQLite said of one statement while preparing it.
+
+    `reads` and `writes` are by table key (see `reactive_sqlite.catalog.table_key`); columns are
+    folded names, the rowid appears as `rowid`, the empty set means that rows are only counted.
+    `unplaced` names tables that SQLite mentioned without a database, as it does when no column is
+    read; they count as main's in `reads`. `views` are the names inside which reads happened:
+    views, common table expressions, triggers.
+    """
+
+    __slots__ = ("bindings", "changes_schema", "columns", "databases", "first", "functions",
+                 "is_explain", "operations", "pragma", "readonly", "reads", "savepoint",
+                 "transaction", "unplaced", "views", "writes")
+
+    reads: Mapping[str, frozenset[str]]
+    writes: Mapping[str, frozenset[str]]
+    views: frozenset[str]
+    functions: frozenset[str]
+    databases: frozenset[str]
+    unplaced: frozenset[str]
+    operations: frozenset[int]
+    first: int | None
+    transaction: str | None
+    savepoint: tuple[str, str] | None
+    pragma: tuple[str, str | None] | None
+    changes_schema: bool
+    columns: tuple[str, ...]
+    readonly: bool
+    is_explain: int
+    bindings: tuple[str | None, ...]
+
+    @classmethod
+    def from_actions(
+        cls,
+        actions: Iterable[Action],
+        *,
+        columns: tuple[str, ...] = (),
+        readonly: bool = True,
+        is_explain: int = 0,
+        bindings: tuple[str | None, ...] = (),
+    ) -> Access:
+        """Gather the raw authorizer calls of one statement."""
+        self = cls()
+        reads: dict[str, set[str]] = {}
+        writes: dict[str, set[str]] = {}
+        views, functions, databases, unplaced = set(), set(), set(), set()
+        operations = set()
+        self.first = self.transaction = self.savepoint = self.pragma = None
+        for code, first, second, database, inside in actions:
+            operations.add(code)
+            if inside is not None:
+                views.add(fold(inside))
+            if database is not None:
+                databases.add(fold(database))
+            if code == READ:
+                assert first is not None
+                if database is None:
+                    unplaced.add(fold(first))
+                found = reads.setdefault(table_key(database or "main", first), set())
+                if second:
+                    found.add(fold(second))
+            elif code in _WRITES:
+                assert first is not None
+                key = table_key(database or "main", first)
+                writes.setdefault(key, set()).add(_WRITES[code])
+                if self.first is None and inside is None:
+                    self.first = code
+            elif code == FUNCTION:
+                functions.add(fold(second or ""))
+            elif code == TRANSACTION:
+                self.transaction = first
+            elif code == SAVEPOINT:
+                self.savepoint = (first or "", second or "")
+            elif code == PRAGMA:
+                self.pragma = (fold(first or ""), second)
+        self.reads = {key: frozenset(names) for key, names in reads.items()}
+        self.writes = {key: frozenset(names) for key, names in writes.items()}
+        self.views, self.functions = frozenset(views), frozenset(functions)
+        self.databases, self.unplaced = frozenset(databases), frozenset(unplaced)
+        self.operations = frozenset(operations)
+        # An EXPLAIN only tells what would be done.
+        self.changes_schema = not is_explain and bool(operations & _CHANGES_SCHEMA)
+        self.columns, self.bindings = columns, bindings
+        self.readonly, self.is_explain = readonly, is_explain
+        return self
+
+
+class Template(Protocol):
+    """A predicate whose parameters are not yet known."""
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        """The predicate for these parameters, by position."""
+
+
+class Reference:
+    """One mention of a table in a statement: its key, the columns read, the rows looked at."""
+
+    __slots__ = ("columns", "positions", "table", "template")
+
+    def __init__(
+        self, table: str, columns: frozenset[str] | None = None,
+        positions: tuple[int, ...] | None = None, template: Template | None = None,
+    ) -> None:
+        self.table = table
+        self.columns = columns
+        self.positions = positions
+        self.template = template
+
+    def region(self, values: Sequence[Any]) -> TableRegion:
+        """The rows that these parameters select."""
+        predicate = ALWAYS if self.template is None else self.template.bind(values)
+        return TableRegion(self.table, self.columns, predicate, self.positions)
+
+
+class Statement:
+    """One SQL text, understood.
+
+    `reads` and `writes` are plain folded table names (views among the reads); `volatile` says
+    that the result depends on more than the tables: `random()`, the clock, an application
+    function; `main_only` that nothing outside database main is touched.
+    """
+
+    __slots__ = ("_everything", "_fixed", "_references", "access", "kind", "main_only", "reads",
+                 "sql", "volatile", "writes")
+
+    def __init__(
+        self,
+        sql: str,
+        kind: StatementKind,
+        access: Access,
+        references: Sequence[Reference],
+        *,
+        reads: frozenset[str] = frozenset(),
+        writes: frozenset[str] = frozenset(),
+        everything: bool = False,
+        volatile: bool = False,
+        main_only: bool = True,
+    ) -> None:
+        self.sql = sql
+        self.kind = kind
+        self.access = access
+        self.reads = reads
+        self.writes = writes
+        self.volatile = volatile
+        self.main_only = main_only
+        self._everything = everything
+        self._references = tuple(references)
+        self._fixed: Region | None = None
+        if everything or all(reference.template is None for reference in references):
+            self._fixed = self._region(())
+
+    def region(self, params: Sequence[Any] | Mapping[str, Any] = ()) -> Region:
+        """What a run with these parameters looks at. A missing parameter narrows nothing."""
+        if self._fixed is not None:
+            return self._fixed
+        if isinstance(params, Mapping):
+            return self._region(
+                [UNSURE if name is None else params.get(name, UNSURE)
+                 for name in self.access.bindings]
+            )
+        return self._region(params)
+
+    def _region(self, values: Sequence[Any]) -> Region:
+        if self._everything:
+            return Region.whole()
+        if len(self._references) == 1:
+            return Region((self._references[0].region(values),))
+        return Region.of(*[reference.region(values) for reference in self._references])
+
+    def __repr__(self) -> str:
+        return f"<Statement {self.kind.value} {self.sql!r}>"
