@@ -1,0 +1,48 @@
+"""All questions, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from benchmarks import (
+    burst,
+    disjoint_columns,
+    field_const,
+    grouped_panels,
+    issue_views,
+    keyed_streams,
+    latest_50,
+    owner_streams,
+    sorted_rows,
+    steady_writes,
+)
+from benchmarks.workload import Size, Workload
+
+MODULES = (
+    sorted_rows,
+    issue_views,
+    keyed_streams,
+    owner_streams,
+    disjoint_columns,
+    latest_50,
+    field_const,
+    grouped_panels,
+    burst,
+    steady_writes,
+)
+
+
+def names(size: Size) -> list[str]:
+    """Names of all workloads of that size."""
+    return [workload.name for module in MODULES for workload in module.workloads(size)]
+
+
+def find(name: str, size: Size) -> Workload:
+    """The workload of that name.
+
+    Raises:
+        LookupError: there is none of that name at that size.
+    """
+    for module in MODULES:
+        for workload in module.workloads(size):
+            if workload.name == name:
+                return workload
+    raise LookupError(f"no workload {name!r} of size {size!r}; there are: {', '.join(names(size))}")
