@@ -41,7 +41,7 @@ bench: $(VENV)/.ready-to-develop ## measure, as ratios to raw SQLite in the same
 	$(BIN)/python -m benchmarks
 
 bench-peers: $(VENV)/.ready-to-develop ## the same questions put to comparable libraries
-	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks peers
 
 coverage: $(VENV)/.ready-to-develop ## the test suite, with the lines and branches it does not reach
 	$(BIN)/python -m pytest --cov --cov-report=term
