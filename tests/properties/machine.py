@@ -1,0 +1,215 @@
+"""The machine: runs operations on a ReactiveDatabase and on plain engines, and compares.
+
+A *twin* (a plain connection in memory) runs the same operations; it is the oracle for contents and
+for fresh runs. When the database is a file, another plain connection to the file is a second
+oracle. Any difference raises `Broken`, which says which invariant fell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+
+from . import oracle
+from .checks import Checks
+from .oracle import Engine, Failure
+from .program import Op, Program
+from .watch import Broken, TooDear, Watch
+
+SETTINGS = (
+    "foreign_keys",
+    "recursive_triggers",
+    "defer_foreign_keys",
+    "legacy_alter_table",
+    "trusted_schema",
+)
+#: Statements that may change what queries return though rows and schema stay as they are.
+UPKEEP = re.compile(r"VACUUM|TACH|PRAGMA|ANALYZE|REINDEX", re.IGNORECASE)
+
+
+class Rolled(Exception):
+    """Leaves a transaction() by an exception."""
+
+
+class Machine(Checks):
+    """Performs operations one by one and checks everything after each."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        self.watches: list[Watch] = []
+        self.changes: list[Any] = []
+        self.depth: list[Any] = []
+        self.twin_depth: list[str] = []
+        self.twin: Engine = Engine(":memory:")
+        self.history: list[Op] = []
+        self.upkeep = False
+        self.db = ReactiveDatabase(":memory:" if path is None else str(path))
+        self.raw = None if path is None else Engine(str(path))
+        if self.raw is not None:
+            self.raw.set_busy_timeout(2000)
+        for name in SETTINGS:
+            rows = self.db.execute(f"PRAGMA {name}").rows
+            self.twin.execute(f"PRAGMA {name} = {rows[0][0]}").fetchall()
+            if self.raw is not None:
+                self.raw.execute(f"PRAGMA {name} = {rows[0][0]}").fetchall()
+        self.db.commits.subscribe(self.changes.append)
+        self.before = oracle.dump(self.twin)
+
+    # -- one operation ----------------------------------------------------------------------------
+
+    def step(self, op: Op) -> None:
+        """Perform `op` on both sides and check every invariant that can be seen from outside."""
+        self.history.append(op)
+        self.counts["operations"] += 1
+        changes = len(self.changes)
+        self.upkeep = self.upkeep or bool(UPKEEP.search(op.sql))
+        match op.kind:
+            case "watch" | "one" | "value" | "observe":
+                self._watch(op)
+            case "unwatch":
+                if self.watches:
+                    self.watches.pop(op.params[0] % len(self.watches)).close()
+            case "get":
+                if self.watches and not self.twin.in_transaction:
+                    self.check_get(self.watches[op.params[0] % len(self.watches)])
+            case "foreign":
+                self._foreign(op)
+            case _:
+                self._write(op)
+        self.db.flush()
+        self.check(op, self.changes[changes:])
+
+    def run(self, program: Program) -> None:
+        """Every operation of `program`, then leave what it left open."""
+        for op in program.ops:
+            self.step(op)
+        self.finish()
+
+    def finish(self) -> None:
+        """Leave open transactions and check once more."""
+        while self.depth:
+            self.step(Op("end"))
+        if self.twin.in_transaction:
+            self.step(Op("execute", "COMMIT"))
+        if self.twin.in_transaction:
+            self.step(Op("execute", "ROLLBACK"))
+
+    def close(self) -> None:
+        for watch in self.watches:
+            watch.close()
+        while self.depth:
+            with contextlib.suppress(apsw.Error, ReactiveSqliteError, Rolled):
+                self._leave(Rolled())
+        self.db.close()
+        if self.raw is not None:
+            self.raw.close()
+        self.twin.close()
+
+    def _watch(self, op: Op) -> None:
+        if len(self.watches) >= 14:
+            self.watches.pop(0).close()
+        expected = oracle.fresh(self.twin, op.sql, op.params)
+        try:
+            watch = Watch(self.db, op)
+        except (apsw.Error, ReactiveSqliteError) as error:
+            if not isinstance(expected, Failure):
+                raise Broken("refused", f"{op} cannot be watched: {error!r}") from error
+            return
+        self.counts["watches"] += 1
+        self.watches.append(watch)
+
+    def _foreign(self, op: Op) -> None:
+        """A write by a connection that the database knows nothing of."""
+        if self.raw is None or self.twin.in_transaction or self.has_temporary():
+            return
+        try:
+            self.raw.run(op.sql, op.params)
+        except apsw.InterruptError:
+            raise TooDear(str(op)) from None
+        except apsw.Error:
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
+        with contextlib.suppress(apsw.Error):
+            self.twin.run(op.sql, op.params)
+        self.db.invalidate()
+
+    def _write(self, op: Op) -> None:
+        ours = self._attempt(self._on_database, op)
+        theirs = self._attempt(self._on_twin, op)
+        if theirs == "InterruptError":
+            raise TooDear(str(op))
+        if ours != theirs:
+            raise Broken("outcome", f"{op}\nthe plain engine: {theirs}\nthe database: {ours}")
+
+    def _attempt(self, run: Any, op: Op) -> str:
+        try:
+            run(op)
+        except (apsw.Error, Rolled) as error:
+            return type(error).__name__
+        except ReactiveSqliteError as error:
+            return f"misuse {type(error).__name__}: {error}"
+        return "done"
+
+    def _on_database(self, op: Op) -> None:
+        match op.kind:
+            case "execute":
+                self.db.execute(op.sql, op.params)
+            case "script":
+                self.db.executescript(op.sql)
+            case "many":
+                self.db.executemany(op.sql, op.params)
+            case "begin":
+                block = self.db.transaction()
+                block.__enter__()
+                self.depth.append(block)
+            case "end":
+                self._leave(None)
+            case "raise":
+                self._leave(Rolled())
+
+    def _leave(self, error: BaseException | None) -> None:
+        if not self.depth:
+            return
+        block = self.depth.pop()
+        if error is None:
+            block.__exit__(None, None, None)
+        else:
+            assert not block.__exit__(type(error), error, None), (
+                "transaction() swallowed an exception"
+            )
+
+    def _on_twin(self, op: Op) -> None:
+        twin = self.twin
+        match op.kind:
+            case "execute" | "script":
+                twin.run(op.sql, op.params)
+            case "many":
+                with twin:
+                    twin.executemany(op.sql, op.params).fetchall()
+            case "begin":
+                name = f"twin{len(self.twin_depth)}" if twin.in_transaction else ""
+                twin.execute(f"SAVEPOINT {name}" if name else "BEGIN IMMEDIATE")
+                self.twin_depth.append(name)
+            case "end" | "raise" if self.twin_depth:
+                self._leave_twin(self.twin_depth.pop(), well=op.kind == "end")
+
+    def _leave_twin(self, name: str, *, well: bool) -> None:
+        if not well:
+            self.twin.execute(
+                f"ROLLBACK TO {name}; RELEASE {name}" if name else "ROLLBACK"
+            ).fetchall()
+            return
+        try:
+            self.twin.execute(f"RELEASE {name}" if name else "COMMIT")
+        except apsw.Error:
+            if not name and self.twin.in_transaction:
+                self.twin.execute("ROLLBACK")
+            raise

@@ -1,0 +1,78 @@
+"""One live query under test and what it delivered; the two ways in which a run ends early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactive_sqlite import ReactiveDatabase
+
+from . import oracle
+from .program import Op
+
+
+class Broken(AssertionError):
+    """An invariant that does not hold; `kind` is its short name, such as `I3 stale`."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+class TooDear(Exception):
+    """The random program grew beyond what is worth running; not a failure."""
+
+
+class Watch:
+    """One live query with everything that it ever delivered."""
+
+    def __init__(self, db: ReactiveDatabase, op: Op) -> None:
+        self.op = op
+        self.states: list[Any] = []
+        self.delivered: list[Any] = []
+        self.deltas: list[Any] = []
+        self.failures: list[BaseException] = []
+        self.seen = 0
+        self.values: list[bytes | None] = []
+        self.plain_values: list[bytes] = []
+        verb = {"watch": db.query, "one": db.query_one, "value": db.query_value}.get(op.kind)
+        if verb is None:
+            self.query: Any = db.observe(lambda: db.execute(op.sql, op.params).rows)
+        else:
+            self.query = verb(op.sql, op.params)
+        self.subscriptions = [self.query.states().subscribe(self.states.append)]
+        self.subscriptions.append(self.query.subscribe(self.delivered.append, self.failures.append))
+        self.follows_deltas = op.kind == "watch" and len(op.sql) % 2 == 0
+        if self.follows_deltas:
+            self.subscriptions.append(
+                self.query.changes().subscribe(self.deltas.append, self.failures.append)
+            )
+
+    def expected(self, rows: list[tuple[Any, ...]]) -> bytes:
+        """What the value must be, exactly, when a fresh run gives `rows`."""
+        if self.op.kind in ("watch", "observe"):
+            return oracle.exact(rows)
+        if self.op.kind == "one":
+            return oracle.exact(rows[:1])
+        return oracle.exact([(rows[0][0] if rows else None,)])
+
+    def shown(self, value: Any) -> bytes:
+        """A value in a form comparable with `expected`."""
+        if self.op.kind in ("watch", "observe"):
+            return oracle.exact(value)
+        if self.op.kind == "one":
+            return oracle.exact([] if value is None else [value])
+        return oracle.exact([(value,)])
+
+    def read_new(self) -> None:
+        """Take in what has arrived since the last look."""
+        for state in self.states[len(self.values) :]:
+            self.values.append(None if state.error is not None else self.shown(state.value))
+        for value in self.delivered[len(self.plain_values) :]:
+            self.plain_values.append(self.shown(value))
+
+    def close(self) -> None:
+        for subscription in self.subscriptions:
+            subscription.dispose()
+
+    def __str__(self) -> str:
+        return f"{self.op.kind} {self.op.sql!r} {self.op.params!r}"
