@@ -1,0 +1,57 @@
+"""Live queries for SQLite: subscribe to a query and its answer stays right.
+
+`ReactiveDatabase` is the door; see its docstring for a first example.
+"""
+
+from reactive_sqlite.change import ChangeSet, RowChange
+from reactive_sqlite.current import (
+    current_database,
+    mutation,
+    query,
+    query_one,
+    query_value,
+    use_database,
+)
+from reactive_sqlite.database import Mutation, ReactiveDatabase
+from reactive_sqlite.delta import Delta
+from reactive_sqlite.engine import Result
+from reactive_sqlite.errors import (
+    ClosedError,
+    NotAMutation,
+    NotAQuery,
+    ReactiveSqliteError,
+    TransactionError,
+)
+from reactive_sqlite.observable import LiveQuery, State
+from reactive_sqlite.region import Region, TableRegion
+from reactive_sqlite.row import Row
+from reactive_sqlite.statement import Statement, StatementKind
+from reactive_sqlite.trace import Stats
+
+__all__ = [
+    "ChangeSet",
+    "ClosedError",
+    "Delta",
+    "LiveQuery",
+    "Mutation",
+    "NotAMutation",
+    "NotAQuery",
+    "ReactiveDatabase",
+    "ReactiveSqliteError",
+    "Region",
+    "Result",
+    "Row",
+    "RowChange",
+    "State",
+    "Statement",
+    "StatementKind",
+    "Stats",
+    "TableRegion",
+    "TransactionError",
+    "current_database",
+    "mutation",
+    "query",
+    "query_one",
+    "query_value",
+    "use_database",
+]

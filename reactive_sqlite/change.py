@@ -1,0 +1,99 @@
+"""A commit as a value: which rows it changed, and what they were before.
+
+`ChangeSet` is one of the two values that the package is about; the other one is
+`reactive_sqlite.region.Region`. Tables are named by *key*: the lower-case name for the main
+database (``tasks``), with the database in front for others (``temp.tasks``, ``aux.tasks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+Value: TypeAlias = None | int | float | str | bytes
+Image: TypeAlias = tuple[Value, ...]
+
+_NO_ROWS: Mapping[str, tuple[RowChange, ...]] = MappingProxyType({})
+
+
+class RowChange(NamedTuple):
+    """The net change of one row: what it was and what it is, one value per table column.
+
+    ``old`` is None for an inserted row, ``new`` is None for a deleted one. A row whose key moved
+    is two changes: the deletion of the one and the insertion of the other. The rowids are None
+    for the absent side and for tables WITHOUT ROWID.
+
+    >>> RowChange((1, 'todo'), (1, 'done'), 1, 1).kind
+    'update'
+    """
+
+    old: Image | None
+    new: Image | None
+    old_rowid: int | None = None
+    new_rowid: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """``insert``, ``update`` or ``delete``."""
+        if self.old is None:
+            return "insert"
+        return "delete" if self.new is None else "update"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """The net difference that one commit made to the database.
+
+    ``rows`` holds, by table key, every row that differs from before the commit, with both
+    images; ``tables`` the keys of tables of which only *that* they were written is known (bulk
+    statements, virtual tables, failed statements inside a transaction); ``schema`` is true when
+    tables, views, indexes or triggers may have changed, and ``everything`` when anything may
+    have (VACUUM, a stranger's commit). ``seq`` is the number of the commit in this process.
+
+    >>> ChangeSet(7, {'t': (RowChange(None, (1,), None, 1),)}).exact
+    True
+    >>> ChangeSet.whole(8).exact
+    False
+    """
+
+    seq: int
+    rows: Mapping[str, tuple[RowChange, ...]] = field(default_factory=lambda: _NO_ROWS)
+    tables: frozenset[str] = frozenset()
+    schema: bool = False
+    everything: bool = False
+
+    @classmethod
+    def whole(cls, seq: int) -> ChangeSet:
+        """The change of which nothing is known: anything may be different."""
+        return cls(seq, schema=True, everything=True)
+
+    @property
+    def exact(self) -> bool:
+        """Whether ``rows`` tells the whole story."""
+        return not (self.tables or self.schema or self.everything)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.tables or self.schema or self.everything)
+
+    def __str__(self) -> str:
+        if self.everything:
+            return f"#{self.seq} everything"
+        parts = [f"{key}×{len(changes)}" for key, changes in self.rows.items()]
+        parts += [f"{key}×?" for key in sorted(self.tables)]
+        if self.schema:
+            parts.append("schema")
+        return f"#{self.seq} " + (", ".join(parts) or "nothing")
+
+
+def same_image(left: Iterable[object], right: Iterable[object]) -> bool:
+    """Whether two rows are equal to SQLite, types included.
+
+    In Python ``1 == 1.0``; in the database an INTEGER that became a REAL is a change.
+    """
+    return left == right and all(map(_same_type, left, right))
+
+
+def _same_type(left: object, right: object) -> bool:
+    return type(left) is type(right)

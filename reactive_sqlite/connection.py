@@ -1,0 +1,239 @@
+"""One SQLite connection, as this package needs it. The only module that imports apsw."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import apsw
+
+from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.recorder import PreUpdate
+from reactive_sqlite.statement import Access, Action
+
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
+
+#: The root of SQLite's own errors.
+DatabaseError = apsw.Error
+#: SQLite could not get a lock in time.
+BusyError = apsw.BusyError
+#: The statement or the schema is wrong: no such table, syntax error.
+SQLError = apsw.SQLError
+
+
+class Prepared(NamedTuple):
+    """What the engine said of the first statement of a text, without running it."""
+
+    access: Access
+    empty: bool
+    """there is no statement at all: white space and comments only"""
+    length: int
+    """how much of the text the first statement takes, with what separates it from the next"""
+
+
+class Connection:
+    """One SQLite connection.
+
+    Opened for writing it asks for WAL (a file can then be read beside a writer), enforces foreign
+    keys, and waits for other processes' locks for up to ``busy_timeout`` seconds. It may be
+    used from any thread, but by one at a time: `reactive_sqlite.engine` sees to that.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, readonly: bool = False, busy_timeout: float = 30.0
+    ) -> None:
+        flags = apsw.SQLITE_OPEN_URI
+        flags |= (
+            apsw.SQLITE_OPEN_READONLY
+            if readonly
+            else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        )
+        name = os.fspath(path)
+        self._actions: list[Action] | None = None
+        try:
+            self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
+        except apsw.Error as error:
+            error.add_note(f"while opening {name!r}{_why_not(name)}")
+            raise
+        self._apsw.set_busy_timeout(int(busy_timeout * 1000))
+        # Installed once and for all: setting an authorizer expires every prepared statement.
+        self._apsw.authorizer = self._authorize
+        try:
+            if not readonly:
+                self._set_journal_mode(busy_timeout)
+                self.run("PRAGMA synchronous=NORMAL")
+            self.run("PRAGMA foreign_keys=ON")
+            self.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # not a database? say so now
+        except apsw.Error:
+            self._apsw.close()
+            raise
+
+    def _set_journal_mode(self, busy_timeout: float) -> None:
+        # Processes that open a new file together can be told "locked" at once here, without the
+        # busy handler being asked; https://sqlite.org/wal.html#sometimes_queries_return_busy
+        deadline = time.monotonic() + busy_timeout
+        while True:
+            try:
+                self.run("PRAGMA journal_mode=WAL")
+                return
+            except (apsw.BusyError, apsw.LockedError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+
+    @property
+    def filename(self) -> str:
+        """The full path of the main database; empty for one in memory."""
+        return self._apsw.filename
+
+    @property
+    def readonly(self) -> bool:
+        """Whether the main database cannot be written through this connection."""
+        return self._apsw.readonly("main")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open (SQLite is not in autocommit mode)."""
+        return self._apsw.in_transaction
+
+    def changes(self) -> int:
+        """Rows changed by the last INSERT, UPDATE or DELETE."""
+        return self._apsw.changes()
+
+    def total_changes(self) -> int:
+        """Rows changed since the connection was opened, also by triggers."""
+        return self._apsw.total_changes()
+
+    def last_insert_rowid(self) -> int:
+        """The rowid of the last row inserted."""
+        return self._apsw.last_insert_rowid()
+
+    def run(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Run the text to its end and return all rows.
+
+        Always drained: a half-read ``RETURNING`` has not committed.
+        """
+        try:
+            return self._apsw.execute(sql, params).fetchall()
+        except Exception as error:
+            error.add_note(f"while running: {sql}")
+            raise
+
+    def run_for_one(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Run a query only until it gives its first row."""
+        try:
+            cursor = self._apsw.execute(sql, params)
+            row = cursor.fetchone()
+            cursor.close(True)
+        except Exception as error:
+            error.add_note(f"while running: {sql}")
+            raise
+        return [] if row is None else [row]
+
+    def run_many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Run one statement for each of the parameter sets."""
+        try:
+            for _ in self._apsw.executemany(sql, rows):
+                pass  # drains what RETURNING returns
+        except Exception as error:
+            error.add_note(f"while running: {sql}")
+            raise
+
+    def prepare(self, sql: str) -> Prepared:
+        """Ask the engine what the first statement of the text would do, without running it."""
+        actions: list[Action] = []
+        found: list[Prepared] = []
+
+        def look(cursor: apsw.Cursor, text: str, _bindings: object) -> bool:
+            try:
+                columns = tuple(column[0] for column in cursor.get_description())
+            except apsw.ExecutionCompleteError:
+                columns = ()
+            access = Access.from_actions(
+                actions,
+                columns=columns,
+                readonly=cursor.is_readonly,
+                is_explain=cursor.is_explain,
+                bindings=cursor.bindings_names,
+            )
+            found.append(Prepared(access, not cursor.has_vdbe, len(text)))
+            return False  # aborts before anything runs
+
+        cursor = self._apsw.cursor()
+        cursor.exec_trace = look
+        self._actions = actions
+        try:
+            # The cache would answer without asking the authorizer; any bindings are good enough.
+            cursor.execute(sql, apsw._null_bindings, can_cache=False)
+        except apsw.ExecTraceAbort:
+            pass
+        except apsw.Error as error:
+            error.add_note(f"while preparing: {sql}")
+            raise
+        finally:
+            self._actions = None
+        return found[0]
+
+    def _authorize(
+        self, op: int, one: str | None, two: str | None, database: str | None, inner: str | None
+    ) -> int:
+        if self._actions is not None:
+            self._actions.append((op, one, two, database, inner))
+        return apsw.SQLITE_OK
+
+    def catalog(self) -> Catalog:
+        """A picture of the schema as this connection sees it now."""
+        return Catalog.load(self.run, self._apsw.column_metadata)
+
+    def install_hook(self, on_row: Callable[[PreUpdate], None]) -> None:
+        """Have ``on_row`` called for each row that is about to change."""
+        self._apsw.preupdate_hook(on_row)
+
+    def remove_hook(self) -> None:
+        """Take the hook away; allowed inside the hook itself."""
+        self._apsw.preupdate_hook(None)
+
+    def data_version(self) -> int:
+        """A number that moves when *another* connection has committed to the main database.
+
+        https://sqlite.org/pragma.html#pragma_data_version
+        """
+        return int(self.run("PRAGMA data_version")[0][0])
+
+    def schema_version(self) -> int:
+        """SQLite's own counter of changes to the main schema, also by others."""
+        return int(self.run("PRAGMA schema_version")[0][0])
+
+    def create_function(
+        self, name: str, function: Callable[..., Any], nargs: int, *, deterministic: bool
+    ) -> None:
+        """Make a Python function callable from SQL."""
+        self._apsw.create_scalar_function(name, function, nargs, deterministic=deterministic)
+
+    def create_collation(self, name: str, compare: Callable[[str, str], int]) -> None:
+        """Make a Python comparison usable as COLLATE name."""
+        self._apsw.create_collation(name, compare)
+
+    def interrupt(self) -> None:
+        """Stop what is running, from any thread."""
+        self._apsw.interrupt()
+
+    def close(self) -> None:
+        """Close; the last connection to a WAL file checkpoints it and deletes the ``-wal``."""
+        self._apsw.close()
+
+
+def _why_not(name: str) -> str:
+    """What the file system says of a path that SQLite could not open."""
+    if name.startswith("file:"):
+        return ""
+    folder = os.path.dirname(os.path.abspath(name))
+    if os.path.isdir(name):
+        return ": it is a directory"
+    if not os.path.isdir(folder):
+        return f": there is no directory {folder!r}"
+    if not os.path.exists(name):
+        return ": there is no such file, or it cannot be created"
+    return "" if os.access(name, os.R_OK) else ": no permission to read it"

@@ -1,0 +1,108 @@
+"""The same verbs on the *current* database, for code that should not pass it around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any
+
+from reactive_sqlite.connection import Params
+from reactive_sqlite.database import Mutation, ReactiveDatabase
+from reactive_sqlite.engine import Result
+from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.observable import LiveQuery
+from reactive_sqlite.row import Row
+
+_current: ContextVar[ReactiveDatabase] = ContextVar("reactive_sqlite_database")
+
+
+class use_database:  # noqa: N801  it is used as a verb
+    """Make a database the current one of this context: from here on, or for a ``with`` block.
+
+    asyncio tasks inherit it; a new thread starts without one.
+
+    >>> with use_database(ReactiveDatabase()):
+    ...     query_value("SELECT 42").get()
+    42
+    """
+
+    def __init__(self, database: ReactiveDatabase) -> None:
+        self._database = database
+        self._token: Token[ReactiveDatabase] = _current.set(database)
+
+    def __enter__(self) -> ReactiveDatabase:
+        return self._database
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _current.reset(self._token)
+
+
+def current_database() -> ReactiveDatabase:
+    """The database that `use_database` set; `ReactiveSqliteError` when there is none.
+
+    >>> with use_database(ReactiveDatabase()) as db:
+    ...     current_database() is db
+    True
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise ReactiveSqliteError(
+            "there is no current database here: call use_database(db) first. A new thread starts "
+            "without one"
+        ) from None
+
+
+def query(
+    sql: str, params: Params = (), row: Callable[..., Any] | None = None
+) -> LiveQuery[tuple[Any, ...]]:
+    """`ReactiveDatabase.query` on the current database.
+
+    >>> with use_database(ReactiveDatabase()):
+    ...     query("SELECT 1 AS one").get()
+    (Row(one=1),)
+    """
+    database = current_database()
+    return database.query(sql, params) if row is None else database.query(sql, params, row=row)
+
+
+def query_one(sql: str, params: Params = ()) -> LiveQuery[Row | None]:
+    """`ReactiveDatabase.query_one` on the current database.
+
+    >>> with use_database(ReactiveDatabase()):
+    ...     query_one("SELECT 1 AS one").get()
+    Row(one=1)
+    """
+    return current_database().query_one(sql, params)
+
+
+def query_value(sql: str, params: Params = ()) -> LiveQuery[Any]:
+    """`ReactiveDatabase.query_value` on the current database.
+
+    >>> with use_database(ReactiveDatabase()):
+    ...     query_value("SELECT 'x'").get()
+    'x'
+    """
+    return current_database().query_value(sql, params)
+
+
+def mutation(
+    sql: str,
+    on_success: Callable[[Result], object] | None = None,
+    on_error: Callable[[Exception], object] | None = None,
+    invalidates: Iterable[str] = (),
+) -> Mutation:
+    """`ReactiveDatabase.mutation` on the current database.
+
+    >>> with use_database(ReactiveDatabase()) as db:
+    ...     _ = db.execute("CREATE TABLE t(x)")
+    ...     mutation("INSERT INTO t VALUES (?)")(1).changes
+    1
+    """
+    return current_database().mutation(sql, on_success, on_error, invalidates)

@@ -1,0 +1,463 @@
+"""The door: `ReactiveDatabase`, a SQLite database whose queries stay right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+import msgspec
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import Params
+from reactive_sqlite.engine import READS, Engine, Result
+from reactive_sqlite.errors import NotAMutation, NotAQuery
+from reactive_sqlite.live import LiveStore
+from reactive_sqlite.observable import CommitStream, LiveQuery
+from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
+from reactive_sqlite.publisher import Publisher
+from reactive_sqlite.row import Row
+from reactive_sqlite.sources import OneRowSource, OneValueSource, StatementSource
+from reactive_sqlite.statement import Statement, StatementKind
+from reactive_sqlite.trace import Stats
+
+T = TypeVar("T")
+
+
+class ReactiveDatabase:
+    """A SQLite database that knows what each statement reads and writes, and keeps queries live.
+
+    ``path`` is a file (made if there is none), ``":memory:"``, or a ``file:`` URI; ``readonly``
+    opens without the right to write; ``busy_timeout`` is how long, in seconds, a writer waits for
+    another one. A file is put into WAL mode; foreign keys are enforced.
+
+    One database may be used from any number of threads. Reads of a file run beside a writer, on
+    connections of their own. It is a context manager: leaving the block closes it.
+
+    >>> with ReactiveDatabase() as db:
+    ...     _ = db.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, text)")
+    ...     notes = db.query("SELECT text FROM notes ORDER BY id")
+    ...     subscription = notes.subscribe(print)
+    ...     _ = db.execute("INSERT INTO notes(text) VALUES (?)", ("live",))
+    ()
+    (Row(text='live'),)
+
+    Raises SQLite's own errors (``apsw.Error``) unchanged, `ClosedError` after `close`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = ":memory:",
+        *,
+        readonly: bool = False,
+        busy_timeout: float = 30.0,
+    ) -> None:
+        self._stats = Stats()
+        self._store = LiveStore()
+        self._publisher = Publisher(self._store, self._stats)
+        self._engine = Engine(
+            path,
+            readonly=readonly,
+            busy_timeout=busy_timeout,
+            watches=self._store.watches,
+            on_commit=self._publisher.publish,
+            on_end=self._publisher.transaction_ended,
+        )
+        self._publisher.attach(self._engine)
+
+    # -- statements ---------------------------------------------------------------------------
+
+    def execute(self, sql: str, params: Params = ()) -> Result:
+        """Run any one statement and return `Result` (rows, changes, last_insert_rowid).
+
+        ``params`` is a sequence for ``?`` or a mapping for ``:name``. What the statement commits
+        has been delivered to subscribers when this returns, on this thread.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+        >>> db.execute("INSERT INTO t(x) VALUES (?) RETURNING id", ("a",))
+        Result(rows=(Row(id=1),), changes=1, last_insert_rowid=1)
+        """
+        engine = self._engine
+        statement = engine.statement(sql)
+        if type(params) is str:
+            raise TypeError("params must be a sequence or a mapping; for one value write (value,)")
+        if statement.kind in READS:
+            return Result(engine.read(statement, params), 0, 0)
+        try:
+            return engine.execute(statement, params)
+        finally:
+            self._publisher.deliver()
+
+    def executemany(self, sql: str, seq: Iterable[Params]) -> Result:
+        """Run one writing statement for each of the parameter sets: all or none, published once.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> db.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)]).changes
+        2
+        """
+        statement = self._engine.statement(sql)
+        if statement.kind in READS:
+            raise NotAMutation(f"executemany() is for statements that write: {sql!r}")
+        try:
+            return self._engine.execute_many(statement, seq)
+        finally:
+            self._publisher.deliver()
+
+    def executescript(self, sql: str) -> None:
+        """Run several statements separated by semicolons, each committed as it comes.
+
+        To have all or none, write ``BEGIN … COMMIT`` around them: when one fails, a transaction
+        that the script opened is rolled back.
+
+        >>> db = ReactiveDatabase()
+        >>> db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (1);")
+        >>> db.query_value("SELECT x FROM t").get()
+        1
+        """
+        try:
+            self._engine.execute_script(sql)
+        finally:
+            self._publisher.deliver()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE … COMMIT as a block; a nested block is a savepoint.
+
+        An exception rolls back and goes on. Subscribers hear of it once, after the outermost
+        commit. Raises `TransactionError` when it is left open across an ``await`` or finished by
+        another thread or task.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> with db.transaction():
+        ...     _ = db.execute("INSERT INTO t VALUES (1)")
+        ...     _ = db.execute("INSERT INTO t VALUES (2)")
+        >>> db.stats.commits
+        2
+        """
+        try:
+            with self._engine.transaction():
+                yield
+        finally:
+            self._publisher.deliver()
+
+    def analyze(self, sql: str) -> Statement:
+        """What a statement does, without running it: `Statement` with kind, reads and writes.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> sorted(db.analyze("INSERT INTO t SELECT x FROM t").writes)
+        ['t']
+        """
+        return self._engine.statement(sql)
+
+    # -- live queries ---------------------------------------------------------------------------
+
+    @overload
+    def query(self, sql: str, params: Params = ()) -> LiveQuery[tuple[Row, ...]]: ...
+    @overload
+    def query(
+        self, sql: str, params: Params = (), *, row: Callable[..., T]
+    ) -> LiveQuery[tuple[T, ...]]: ...
+    def query(
+        self, sql: str, params: Params = (), row: Callable[..., Any] | None = None
+    ) -> LiveQuery[Any]:
+        """A `LiveQuery` of all rows, as a tuple.
+
+        ``row`` makes something else of each row: a dataclass or msgspec.Struct is filled by
+        column name, any other callable gets the `Row`. Nothing runs before somebody subscribes
+        or calls ``get()``. Raises `NotAQuery` for a statement that writes.
+
+        >>> db = ReactiveDatabase()
+        >>> db.query("SELECT 1 AS one").get()
+        (Row(one=1),)
+        """
+        return self._live(StatementSource, sql, params, row)
+
+    @overload
+    def query_one(self, sql: str, params: Params = ()) -> LiveQuery[Row | None]: ...
+    @overload
+    def query_one(
+        self, sql: str, params: Params = (), *, row: Callable[..., T]
+    ) -> LiveQuery[T | None]: ...
+    def query_one(
+        self, sql: str, params: Params = (), row: Callable[..., Any] | None = None
+    ) -> LiveQuery[Any]:
+        """A `LiveQuery` of the first row, or None when there is none.
+
+        >>> db = ReactiveDatabase()
+        >>> db.query_one("SELECT 1 AS one").get()
+        Row(one=1)
+        """
+        return self._live(OneRowSource, sql, params, row)
+
+    def query_value(self, sql: str, params: Params = ()) -> LiveQuery[Any]:
+        """A `LiveQuery` of the first column of the first row, or None when there is none.
+
+        >>> db = ReactiveDatabase()
+        >>> db.query_value("SELECT 6 * 7").get()
+        42
+        """
+        return self._live(OneValueSource, sql, params, None)
+
+    def _live(
+        self,
+        source: type[StatementSource],
+        sql: str,
+        params: Params,
+        row: Callable[..., Any] | None,
+    ) -> LiveQuery[Any]:
+        statement = self._engine.statement(sql)
+        if statement.kind not in READS:
+            hint = (
+                "read it with SELECT … FROM pragma_…()"
+                if statement.kind is StatementKind.PRAGMA
+                else "use execute() or mutation()"
+            )
+            raise NotAQuery(f"{statement.kind.value} is not a query; {hint}: {sql!r}")
+        return LiveQuery(
+            StatementOpening(
+                self._engine, self._publisher, source, statement, params, _converter(row)
+            )
+        )
+
+    def observe(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> LiveQuery[T]:
+        """A `LiveQuery` of whatever a function returns; its reads decide when it runs again.
+
+        The function may read this database in any way, and must not write. All its reads see one
+        state. It runs in a copy of its subscriber's context, on whichever thread commits.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> def total() -> int:
+        ...     return sum(row.x for row in db.query("SELECT x FROM t").get())
+        >>> subscription = db.observe(total).subscribe(print)
+        0
+        >>> _ = db.execute("INSERT INTO t VALUES (20), (22)")
+        42
+        """
+        return LiveQuery(FunctionOpening(self._engine, self._publisher, function, args, kwargs))
+
+    def mutation(
+        self,
+        sql: str,
+        on_success: Callable[[Result], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        invalidates: Iterable[str] = (),
+    ) -> Mutation:
+        """A statement that writes, ready to be called with its parameters.
+
+        ``on_success`` gets the `Result`, ``on_error`` the exception (which is raised all the
+        same); ``invalidates`` names tables to `invalidate` after each success, for what SQLite
+        cannot see. Raises `NotAMutation` for a statement that only reads.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x, y)")
+        >>> add = db.mutation("INSERT INTO t VALUES (:x, :y)")
+        >>> add(x=1, y=2).changes
+        1
+        """
+        statement = self._engine.statement(sql)
+        if statement.kind in READS:
+            raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
+        return Mutation(self, sql, on_success, on_error, tuple(invalidates))
+
+    def invalidate(self, *tables: str) -> None:
+        """Have the live queries on these tables asked again; without names, all of them.
+
+        For what the database cannot see: a changed file behind a virtual table, the clock, an
+        application function that answers differently now.
+
+        >>> db = ReactiveDatabase()
+        >>> db.invalidate()
+        """
+        self._engine.announce(tables)
+        self._publisher.deliver()
+
+    # -- what is going on -------------------------------------------------------------------------
+
+    @property
+    def commits(self) -> CommitStream:
+        """An Observable of the `ChangeSet` of every commit, in order, with the rows of all tables.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> subscription = db.commits.subscribe(print)
+        >>> _ = db.execute("INSERT INTO t VALUES (1), (2)")
+        #2 t×2
+        """
+        return CommitStream(self._publisher)
+
+    @property
+    def version(self) -> int:
+        """The number of the last commit seen. Every `State` and `Delta` carries its own."""
+        return self._engine.version
+
+    @property
+    def stats(self) -> Stats:
+        """A copy of the counters: commits, skipped, refetched, emitted and so on."""
+        return self._stats.copy()
+
+    def flush(self) -> None:
+        """Return when everything pending has been delivered (for tests).
+
+        >>> ReactiveDatabase().flush()
+        """
+        self._publisher.flush()
+
+    def look(self) -> bool:
+        """Look now whether another process has committed, and refresh if so. True if it had.
+
+        >>> ReactiveDatabase().look()
+        False
+        """
+        return self._publisher.look()
+
+    # -- functions and collations -----------------------------------------------------------------
+
+    def create_function(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        nargs: int = -1,
+        *,
+        deterministic: bool = False,
+    ) -> None:
+        """Make a Python function callable from SQL on every connection of this database.
+
+        >>> db = ReactiveDatabase()
+        >>> db.create_function("double", lambda x: 2 * x, 1)
+        >>> db.query_value("SELECT double(21)").get()
+        42
+        """
+        self._engine.on_every_connection(
+            lambda connection: connection.create_function(
+                name, function, nargs, deterministic=deterministic
+            )
+        )
+        self._publisher.deliver()
+
+    def create_collation(self, name: str, compare: Callable[[str, str], int]) -> None:
+        """Make a Python comparison usable as ``COLLATE name`` on every connection.
+
+        ``compare`` returns a negative number, zero or a positive number.
+
+        >>> db = ReactiveDatabase()
+        >>> db.create_collation("length", lambda a, b: len(a) - len(b))
+        >>> db.query_value("SELECT 'ab' = 'cd' COLLATE length").get()
+        1
+        """
+        self._engine.on_every_connection(
+            lambda connection: connection.create_collation(name, compare)
+        )
+        self._publisher.deliver()
+
+    # -- the end ------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Complete all subscribers and close; again is harmless. An open transaction is undone.
+
+        >>> db = ReactiveDatabase()
+        >>> db.close(); db.close(); db.is_closed
+        True
+        """
+        self._engine.close()
+        self._publisher.complete()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._engine.closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else f"{len(self._store)} live"
+        return f"<ReactiveDatabase {self._engine.filename or ':memory:'} {state}>"
+
+
+class Mutation:
+    """A writing statement to be called: positional arguments for ``?``, named ones for ``:name``.
+
+    Made by `ReactiveDatabase.mutation`; runs on the calling thread.
+    """
+
+    __slots__ = ("_database", "_invalidates", "_on_error", "_on_success", "sql")
+
+    def __init__(
+        self,
+        database: ReactiveDatabase,
+        sql: str,
+        on_success: Callable[[Result], object] | None,
+        on_error: Callable[[Exception], object] | None,
+        invalidates: tuple[str, ...],
+    ) -> None:
+        self._database = database
+        self.sql = sql
+        self._on_success = on_success
+        self._on_error = on_error
+        self._invalidates = invalidates
+
+    def __call__(self, *params: Any, **named: Any) -> Result:
+        """Run it. Raises what SQLite raises, and TypeError for both kinds of arguments at once."""
+        if params and named:
+            raise TypeError("give positional or named parameters, not both")
+        try:
+            result = self._database.execute(self.sql, named or params)
+        except Exception as error:
+            if self._on_error is not None:
+                self._on_error(error)
+            raise
+        if self._invalidates:
+            self._database.invalidate(*self._invalidates)
+        if self._on_success is not None:
+            self._on_success(result)
+        return result
+
+    def __repr__(self) -> str:
+        return f"<Mutation {self.sql!r}>"
+
+
+def _converter(row: Callable[..., Any] | None) -> Convert | None:
+    if row is None:
+        return None
+    if isinstance(row, type) and (
+        issubclass(row, msgspec.Struct) or hasattr(row, "__dataclass_fields__")
+    ):
+        kind: Any = row
+        return _Filling(kind)
+    return row
+
+
+class _Filling:
+    """Fills a dataclass or Struct from a row, by column name. Equal for equal types."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = kind
+
+    def __call__(self, row: Row) -> Any:
+        return msgspec.convert(row.as_dict(), self._kind, strict=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filling) and self._kind is other._kind
+
+    def __hash__(self) -> int:
+        return hash(self._kind)
+
+
+__all__ = ["ChangeSet", "Mutation", "ReactiveDatabase"]

@@ -1,0 +1,178 @@
+"""Live results: a query's region, its value, and who wants to hear of it.
+
+`LiveResult` is one node: a source that can be evaluated, the region that it looked at, the value
+it had. `LiveStore` holds the nodes so that the same question is one node however many ask it,
+and knows which of them a commit may touch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, Protocol
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.region import Region
+from reactive_sqlite.routing import RegionIndex
+
+
+class Emission:
+    """One new state of a live result, on its way to subscribers."""
+
+    __slots__ = ("converted", "error", "first", "previous", "value", "version")
+
+    def __init__(
+        self,
+        value: Any,
+        previous: Any,
+        version: int,
+        error: Exception | None = None,
+        *,
+        first: bool = False,
+    ) -> None:
+        self.value = value
+        self.previous = previous
+        """the value before; None in a first emission"""
+        self.version = version
+        self.error = error
+        self.first = first
+        self.converted: dict[Any, Any] | None = None
+        """what subscribers have made of the value, so that each making happens once"""
+
+
+class Receiver(Protocol):
+    """A subscriber, as the publisher sees it. Both methods never raise."""
+
+    started: bool
+    """whether its first value is on the way, or was delivered"""
+
+    def receive(self, emission: Emission) -> None:
+        """Take a new state."""
+
+    def complete(self) -> None:
+        """The database is closed."""
+
+
+class Outcome(NamedTuple):
+    """What asking a source gave: a value or an error, and the region that was looked at."""
+
+    value: Any
+    region: Region
+    error: Exception | None
+
+
+class Source(Protocol):
+    """What a live result is the result of."""
+
+    def evaluate(self) -> Outcome:
+        """Ask again. Does not raise."""
+
+    def same(self, old: Any, new: Any) -> bool:
+        """Whether two values are equal, types and order included."""
+
+    def __str__(self) -> str:
+        """For logs: the query."""
+
+
+class LiveResult:
+    """One live query: everybody who asks the same shares it."""
+
+    __slots__ = (
+        "error",
+        "exact",
+        "key",
+        "loaded",
+        "loading",
+        "receivers",
+        "region",
+        "source",
+        "value",
+        "version",
+    )
+
+    def __init__(self, key: Hashable, source: Source) -> None:
+        self.key = key
+        self.source = source
+        self.region: Region | None = None
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.version = 0
+        self.loaded = False
+        self.loading: threading.Event | None = None
+        self.exact = False
+        """whether the value is that of `version` and not, perhaps, of a later commit"""
+        self.receivers: list[Receiver] = []
+
+    def __repr__(self) -> str:
+        return f"<LiveResult {self.source} region={self.region} version={self.version}>"
+
+
+class LiveStore:
+    """The live results of one database. Its lock is held for moments only, never while SQL runs."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._nodes: dict[Hashable, LiveResult] = {}
+        self._index: RegionIndex[LiveResult] = RegionIndex()
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def nodes(self) -> list[LiveResult]:
+        """All live results, oldest first."""
+        with self.lock:
+            return list(self._nodes.values())
+
+    def watches(self, key: str) -> bool:
+        """Whether any live result reads this table."""
+        return self._index.watches(key)
+
+    def join(
+        self, key: Hashable, make: Callable[[], Source], region: Region, receiver: Receiver
+    ) -> LiveResult:
+        """The node of this key, made if there is none, with the receiver among its own.
+
+        From here on no commit that touches the region is missed, although the node may have no
+        value yet.
+        """
+        with self.lock:
+            node = self._nodes.get(key)
+            if node is None:
+                node = self._nodes[key] = LiveResult(key, make())
+                self._place(node, region)
+            node.receivers.append(receiver)
+            return node
+
+    def leave(self, node: LiveResult, receiver: Receiver) -> None:
+        """Take the receiver away; a node without receivers is forgotten."""
+        with self.lock:
+            node.receivers = [kept for kept in node.receivers if kept is not receiver]
+            if not node.receivers and self._nodes.get(node.key) is node:
+                del self._nodes[node.key]
+                self._index.discard(node)
+
+    def clear(self) -> list[LiveResult]:
+        """Forget all nodes; they are handed out for their farewell."""
+        with self.lock:
+            nodes, self._nodes = list(self._nodes.values()), {}
+            self._index = RegionIndex()
+            return nodes
+
+    def place(self, node: LiveResult, region: Region) -> None:
+        """The node looks at this region now."""
+        if node.region is region or node.region == region:
+            return
+        with self.lock:
+            if self._nodes.get(node.key) is node:
+                self._place(node, region)
+
+    def _place(self, node: LiveResult, region: Region) -> None:
+        if node.region is not None:
+            self._index.discard(node)
+        node.region = region
+        self._index.add(node, region)
+
+    def touched_by(self, change: ChangeSet) -> list[LiveResult]:
+        """The live results whose value this commit may have changed."""
+        with self.lock:
+            return self._index.touched(change)

@@ -1,0 +1,293 @@
+"""Live results as reactivex Observables. The only module that imports reactivex."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from reactivex import Observable, abc
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.delta import Delta
+from reactive_sqlite.live import Emission, LiveResult
+from reactive_sqlite.opening import Opening
+from reactive_sqlite.publisher import Publisher
+
+logger = logging.getLogger("reactive_sqlite")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class State(Generic[T]):
+    """What a live query knows at one moment: the last good value, and the error if it fails now.
+
+    ``version`` is the number of the commit that it belongs to.
+    """
+
+    value: T | None
+    error: Exception | None
+    version: int
+
+
+class Subscription(abc.DisposableBase):
+    """One subscriber of one live result: what ``subscribe`` returns.
+
+    ``dispose()`` ends it at once, also from inside its own callback. An exception that the
+    subscriber raises is logged with the query, and nobody else notices.
+    """
+
+    __slots__ = ("_disposed", "_node", "_on_completed", "_on_error", "_on_next", "_query",
+                 "started")
+
+    def __init__(
+        self,
+        query: LiveStream[Any],
+        on_next: Callable[[Any], object] | None,
+        on_error: Callable[[Exception], object] | None,
+        on_completed: Callable[[], object] | None,
+    ) -> None:
+        self._query = query
+        self._on_next = on_next
+        self._on_error = on_error
+        self._on_completed = on_completed
+        self._node: LiveResult | None = None
+        self._disposed = False
+        self.started = False
+
+    def _open(self) -> None:
+        node = self._query._join(self)
+        self._node = node
+        if self._disposed:  # ended by its own first value
+            self._query._publisher.unsubscribe(node, self)
+
+    def receive(self, emission: Emission) -> None:
+        """Hand one emission to the subscriber."""
+        if self._disposed:
+            return
+        try:
+            if emission.error is not None and not self._query._carries_errors:
+                self._fail(emission.error)
+                return
+            found, value = self._query._project(emission)
+            if found and self._on_next is not None:
+                self._on_next(value)
+        except Exception:
+            self._query._publisher.count_failure()
+            logger.exception("a subscriber of %s raised", self._query)
+
+    def _fail(self, error: Exception) -> None:
+        on_error = self._on_error
+        self.dispose()
+        if on_error is not None:
+            on_error(error)
+        else:
+            logger.error("a live query fails and nobody handles it: %s: %s", self._query, error)
+
+    def complete(self) -> None:
+        """The database is closed."""
+        if self._disposed:
+            return
+        on_completed = self._on_completed
+        self._disposed = True
+        if on_completed is not None:
+            try:
+                on_completed()
+            except Exception:
+                self._query._publisher.count_failure()
+                logger.exception("a subscriber of %s raised", self._query)
+
+    def dispose(self) -> None:
+        """Stop: nothing is delivered any more, and what only this subscriber needed is freed."""
+        if self._disposed:
+            return
+        self._disposed = True
+        if self._node is not None:
+            self._query._publisher.unsubscribe(self._node, self)
+
+
+class LiveStream(Observable[T]):
+    """An Observable over a live result, in one of its forms."""
+
+    _carries_errors = False
+
+    def __init__(self, opening: Opening) -> None:
+        # Observable.__init__ would make a lock that nothing here uses, for each live query.
+        self._opening = opening
+        self._publisher = opening.publisher
+
+    def __str__(self) -> str:
+        return str(self._opening)
+
+    def _join(self, subscription: Subscription) -> LiveResult:
+        return self._opening.join(subscription)
+
+    def _project(self, emission: Emission) -> tuple[bool, Any]:
+        """Whether this emission is worth a value to subscribers of this form, and which."""
+        raise NotImplementedError
+
+    def subscribe(
+        self,
+        on_next: abc.ObserverBase[T] | abc.OnNext[T] | None = None,
+        on_error: abc.OnError | None = None,
+        on_completed: abc.OnCompleted | None = None,
+        *,
+        scheduler: abc.SchedulerBase | None = None,
+    ) -> Subscription:
+        """Deliver the value now, then one after each commit that changes it.
+
+        Takes callables or an observer, as every Observable does. The first value is delivered
+        before this returns, on the calling thread (inside a transaction: when that ends); later
+        ones on the committing thread, with no lock held. ``scheduler`` is accepted for
+        compatibility; `reactivex.operators.observe_on` moves values elsewhere.
+        """
+        if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
+            observer: Any = on_next
+            subscription = Subscription(
+                self, observer.on_next, observer.on_error, observer.on_completed
+            )
+        else:
+            subscription = Subscription(self, on_next, on_error, on_completed)
+        subscription._open()
+        return subscription
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return self.subscribe(observer, scheduler=scheduler)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """The value now, then the newest one each time the loop asks: latest wins.
+
+        A slow consumer skips values and never holds up a writer. Leaving the loop unsubscribes.
+        """
+        loop = asyncio.get_running_loop()
+        wake = asyncio.Event()
+        newest: list[T] = []
+        ended: list[Exception | None] = []
+
+        def ring() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(wake.set)
+
+        def on_next(value: T) -> None:
+            newest[:] = [value]
+            ring()
+
+        def on_error(error: Exception) -> None:
+            ended.append(error)
+            ring()
+
+        def on_completed() -> None:
+            ended.append(None)
+            ring()
+
+        with self.subscribe(on_next, on_error, on_completed):
+            while True:
+                if newest:
+                    wake.clear()
+                    yield newest.pop()
+                elif ended:
+                    if ended[0] is not None:
+                        raise ended[0]
+                    return
+                else:
+                    await wake.wait()
+                    wake.clear()
+
+
+class LiveQuery(LiveStream[T]):
+    """A query whose answer stays right: an Observable of its value, now and after each commit.
+
+    >>> from reactive_sqlite import ReactiveDatabase
+    >>> db = ReactiveDatabase()
+    >>> _ = db.execute("CREATE TABLE tasks(id INTEGER PRIMARY KEY, done)")
+    >>> count = db.query_value("SELECT count(*) FROM tasks WHERE NOT done")
+    >>> subscription = count.subscribe(print)
+    0
+    >>> _ = db.execute("INSERT INTO tasks(done) VALUES (0)")
+    1
+    >>> subscription.dispose()
+
+    Subscribers get the value at once, then one value per commit that changes it, in the order of
+    commits, none from a rollback and none that equals the one before. Nothing is promised about
+    what lies outside the tables: a result that also depends on ``random()``, the clock or an
+    application function is asked again when a table that it reads changes, not when the clock
+    ticks; `ReactiveDatabase.invalidate` does it by hand.
+    """
+
+    def get(self) -> T:
+        """The value now. Inside a transaction of this thread: with what it has written so far.
+
+        Raises what the query raises. Runs on the calling thread.
+        """
+        value: T = self._opening.evaluate()
+        return value
+
+    def changes(self) -> LiveStream[Delta]:
+        """An Observable of `Delta` against the previous value.
+
+        The first one holds all rows as added (none is delivered for an empty result), so that
+        whoever applies them in order has the value at any time.
+        """
+        return DeltaStream(self._opening)
+
+    def states(self) -> LiveStream[State[T]]:
+        """An Observable of `State` that survives errors: it tells of the first failure and of the
+        recovery, and ends only with the database."""
+        return StateStream(self._opening)
+
+    def _project(self, emission: Emission) -> tuple[bool, Any]:
+        return True, self._opening.convert(emission)
+
+
+class StateStream(LiveStream[State[T]]):
+    """A live query's values and failures."""
+
+    _carries_errors = True
+
+    def _project(self, emission: Emission) -> tuple[bool, Any]:
+        value = None if emission.value is None else self._opening.convert(emission)
+        return True, State(value, emission.error, emission.version)
+
+
+class DeltaStream(LiveStream[Delta]):
+    """A live query's differences."""
+
+    def _project(self, emission: Emission) -> tuple[bool, Any]:
+        delta = self._opening.delta(emission)
+        return bool(delta), delta
+
+
+class CommitStream(Observable[ChangeSet]):
+    """An Observable of every `ChangeSet`, with the rows of all tables."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        super().__init__(self._listen)
+
+    def _listen(
+        self, observer: abc.ObserverBase[ChangeSet], _: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        def deliver(change: ChangeSet) -> None:
+            try:
+                observer.on_next(change)
+            except Exception:
+                self._publisher.count_failure()
+                logger.exception("a subscriber of the commits raised")
+
+        return _Listening(self._publisher.listen(deliver))
+
+
+class _Listening(abc.DisposableBase):
+    """A subscription to the commits."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._stop()

@@ -1,0 +1,171 @@
+"""How a live query is opened: what `ReactiveDatabase.query` and its siblings put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextvars import copy_context
+from typing import Any, Protocol
+
+from reactive_sqlite.connection import Params
+from reactive_sqlite.delta import Delta
+from reactive_sqlite.engine import Engine
+from reactive_sqlite.live import Emission, LiveResult, Receiver
+from reactive_sqlite.publisher import Publisher
+from reactive_sqlite.region import Region
+from reactive_sqlite.sources import FunctionSource, StatementSource, frozen_params
+from reactive_sqlite.statement import Statement
+
+Convert = Callable[[Any], Any]
+
+
+class Opening(Protocol):
+    """A live query before anybody subscribes: enough to open, join or just evaluate it."""
+
+    publisher: Publisher
+
+    def join(self, receiver: Receiver) -> LiveResult:
+        """Add a receiver to the live result, opened if need be."""
+
+    def evaluate(self) -> Any:
+        """The value now, as subscribers see it. Raises what the query raises."""
+
+    def convert(self, emission: Emission) -> Any:
+        """The value of an emission as subscribers see it."""
+
+    def delta(self, emission: Emission) -> Delta:
+        """The difference that an emission makes."""
+
+
+class StatementOpening:
+    """A SELECT with its parameters, to be opened."""
+
+    __slots__ = ("_convert", "_engine", "_key", "_make", "_params", "_statement", "publisher")
+
+    def __init__(
+        self,
+        engine: Engine,
+        publisher: Publisher,
+        make: type[StatementSource],
+        statement: Statement,
+        params: Params,
+        convert: Convert | None,
+    ) -> None:
+        self._engine = engine
+        self.publisher = publisher
+        self._make = make
+        self._statement = statement
+        self._params = frozen_params(params)
+        self._convert = convert
+        self._key: Hashable = (make, statement.sql, _hashable(self._params))
+
+    def __str__(self) -> str:
+        return f"{self._statement.sql} {self._params!r}" if self._params else self._statement.sql
+
+    def _source(self) -> StatementSource:
+        region = self._statement.region(self._params)
+        return self._make(self._engine, self._statement, self._params, region)
+
+    def join(self, receiver: Receiver) -> LiveResult:
+        """Add a receiver to the live result, opened if need be."""
+        statement = self._engine.statement(self._statement.sql)
+        self._statement = statement
+        return self.publisher.subscribe(
+            self._key, self._source, statement.region(self._params), receiver
+        )
+
+    def evaluate(self) -> Any:
+        """The rows now."""
+        outcome = self._source().evaluate()
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value if self._convert is None else self._make.each(
+            outcome.value, self._convert
+        )
+
+    def convert(self, emission: Emission) -> Any:
+        """The rows of an emission in the type that was asked for, made once per emission."""
+        convert = self._convert
+        if convert is None:
+            return emission.value
+        if emission.converted is None:
+            emission.converted = {}
+        if convert not in emission.converted:
+            emission.converted[convert] = self._make.each(emission.value, convert)
+        return emission.converted[convert]
+
+    def delta(self, emission: Emission) -> Delta:
+        """The difference of an emission's rows and the rows before."""
+        delta = Delta.between(
+            self._make.rows(None if emission.first else emission.previous),
+            self._make.rows(emission.value),
+            version=emission.version,
+        )
+        return delta if self._convert is None else delta.converted(self._convert)
+
+
+class FunctionOpening:
+    """A function that reads, to be observed."""
+
+    __slots__ = ("_args", "_engine", "_function", "_kwargs", "publisher")
+
+    def __init__(
+        self,
+        engine: Engine,
+        publisher: Publisher,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._engine = engine
+        self.publisher = publisher
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+
+    def __str__(self) -> str:
+        return str(self._source())
+
+    def _source(self) -> FunctionSource:
+        # The context of whoever subscribes, not of whoever commits.
+        return FunctionSource(
+            self._engine, self._function, self._args, self._kwargs, copy_context()
+        )
+
+    def join(self, receiver: Receiver) -> LiveResult:
+        """Observe for this receiver alone: its context may give another answer than others'."""
+        # What the function reads is known after its first run; until then, anything counts.
+        return self.publisher.subscribe(object(), self._source, Region.whole(), receiver)
+
+    def evaluate(self) -> Any:
+        """Call it once."""
+        outcome = self._source().evaluate()
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def convert(self, emission: Emission) -> Any:
+        """What the function returned."""
+        return emission.value
+
+    def delta(self, emission: Emission) -> Delta:
+        """The difference of two sequences, or of two single values."""
+        before = () if emission.first else _as_rows(emission.previous)
+        return Delta.between(before, _as_rows(emission.value), version=emission.version)
+
+
+def _as_rows(value: Any) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _hashable(params: Params) -> Hashable:
+    """The parameters as a key that tells 1 from 1.0, as SQLite does; a new key if there is none."""
+    items = sorted(params.items()) if isinstance(params, Mapping) else enumerate(params)
+    key = tuple((name, type(value), repr(value) if type(value) is float else value)
+                for name, value in items)
+    try:
+        hash(key)
+    except TypeError:
+        return object()
+    return key

@@ -1,0 +1,280 @@
+"""The one door through which commits become values in subscribers' hands.
+
+`Publisher.publish` runs under the writing lock: it asks the store which live results a commit
+touches, refreshes them in one snapshot, and queues what changed. `Publisher.deliver` runs with no
+lock held and hands the queue out, one job at a time, in the order of commits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import BusyError
+from reactive_sqlite.engine import Engine
+from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
+from reactive_sqlite.region import Region
+from reactive_sqlite.trace import Stats
+
+logger = logging.getLogger("reactive_sqlite")
+
+#: Seconds for which a thread waits until another one has handed out what is queued. Longer means
+#: that a subscriber is slow or waits for this very thread; its thread will then do the rest.
+PATIENCE = 0.25
+
+
+class Publisher:
+    """Turns commits into emissions and delivers them.
+
+    At any time at most one thread delivers. Who commits while another thread delivers waits for
+    its turn, though not for ever; who commits inside a subscriber's callback returns at once, and
+    the running delivery goes on with it.
+    """
+
+    def __init__(self, store: LiveStore, stats: Stats) -> None:
+        self._store = store
+        self._stats = stats
+        self._engine: Engine | None = None
+        self._queue: deque[Callable[[], None]] = deque()
+        self._queued = 0
+        self._handed = 0
+        self._mine = threading.local()
+        self._turn = threading.Lock()
+        self._turn_of: int | None = None
+        self._waiting: list[LiveResult] = []
+        self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
+
+    def attach(self, engine: Engine) -> None:
+        """The engine whose commits are published here."""
+        self._engine = engine
+
+    @property
+    def _reads(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
+
+    # -- a commit, under the writing lock -----------------------------------------------------
+
+    def publish(self, change: ChangeSet) -> None:
+        """Refresh what the commit touches and queue what changed. Called under the lock."""
+        stats = self._stats
+        stats.commits += 1
+        for listener in self._listeners:
+            self._enqueue(_bound(listener, change))
+        touched = self._store.touched_by(change)
+        if not touched:
+            stats.skipped += 1
+            return
+        with self._reads.refreshing() as neighbour_committed:
+            if neighbour_committed:
+                change = ChangeSet.whole(change.seq)
+                touched = self._store.touched_by(change)
+            for node in touched:
+                self._refresh(node, change.seq)
+
+    def _refresh(self, node: LiveResult, version: int) -> None:
+        """Ask the node's source again. Called under the lock, inside a snapshot."""
+        stats = self._stats
+        stats.refetched += 1
+        value, region, error = node.source.evaluate()
+        self._store.place(node, region)
+        if error is not None:
+            if node.error is not None and _alike(node.error, error):
+                return
+            value = node.value
+            stats.failed += 1
+            logger.warning("a live query fails: %s: %s", node.source, error)
+        elif node.loaded and node.error is None and node.source.same(node.value, value):
+            node.version, node.exact = version, True
+            stats.unchanged += 1
+            return
+        self._emit(node, value, error, version)
+
+    def _emit(
+        self, node: LiveResult, value: object, error: Exception | None, version: int
+    ) -> None:
+        emission = Emission(value, node.value, version, error)
+        with self._store.lock:
+            node.value, node.error, node.version = value, error, version
+            node.loaded = node.exact = True
+            receivers = tuple(r for r in node.receivers if r.started)
+            first = tuple(r for r in node.receivers if not r.started)
+            for receiver in first:
+                receiver.started = True
+        if first:
+            opening = Emission(value, None, version, error, first=True)
+            self._enqueue(lambda: self._hand_out(first, opening))
+        if receivers:
+            self._enqueue(lambda: self._hand_out(receivers, emission))
+
+    def _enqueue(self, job: Callable[[], None]) -> None:
+        with self._store.lock:
+            self._queued += 1
+            self._queue.append(job)
+        self._mine.ticket = self._queued
+
+    def _hand_out(self, receivers: Iterable[Receiver], emission: Emission) -> None:
+        for receiver in receivers:
+            self._stats.emitted += 1
+            receiver.receive(emission)
+
+    # -- a subscription -------------------------------------------------------------------------
+
+    def subscribe(
+        self, key: Hashable, make: Callable[[], Source], region: Region, receiver: Receiver
+    ) -> LiveResult:
+        """Add a receiver; its first value is delivered before this returns.
+
+        Inside a transaction of the calling thread it waits for the end of that; behind another
+        thread's slow delivery it waits for its turn.
+        """
+        engine = self._reads
+        node = self._store.join(key, make, region, receiver)
+        if engine.in_own_transaction:
+            self._waiting.append(node)
+            return node
+        self._load(node)
+        self._start(node)
+        self.deliver()
+        return node
+
+    def _load(self, node: LiveResult, *, wait: bool = True) -> None:
+        """See to it that the node has a value; ``wait`` while another thread does so."""
+        with self._store.lock:
+            if node.loaded:
+                return
+            other = node.loading
+            if other is None:
+                node.loading = threading.Event()
+        if other is not None:
+            if wait:
+                other.wait()
+            return
+        engine = self._reads
+        begun, done = engine.commits()
+        version = engine.version
+        self._stats.opened += 1
+        try:
+            value, region, error = node.source.evaluate()
+            if error is not None:
+                self._stats.failed += 1
+            self._store.place(node, region)
+            with self._store.lock:
+                if not node.loaded:  # else a commit has refreshed it meanwhile
+                    node.value, node.error, node.version = value, error, version
+                    node.loaded = True
+                    node.exact = begun == done and engine.commits()[0] == begun
+        finally:
+            with self._store.lock:
+                loading, node.loading = node.loading, None
+            if loading is not None:
+                loading.set()
+
+    def _start(self, node: LiveResult) -> None:
+        """Queue the first value for those who have none yet."""
+        with self._store.lock:
+            first = tuple(r for r in node.receivers if not r.started) if node.loaded else ()
+            for receiver in first:
+                receiver.started = True
+            opening = Emission(node.value, None, node.version, node.error, first=True)
+        if first:
+            self._enqueue(lambda: self._hand_out(first, opening))
+
+    def transaction_ended(self) -> None:
+        """Give subscriptions made inside a transaction their first value. Under the lock."""
+        waiting, self._waiting = self._waiting, []
+        for node in waiting:
+            # Who is loading it in another thread may need the lock that is held here, and will
+            # give all receivers their first value.
+            self._load(node, wait=False)
+            self._start(node)
+
+    # -- delivery -------------------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Hand out what this thread has queued, and all before it. Holds no lock meanwhile."""
+        ticket = getattr(self._mine, "ticket", 0)
+        if self._handed < ticket:
+            self._deliver_up_to(ticket)
+
+    def _deliver_up_to(self, ticket: int) -> None:
+        me = threading.get_ident()
+        while self._handed < ticket and self._turn_of != me:
+            if not self._turn.acquire(timeout=PATIENCE):
+                return
+            self._turn_of = me
+            try:
+                while self._queue:
+                    job = self._queue.popleft()
+                    try:
+                        job()
+                    finally:
+                        self._handed += 1
+            finally:
+                self._turn_of = None
+                self._turn.release()
+
+    def flush(self) -> None:
+        """Return when all that was queued is delivered. Inside a callback: at once."""
+        ticket = self._queued
+        while self._handed < ticket and self._turn_of != threading.get_ident():
+            self._deliver_up_to(ticket)
+
+    # -- neighbours, listeners, the end ---------------------------------------------------------
+
+    def look(self) -> bool:
+        """Has another process committed? Then refresh everything. True when it had."""
+        engine = self._reads
+        try:
+            with engine.locked():
+                if engine.in_own_transaction:
+                    return False
+                with engine.refreshing() as neighbour_committed:
+                    if neighbour_committed:
+                        change = ChangeSet.whole(engine.next_version())
+                        self._stats.commits += 1
+                        for listener in self._listeners:
+                            self._enqueue(_bound(listener, change))
+                        for node in self._store.touched_by(change):
+                            self._refresh(node, change.seq)
+        except BusyError:
+            return False
+        self.deliver()
+        return neighbour_committed
+
+    def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
+        """Have each ChangeSet delivered; the result takes the listener away again."""
+        self._listeners = (*self._listeners, listener)
+        self._reads.recorder.records_all = True
+
+        def stop() -> None:
+            self._listeners = tuple(kept for kept in self._listeners if kept is not listener)
+            self._reads.recorder.records_all = bool(self._listeners)
+
+        return stop
+
+    def count_failure(self) -> None:
+        """A subscriber raised."""
+        self._stats.failed += 1
+
+    def unsubscribe(self, node: LiveResult, receiver: Receiver) -> None:
+        """Take a receiver away."""
+        self._store.leave(node, receiver)
+
+    def complete(self) -> None:
+        """Tell all receivers that the database is closed, after what is still queued."""
+        for node in self._store.clear():
+            for receiver in node.receivers:
+                self._enqueue(receiver.complete)
+        self.deliver()
+
+
+def _bound(listener: Callable[[ChangeSet], None], change: ChangeSet) -> Callable[[], None]:
+    return lambda: listener(change)
+
+
+def _alike(left: Exception, right: Exception) -> bool:
+    return type(left) is type(right) and str(left) == str(right)

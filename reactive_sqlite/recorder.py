@@ -1,0 +1,281 @@
+"""What a transaction has changed so far, savepoint-exact, and its net effect at the end.
+
+The preupdate hook calls `ChangeRecorder.on_row` for each row that SQLite inserts, updates or
+deletes, also through triggers, foreign-key actions and REPLACE. Those are events, not net
+changes: `commit` folds them, per row, into the first old and the last new image and drops what
+is equal (https://sqlite.org/c3ref/preupdate_blobwrite.html).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, TypeAlias
+
+from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
+
+logger = logging.getLogger("reactive_sqlite")
+
+#: A statement that changes more rows than this is recorded by table: a Python call for each row
+#: of a bulk write would cost more than running the touched queries again.
+ROWS_PER_STATEMENT = 200
+#: A transaction that changes more rows than this is recorded by table from there on.
+ROWS_PER_TRANSACTION = 10_000
+
+_SCHEMA = "*schema*"
+#: The key under which a change of unknown extent is recorded.
+EVERYTHING = "*everything*"
+
+
+class PreUpdate(Protocol):
+    """The part of ``apsw.PreUpdate`` that is used here."""
+
+    @property
+    def database_name(self) -> str: ...
+    @property
+    def table_name(self) -> str: ...
+    @property
+    def op(self) -> str: ...
+    @property
+    def rowid(self) -> int: ...
+    @property
+    def rowid_new(self) -> int: ...
+    @property
+    def old(self) -> Image | None: ...
+    @property
+    def new(self) -> Image | None: ...
+    @property
+    def blob_write(self) -> int: ...
+
+
+class TableRoute(NamedTuple):
+    """How the changes of one table are recorded."""
+
+    key: str
+    """the table's key, or that of the virtual table that owns it"""
+    exact: bool
+    """whether the hook can tell its rows"""
+    primary_key: tuple[int, ...]
+    """positions of the key columns of a WITHOUT ROWID table, else empty"""
+
+
+_Event: TypeAlias = "str | tuple[TableRoute, int, int, Image | None, Image | None]"
+
+
+class ChangeRecorder:
+    """The changes of the open transaction, with a mark for each savepoint.
+
+    Only the connection that owns it calls it, under the lock of that connection. ``route_of``
+    says how a table is recorded; ``watches`` whether anybody reads it (of an unwatched table
+    only its name is kept); ``detach`` takes the hook away in the middle of a bulk statement.
+    """
+
+    def __init__(
+        self,
+        route_of: Callable[[str, str], TableRoute],
+        watches: Callable[[str], bool],
+        detach: Callable[[], None],
+    ) -> None:
+        self._route_of = route_of
+        self._watches = watches
+        self._detach = detach
+        self._routes: dict[tuple[str, str], TableRoute] = {}
+        self._events: list[_Event] = []
+        self._whole: set[str] = set()
+        self._savepoints: list[tuple[str, int]] = []
+        self._rows_left = ROWS_PER_STATEMENT
+        self.detached = False
+        self.records_all = False
+        """keep the rows of unwatched tables too (somebody listens to whole commits)"""
+
+    def on_row(self, row: PreUpdate) -> None:
+        """The preupdate hook. It never raises: what it cannot tell, it tells by table."""
+        try:
+            self._record(row)
+        except Exception:
+            # An exception here would surface in the writer's statement, which did nothing wrong.
+            logger.exception("a row change could not be recorded; everything is taken as changed")
+            self.everything_changed()
+
+    def _record(self, row: PreUpdate) -> None:
+        names = (row.database_name, row.table_name)
+        route = self._routes.get(names)
+        if route is None:
+            route = self._routes[names] = self._route_of(*names)
+        key = route.key
+        if key in self._whole:
+            self._count_down()
+            return
+        if not route.exact or not (self.records_all or self._watches(key)):
+            self.touch(key)
+            return
+        try:
+            event = (route, row.rowid, row.rowid_new, row.old, row.new)
+        except IndexError:
+            # apsw.RangeError, an IndexError: the table has a VIRTUAL generated column that was
+            # not known yet, so its images cannot be had.
+            self.touch(key)
+            return
+        if row.blob_write >= 0 or len(self._events) >= ROWS_PER_TRANSACTION:
+            self.touch(key)
+            return
+        self._events.append(event)
+        self._count_down()
+
+    def _count_down(self) -> None:
+        self._rows_left -= 1
+        if self._rows_left <= 0 and not self.detached:
+            self.detached = True
+            self._detach()
+
+    def begin_statement(self, *, bulk: bool = True) -> int:
+        """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
+
+        ``bulk=False`` keeps the hook on however many rows change: for statements such as COMMIT,
+        in which virtual tables flush what they have pending and no text says which.
+        """
+        self._rows_left = ROWS_PER_STATEMENT if bulk else sys.maxsize
+        return len(self._events)
+
+    def touch(self, key: str) -> None:
+        """Record that the table was written, without saying which rows."""
+        if key not in self._whole:
+            self._whole.add(key)
+            self._events.append(key)
+
+    def touch_all(self, keys: Iterable[str]) -> None:
+        """`touch` for each of the keys."""
+        for key in keys:
+            self.touch(key)
+
+    def schema_changed(self) -> None:
+        """Record DDL."""
+        self._routes.clear()
+        self.touch(_SCHEMA)
+
+    def everything_changed(self) -> None:
+        """Record a change of which nothing is known, such as VACUUM's new rowids."""
+        self._routes.clear()
+        self.touch(EVERYTHING)
+
+    def forget_routes(self) -> None:
+        """The schema is another one than before; ask for the routes again."""
+        self._routes.clear()
+
+    def undo_to(self, mark: int) -> None:
+        """The statement that began at ``mark`` raised and SQLite undid all of it."""
+        del self._events[mark:]
+        self._whole = {event for event in self._events if isinstance(event, str)}
+
+    def keep_tables_from(self, mark: int) -> None:
+        """The statement that began at ``mark`` raised, and some of its rows may be kept (OR FAIL).
+
+        Its tables stay, as tables.
+        """
+        phantoms = {event[0].key for event in self._events[mark:] if not isinstance(event, str)}
+        self._events[mark:] = [e for e in self._events[mark:] if isinstance(e, str)]
+        self.touch_all(sorted(phantoms))
+
+    def savepoint(self, name: str) -> None:
+        """SAVEPOINT name."""
+        self._savepoints.append((_folded(name), len(self._events)))
+
+    def release(self, name: str) -> None:
+        """RELEASE name: the most recent savepoint of that name and all inside it are gone."""
+        del self._savepoints[self._find(name) :]
+
+    def rollback_to(self, name: str) -> bool:
+        """ROLLBACK TO name: what came after it did not happen; the savepoint itself remains.
+
+        True when that undid a change of the schema.
+        """
+        at = self._find(name)
+        del self._savepoints[at + 1 :]
+        mark = self._savepoints[at][1]
+        undone = self._events[mark:]
+        self.undo_to(mark)
+        return _SCHEMA in undone or EVERYTHING in undone
+
+    def _find(self, name: str) -> int:
+        folded = _folded(name)
+        for at in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[at][0] == folded:
+                return at
+        raise LookupError(f"SQLite knows a savepoint {name!r} that the recorder does not")
+
+    def rollback(self) -> bool:
+        """Forget the transaction. True when it had changed the schema."""
+        undone = not self._whole.isdisjoint((_SCHEMA, EVERYTHING))
+        self._clear()
+        return undone
+
+    def commit(self, seq: int) -> ChangeSet | None:
+        """The net effect of the transaction, and a clean slate; None when there was no effect."""
+        events, whole = self._events, self._whole
+        if not events:
+            if self._savepoints:
+                self._savepoints = []
+            return None
+        self._clear()
+        if EVERYTHING in whole:
+            return ChangeSet.whole(seq)
+        rows = _net_changes(event for event in events if not isinstance(event, str))
+        for key in whole:
+            rows.pop(key, None)
+        if not rows and not whole:
+            return None
+        tables = frozenset(whole - {_SCHEMA}) if whole else frozenset()
+        return ChangeSet(seq, rows, tables, schema=_SCHEMA in whole)
+
+    def _clear(self) -> None:
+        self._events = []
+        self._whole = set()
+        self._savepoints = []
+
+
+def _folded(name: str) -> str:
+    # SQLite compares savepoint names without regard to ASCII case (sqlite3_stricmp).
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
+
+
+def _net_changes(
+    events: Iterable[tuple[TableRoute, int, int, Image | None, Image | None]],
+) -> dict[str, tuple[RowChange, ...]]:
+    """Fold the events of each row into its first old and last new image; drop what is equal."""
+    tables: dict[str, dict[object, list[Image | None]]] = {}
+    routes: dict[str, TableRoute] = {}
+    for route, rowid, rowid_new, old, new in events:
+        net = tables.setdefault(route.key, {})
+        routes[route.key] = route
+        if route.primary_key:
+            before: object = old and tuple(old[i] for i in route.primary_key)
+            after: object = new and tuple(new[i] for i in route.primary_key)
+        else:
+            before, after = rowid, rowid_new
+        if old is not None and new is not None and before == after:
+            net.setdefault(before, [old, None])[1] = new
+            continue
+        if old is not None:
+            net.setdefault(before, [old, None])[1] = None
+        if new is not None:
+            net.setdefault(after, [None, None])[1] = new
+    result: dict[str, tuple[RowChange, ...]] = {}
+    for key, net in tables.items():
+        keyed_by_rowid = not routes[key].primary_key
+        changes = []
+        for identity, (old, new) in net.items():
+            if old is new or (old is not None and new is not None and same_image(old, new)):
+                continue
+            rowid_of = identity if keyed_by_rowid and isinstance(identity, int) else None
+            changes.append(
+                RowChange(
+                    old,
+                    new,
+                    None if old is None else rowid_of,
+                    None if new is None else rowid_of,
+                )
+            )
+        if changes:
+            result[key] = tuple(changes)
+    return result

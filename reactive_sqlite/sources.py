@@ -1,0 +1,156 @@
+"""What a live result is the result of: a statement, or a function that reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from typing import Any
+
+from reactive_sqlite.change import same_image
+from reactive_sqlite.connection import Params
+from reactive_sqlite.engine import Engine
+from reactive_sqlite.live import Outcome
+from reactive_sqlite.region import Region
+from reactive_sqlite.row import Row
+from reactive_sqlite.statement import Statement
+
+
+def frozen_params(params: Params) -> Params:
+    """A copy that the caller cannot change any more."""
+    if type(params) is tuple:
+        return params
+    if isinstance(params, str | bytes):
+        raise TypeError(
+            f"params must be a sequence or a mapping of values, not {type(params).__name__}; "
+            "for one value write (value,)"
+        )
+    return dict(params) if isinstance(params, Mapping) else tuple(params)
+
+
+class StatementSource:
+    """A SELECT with its parameters. The value is all its rows."""
+
+    __slots__ = ("_engine", "_region", "_sql", "_statement", "params")
+
+    def __init__(self, engine: Engine, statement: Statement, params: Params, region: Region):
+        self._engine = engine
+        self._sql = statement.sql
+        self._statement = statement
+        self._region = region
+        self.params = params
+
+    def __str__(self) -> str:
+        return f"{self._sql} {self.params!r}" if self.params else self._sql
+
+    def evaluate(self) -> Outcome:
+        """Run the query; after a change of the schema, also find out again what it reads."""
+        try:
+            statement = self._engine.statement(self._sql)
+            if statement is not self._statement:
+                self._region = statement.region(self.params)
+                self._statement = statement
+            return Outcome(self._run(statement), self._region, None)
+        except Exception as error:
+            return Outcome(None, self._region, error)
+
+    def _run(self, statement: Statement) -> Any:
+        return self._engine.read(statement, self.params)
+
+    @staticmethod
+    def each(value: Any, convert: Callable[[Any], Any]) -> Any:
+        """The value with every row converted."""
+        return tuple(map(convert, value))
+
+    @staticmethod
+    def rows(value: Any) -> Sequence[Any]:
+        """The value as rows, to take differences of; None is no rows."""
+        return value or ()
+
+    def same(self, old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
+        """Equal rows in the same order, types included."""
+        return old == new and all(map(same_image, old, new))
+
+
+class OneRowSource(StatementSource):
+    """A SELECT of which the first row counts, None when there is none."""
+
+    __slots__ = ()
+
+    def _run(self, statement: Statement) -> Any:
+        rows = self._engine.read(statement, self.params, only_first=True)
+        return rows[0] if rows else None
+
+    @staticmethod
+    def each(value: Any, convert: Callable[[Any], Any]) -> Any:
+        """The row converted, if there is one."""
+        return None if value is None else convert(value)
+
+    @staticmethod
+    def rows(value: Any) -> Sequence[Any]:
+        """One row or none."""
+        return () if value is None else (value,)
+
+    def same(self, old: Any, new: Any) -> bool:
+        """The same row, types included, or none both times."""
+        return old is new or (old is not None and new is not None and same_image(old, new))
+
+
+class OneValueSource(OneRowSource):
+    """A SELECT of which the first column of the first row counts, None when there is none."""
+
+    __slots__ = ()
+
+    def _run(self, statement: Statement) -> Any:
+        rows = self._engine.read(statement, self.params, only_first=True)
+        return tuple.__getitem__(rows[0], 0) if rows else None
+
+    def same(self, old: Any, new: Any) -> bool:
+        """The same value of the same type."""
+        return bool(old == new) and type(old) is type(new)
+
+
+class FunctionSource:
+    """Whatever a function returns; the reads that it makes are what it depends on.
+
+    The function runs in a copy of its subscriber's context, on whichever thread refreshes.
+    """
+
+    __slots__ = ("_args", "_context", "_engine", "_function", "_kwargs")
+
+    def __init__(
+        self,
+        engine: Engine,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: Context,
+    ) -> None:
+        self._engine = engine
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._context = context
+
+    def __str__(self) -> str:
+        return f"observe({getattr(self._function, '__qualname__', self._function)!s})"
+
+    def evaluate(self) -> Outcome:
+        """Call the function in one snapshot and note what it reads."""
+        return self._context.copy().run(self._evaluate)
+
+    def _evaluate(self) -> Outcome:
+        with self._engine.snapshot(), self._engine.noting_reads() as regions:
+            try:
+                value = self._function(*self._args, **self._kwargs)
+            except Exception as error:
+                # What it had read when it raised decides when it is worth another try.
+                return Outcome(None, Region.union_of(regions), error)
+            return Outcome(value, Region.union_of(regions), None)
+
+    def same(self, old: Any, new: Any) -> bool:
+        """Equal by their own ``==``, and of the same type."""
+        if type(old) is not type(new):
+            return False
+        if isinstance(old, tuple | list):
+            return len(old) == len(new) and all(map(self.same, old, new))
+        return bool(old == new)
