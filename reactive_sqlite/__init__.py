@@ -2,6 +2,7 @@
 
 `ReactiveDatabase` is the door; see its docstring for a first example.
 """
+from __future__ import annotations
 
 from reactive_sqlite.change import ChangeSet, RowChange
 from reactive_sqlite.current import (
@@ -14,7 +15,6 @@ from reactive_sqlite.current import (
 )
 from reactive_sqlite.database import Mutation, ReactiveDatabase
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.engine import Result
 from reactive_sqlite.errors import (
     ClosedError,
     NotAMutation,
@@ -27,6 +27,7 @@ from reactive_sqlite.region import Region, TableRegion
 from reactive_sqlite.row import Row
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Stats
+from reactive_sqlite.writes import Result
 
 __all__ = [
     "ChangeSet",

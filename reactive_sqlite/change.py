@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-Value: TypeAlias = None | int | float | str | bytes
+Value: TypeAlias = int | float | str | bytes | None
 Image: TypeAlias = tuple[Value, ...]
 
 _NO_ROWS: Mapping[str, tuple[RowChange, ...]] = MappingProxyType({})

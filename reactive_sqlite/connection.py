@@ -22,6 +22,10 @@ BusyError = apsw.BusyError
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
 
+# Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
+# it out.
+_ANY_BINDINGS: Any = apsw._null_bindings  # type: ignore[attr-defined]
+
 
 class Prepared(NamedTuple):
     """What the engine said of the first statement of a text, without running it."""
@@ -165,8 +169,8 @@ class Connection:
         cursor.exec_trace = look
         self._actions = actions
         try:
-            # The cache would answer without asking the authorizer; any bindings are good enough.
-            cursor.execute(sql, apsw._null_bindings, can_cache=False)
+            # The cache would answer without asking the authorizer.
+            cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
         except apsw.ExecTraceAbort:
             pass
         except apsw.Error as error:

@@ -9,15 +9,15 @@ from typing import Any
 
 from reactive_sqlite.connection import Params
 from reactive_sqlite.database import Mutation, ReactiveDatabase
-from reactive_sqlite.engine import Result
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.observable import LiveQuery
 from reactive_sqlite.row import Row
+from reactive_sqlite.writes import Result
 
 _current: ContextVar[ReactiveDatabase] = ContextVar("reactive_sqlite_database")
 
 
-class use_database:  # noqa: N801  it is used as a verb
+class use_database:
     """Make a database the current one of this context: from here on, or for a ``with`` block.
 
     asyncio tasks inherit it; a new thread starts without one.

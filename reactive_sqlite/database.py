@@ -12,7 +12,7 @@ import msgspec
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Params
-from reactive_sqlite.engine import READS, Engine, Result
+from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import NotAMutation, NotAQuery
 from reactive_sqlite.live import LiveStore
 from reactive_sqlite.observable import CommitStream, LiveQuery
@@ -22,6 +22,7 @@ from reactive_sqlite.row import Row
 from reactive_sqlite.sources import OneRowSource, OneValueSource, StatementSource
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Stats
+from reactive_sqlite.writes import READS, Result
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class ReactiveDatabase:
         )
         self._publisher.attach(self._engine)
 
-    # -- statements ---------------------------------------------------------------------------
+    # -- statements -----------------------------------------------------------------------------
 
     def execute(self, sql: str, params: Params = ()) -> Result:
         """Run any one statement and return `Result` (rows, changes, last_insert_rowid).
@@ -81,11 +82,11 @@ class ReactiveDatabase:
         Result(rows=(Row(id=1),), changes=1, last_insert_rowid=1)
         """
         engine = self._engine
-        statement = engine.statement(sql)
+        statement = engine.schema.statement(sql)
         if type(params) is str:
             raise TypeError("params must be a sequence or a mapping; for one value write (value,)")
         if statement.kind in READS:
-            return Result(engine.read(statement, params), 0, 0)
+            return Result(engine.reads.read(statement, params), 0, 0)
         try:
             return engine.execute(statement, params)
         finally:
@@ -99,7 +100,7 @@ class ReactiveDatabase:
         >>> db.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)]).changes
         2
         """
-        statement = self._engine.statement(sql)
+        statement = self._engine.schema.statement(sql)
         if statement.kind in READS:
             raise NotAMutation(f"executemany() is for statements that write: {sql!r}")
         try:
@@ -153,7 +154,7 @@ class ReactiveDatabase:
         >>> sorted(db.analyze("INSERT INTO t SELECT x FROM t").writes)
         ['t']
         """
-        return self._engine.statement(sql)
+        return self._engine.schema.statement(sql)
 
     # -- live queries ---------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ class ReactiveDatabase:
         params: Params,
         row: Callable[..., Any] | None,
     ) -> LiveQuery[Any]:
-        statement = self._engine.statement(sql)
+        statement = self._engine.schema.statement(sql)
         if statement.kind not in READS:
             hint = (
                 "read it with SELECT … FROM pragma_…()"
@@ -261,7 +262,7 @@ class ReactiveDatabase:
         >>> add(x=1, y=2).changes
         1
         """
-        statement = self._engine.statement(sql)
+        statement = self._engine.schema.statement(sql)
         if statement.kind in READS:
             raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
         return Mutation(self, sql, on_success, on_error, tuple(invalidates))
@@ -278,7 +279,7 @@ class ReactiveDatabase:
         self._engine.announce(tables)
         self._publisher.deliver()
 
-    # -- what is going on -------------------------------------------------------------------------
+    # -- what is going on -----------------------------------------------------------------------
 
     @property
     def commits(self) -> CommitStream:
@@ -295,7 +296,7 @@ class ReactiveDatabase:
     @property
     def version(self) -> int:
         """The number of the last commit seen. Every `State` and `Delta` carries its own."""
-        return self._engine.version
+        return self._engine.writes.version
 
     @property
     def stats(self) -> Stats:
@@ -317,7 +318,7 @@ class ReactiveDatabase:
         """
         return self._publisher.look()
 
-    # -- functions and collations -----------------------------------------------------------------
+    # -- functions and collations ---------------------------------------------------------------
 
     def create_function(
         self,
@@ -356,7 +357,7 @@ class ReactiveDatabase:
         )
         self._publisher.deliver()
 
-    # -- the end ------------------------------------------------------------------------------------
+    # -- the end --------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Complete all subscribers and close; again is harmless. An open transaction is undone.
@@ -371,7 +372,7 @@ class ReactiveDatabase:
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
-        return self._engine.closed
+        return self._engine.lock.closed
 
     def __enter__(self) -> Self:
         return self

@@ -40,8 +40,15 @@ class Subscription(abc.DisposableBase):
     subscriber raises is logged with the query, and nobody else notices.
     """
 
-    __slots__ = ("_disposed", "_node", "_on_completed", "_on_error", "_on_next", "_query",
-                 "started")
+    __slots__ = (
+        "_disposed",
+        "_node",
+        "_on_completed",
+        "_on_error",
+        "_on_next",
+        "_query",
+        "started",
+    )
 
     def __init__(
         self,
@@ -237,7 +244,8 @@ class LiveQuery(LiveStream[T]):
 
     def states(self) -> LiveStream[State[T]]:
         """An Observable of `State` that survives errors: it tells of the first failure and of the
-        recovery, and ends only with the database."""
+        recovery, and ends only with the database.
+        """
         return StateStream(self._opening)
 
     def _project(self, emission: Emission) -> tuple[bool, Any]:

@@ -67,7 +67,7 @@ class StatementOpening:
 
     def join(self, receiver: Receiver) -> LiveResult:
         """Add a receiver to the live result, opened if need be."""
-        statement = self._engine.statement(self._statement.sql)
+        statement = self._engine.schema.statement(self._statement.sql)
         self._statement = statement
         return self.publisher.subscribe(
             self._key, self._source, statement.region(self._params), receiver
@@ -78,8 +78,10 @@ class StatementOpening:
         outcome = self._source().evaluate()
         if outcome.error is not None:
             raise outcome.error
-        return outcome.value if self._convert is None else self._make.each(
-            outcome.value, self._convert
+        return (
+            outcome.value
+            if self._convert is None
+            else self._make.each(outcome.value, self._convert)
         )
 
     def convert(self, emission: Emission) -> Any:
@@ -162,8 +164,9 @@ def _as_rows(value: Any) -> Sequence[Any]:
 def _hashable(params: Params) -> Hashable:
     """The parameters as a key that tells 1 from 1.0, as SQLite does; a new key if there is none."""
     items = sorted(params.items()) if isinstance(params, Mapping) else enumerate(params)
-    key = tuple((name, type(value), repr(value) if type(value) is float else value)
-                for name, value in items)
+    key = tuple(
+        (name, type(value), repr(value) if type(value) is float else value) for name, value in items
+    )
     try:
         hash(key)
     except TypeError:

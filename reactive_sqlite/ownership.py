@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from reactive_sqlite.errors import TransactionError
+from reactive_sqlite.connection import BusyError
+from reactive_sqlite.errors import ClosedError, TransactionError
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -23,11 +25,9 @@ class OpenTransaction:
     ``await`` in the middle of a transaction, in which other tasks would have joined it unasked.
     """
 
-    __slots__ = ("_loop_turned", "_probe", "_task", "ended", "manual", "thread")
+    __slots__ = ("_loop_turned", "_probe", "_task", "ended", "thread")
 
-    def __init__(self, *, manual: bool) -> None:
-        self.manual = manual
-        """begun by BEGIN or SAVEPOINT as text, not by ``transaction()``"""
+    def __init__(self) -> None:
         self.ended = False
         self.thread = threading.get_ident()
         self._loop_turned = False
@@ -47,11 +47,6 @@ class OpenTransaction:
         return self._task is not None and self._task.done()
 
     @property
-    def left_open(self) -> bool:
-        """Whether the event loop turned while it was open."""
-        return self._loop_turned
-
-    @property
     def is_mine(self) -> bool:
         """Whether the calling thread and task opened it."""
         if self.thread != threading.get_ident():
@@ -59,20 +54,10 @@ class OpenTransaction:
         loop = _running_loop()
         return (None if loop is None else asyncio.current_task(loop)) is self._task
 
-    def check(self) -> None:
-        """Raise `TransactionError` unless the caller is its owner and never let go of it."""
-        if self.thread != threading.get_ident():
-            raise TransactionError("this transaction belongs to another thread")
-        if not self.is_mine:
-            raise TransactionError(
-                "a transaction is open in another task of this event loop: it was left open across "
-                "an await. Do the awaiting before or after the `with db.transaction()` block"
-            )
-        if self._loop_turned:
-            raise TransactionError(
-                "this transaction was left open across an await; it is rolled back. Do the "
-                "awaiting before or after the `with db.transaction()` block"
-            )
+    @property
+    def left_open(self) -> bool:
+        """Whether the event loop turned while it was open."""
+        return self._loop_turned
 
     def finish(self) -> None:
         """It is over: stop watching the loop."""
@@ -80,3 +65,89 @@ class OpenTransaction:
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None
+
+
+class WriterLock:
+    """The lock of the writing connection, and the transaction that keeps it between statements.
+
+    Reentrant for a thread. ``abandon`` rolls back a transaction that its owner has lost.
+    """
+
+    def __init__(self, timeout: float, abandon: Callable[[OpenTransaction], None]) -> None:
+        self._lock = threading.RLock()
+        self.timeout = timeout
+        self._abandon = abandon
+        self.transaction: OpenTransaction | None = None
+        self.refreshing = False
+        """results are being refreshed under the lock: nobody may write"""
+        self.closed = False
+
+    def check_open(self) -> None:
+        """Raise `ClosedError` after the end."""
+        if self.closed:
+            raise ClosedError("the database is closed")
+
+    def acquire(self) -> None:
+        """Become the one who may use the writing connection; again for the same thread is fine.
+
+        Raises `BusyError` when another thread keeps it longer than the timeout, and
+        `TransactionError` when a transaction is open that is not the caller's.
+        """
+        self.hold()
+        if self.closed or self.transaction is not None or self.refreshing:
+            try:
+                self._check_turn()
+            except BaseException:
+                self._lock.release()
+                raise
+
+    def _check_turn(self) -> None:
+        self.check_open()
+        if self.refreshing:
+            raise TransactionError(
+                "results are being refreshed: a function given to observe() and a function "
+                "called from SQL may only read"
+            )
+        transaction = self.transaction
+        if transaction is None or (transaction.is_mine and not transaction.left_open):
+            return
+        if transaction.orphaned:
+            self._abandon(transaction)
+        elif transaction.is_mine:
+            self._abandon(transaction)
+            raise TransactionError(
+                "this transaction was left open across an await; it is rolled back. Do the "
+                "awaiting before or after the `with db.transaction()` block"
+            )
+        else:
+            raise TransactionError(
+                "a transaction is open in another task of this event loop: it was left open across "
+                "an await. Do the awaiting before or after the `with db.transaction()` block"
+            )
+
+    def release(self) -> None:
+        """Give back what `acquire` gave."""
+        self._lock.release()
+
+    def try_acquire(self) -> bool:
+        """The bare lock, if it is free or the caller's, whatever transaction is open."""
+        return self._lock.acquire(blocking=False)
+
+    def hold(self) -> None:
+        """The bare lock, whatever transaction is open and also after the end."""
+        if not self._lock.acquire(timeout=self.timeout):
+            holder = self.transaction
+            who = f"thread {holder.thread} has a transaction open" if holder else "it is in use"
+            raise BusyError(f"database is locked: {who} (waited {self.timeout:g} s)")
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    @property
+    def in_own_transaction(self) -> bool:
+        """Whether the calling thread has a transaction open."""
+        transaction = self.transaction
+        return transaction is not None and transaction.thread == threading.get_ident()

@@ -52,11 +52,11 @@ class Publisher:
         self._engine = engine
 
     @property
-    def _reads(self) -> Engine:
+    def _attached(self) -> Engine:
         assert self._engine is not None
         return self._engine
 
-    # -- a commit, under the writing lock -----------------------------------------------------
+    # -- a commit, under the writing lock -------------------------------------------------------
 
     def publish(self, change: ChangeSet) -> None:
         """Refresh what the commit touches and queue what changed. Called under the lock."""
@@ -68,7 +68,7 @@ class Publisher:
         if not touched:
             stats.skipped += 1
             return
-        with self._reads.refreshing() as neighbour_committed:
+        with self._attached.reads.refreshing() as neighbour_committed:
             if neighbour_committed:
                 change = ChangeSet.whole(change.seq)
                 touched = self._store.touched_by(change)
@@ -93,9 +93,7 @@ class Publisher:
             return
         self._emit(node, value, error, version)
 
-    def _emit(
-        self, node: LiveResult, value: object, error: Exception | None, version: int
-    ) -> None:
+    def _emit(self, node: LiveResult, value: object, error: Exception | None, version: int) -> None:
         emission = Emission(value, node.value, version, error)
         with self._store.lock:
             node.value, node.error, node.version = value, error, version
@@ -131,9 +129,9 @@ class Publisher:
         Inside a transaction of the calling thread it waits for the end of that; behind another
         thread's slow delivery it waits for its turn.
         """
-        engine = self._reads
+        engine = self._attached
         node = self._store.join(key, make, region, receiver)
-        if engine.in_own_transaction:
+        if engine.lock.in_own_transaction:
             self._waiting.append(node)
             return node
         self._load(node)
@@ -153,9 +151,8 @@ class Publisher:
             if wait:
                 other.wait()
             return
-        engine = self._reads
-        begun, done = engine.commits()
-        version = engine.version
+        engine = self._attached
+        begun, done, version = engine.writes.begun, engine.writes.done, engine.writes.version
         self._stats.opened += 1
         try:
             value, region, error = node.source.evaluate()
@@ -166,7 +163,7 @@ class Publisher:
                 if not node.loaded:  # else a commit has refreshed it meanwhile
                     node.value, node.error, node.version = value, error, version
                     node.loaded = True
-                    node.exact = begun == done and engine.commits()[0] == begun
+                    node.exact = begun == done and engine.writes.begun == begun
         finally:
             with self._store.lock:
                 loading, node.loading = node.loading, None
@@ -227,14 +224,14 @@ class Publisher:
 
     def look(self) -> bool:
         """Has another process committed? Then refresh everything. True when it had."""
-        engine = self._reads
+        engine = self._attached
         try:
-            with engine.locked():
-                if engine.in_own_transaction:
+            with engine.lock:
+                if engine.lock.in_own_transaction:
                     return False
-                with engine.refreshing() as neighbour_committed:
+                with engine.reads.refreshing() as neighbour_committed:
                     if neighbour_committed:
-                        change = ChangeSet.whole(engine.next_version())
+                        change = ChangeSet.whole(engine.neighbours_version())
                         self._stats.commits += 1
                         for listener in self._listeners:
                             self._enqueue(_bound(listener, change))
@@ -248,11 +245,11 @@ class Publisher:
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
         self._listeners = (*self._listeners, listener)
-        self._reads.recorder.records_all = True
+        self._attached.recorder.records_all = True
 
         def stop() -> None:
             self._listeners = tuple(kept for kept in self._listeners if kept is not listener)
-            self._reads.recorder.records_all = bool(self._listeners)
+            self._attached.recorder.records_all = bool(self._listeners)
 
         return stop
 

@@ -45,16 +45,16 @@ class StatementSource:
     def evaluate(self) -> Outcome:
         """Run the query; after a change of the schema, also find out again what it reads."""
         try:
-            statement = self._engine.statement(self._sql)
+            statement = self._engine.schema.statement(self._sql)
             if statement is not self._statement:
                 self._region = statement.region(self.params)
                 self._statement = statement
             return Outcome(self._run(statement), self._region, None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self._region, error)
 
     def _run(self, statement: Statement) -> Any:
-        return self._engine.read(statement, self.params)
+        return self._engine.reads.read(statement, self.params)
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -77,7 +77,7 @@ class OneRowSource(StatementSource):
     __slots__ = ()
 
     def _run(self, statement: Statement) -> Any:
-        rows = self._engine.read(statement, self.params, only_first=True)
+        rows = self._engine.reads.read(statement, self.params, only_first=True)
         return rows[0] if rows else None
 
     @staticmethod
@@ -101,7 +101,7 @@ class OneValueSource(OneRowSource):
     __slots__ = ()
 
     def _run(self, statement: Statement) -> Any:
-        rows = self._engine.read(statement, self.params, only_first=True)
+        rows = self._engine.reads.read(statement, self.params, only_first=True)
         return tuple.__getitem__(rows[0], 0) if rows else None
 
     def same(self, old: Any, new: Any) -> bool:
@@ -139,10 +139,10 @@ class FunctionSource:
         return self._context.copy().run(self._evaluate)
 
     def _evaluate(self) -> Outcome:
-        with self._engine.snapshot(), self._engine.noting_reads() as regions:
+        with self._engine.reads.snapshot(), self._engine.reads.noting() as regions:
             try:
                 value = self._function(*self._args, **self._kwargs)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  subscribers get it
                 # What it had read when it raised decides when it is worth another try.
                 return Outcome(None, Region.union_of(regions), error)
             return Outcome(value, Region.union_of(regions), None)

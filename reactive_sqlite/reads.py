@@ -1,0 +1,155 @@
+"""Reading: which connection a SELECT runs on, and which state of the database it sees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.errors import TransactionError
+from reactive_sqlite.ownership import WriterLock
+from reactive_sqlite.readers import ReaderPool
+from reactive_sqlite.region import Region
+from reactive_sqlite.row import Row, row_maker
+from reactive_sqlite.schema import Schema
+from reactive_sqlite.statement import Statement
+
+
+class _Local(threading.local):
+    pinned: Connection | None = None
+    noted: list[Region] | None = None
+
+
+class Reads:
+    """The reading side of one database.
+
+    A file is read on connections of their own, beside the writer; a database in memory, TEMP and
+    ATTACHed tables on the writing connection, under its lock.
+    """
+
+    def __init__(
+        self, writer: Connection, lock: WriterLock, readers: ReaderPool | None, schema: Schema
+    ) -> None:
+        self._writer = writer
+        self._lock = lock
+        self._readers = readers
+        self._schema = schema
+        self._local = _Local()
+        self._noting = 0
+        self._noting_lock = threading.Lock()
+        self._data_version = writer.data_version()
+        self._schema_version = writer.schema_version()
+
+    def read(
+        self, statement: Statement, params: Params, *, only_first: bool = False
+    ) -> tuple[Row, ...]:
+        """Run a statement that only reads; ``only_first`` stops after the first row.
+
+        Inside a transaction of this thread it sees what that has written; inside `snapshot` and
+        `refreshing` it sees their state; else the last commit, without waiting for a writer.
+        """
+        lock, local = self._lock, self._local
+        lock.check_open()
+        if self._noting and local.noted is not None:
+            local.noted.append(statement.region(params))
+        pinned = local.pinned
+        if pinned is not None and (statement.main_only or pinned is self._writer):
+            return self._fetch(pinned, statement, params, only_first)
+        if self._readers is None or not statement.main_only or lock.in_own_transaction:
+            with lock:
+                return self._fetch(self._writer, statement, params, only_first)
+        with self._readers.borrow() as reader:
+            return self._fetch(reader, statement, params, only_first)
+
+    def _fetch(
+        self, connection: Connection, statement: Statement, params: Params, only_first: bool
+    ) -> tuple[Row, ...]:
+        run = connection.run_for_one if only_first else connection.run
+        rows = run(statement.sql, params)
+        columns = statement.access.columns
+        if rows and len(rows[0]) != len(columns):
+            # Another process has changed the schema since the statement was analysed.
+            columns = connection.prepare(statement.sql).access.columns
+        return tuple(map(row_maker(columns), rows))
+
+    # -- one state for several reads ------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads of this thread inside the block see one state of the database."""
+        if self._local.pinned is not None or self._lock.in_own_transaction:
+            yield
+        elif self._readers is None:
+            with self._lock, self._pinned(self._writer):
+                yield
+        else:
+            with self._readers.borrow() as reader:
+                reader.run("BEGIN")
+                try:
+                    with self._pinned(reader):
+                        yield
+                finally:
+                    reader.run("COMMIT")
+
+    @contextmanager
+    def refreshing(self) -> Iterator[bool]:
+        """One snapshot on the writing connection, under its lock, in which nobody may write.
+
+        Gives whether another process has committed since the last look: then this snapshot
+        holds its changes too.
+        """
+        shared = self._readers is not None
+        if shared:
+            self._writer.run("BEGIN")
+        self._lock.refreshing = True
+        try:
+            with self._pinned(self._writer):
+                yield shared and self._neighbour_committed()
+        finally:
+            self._lock.refreshing = False
+            if shared:
+                self._writer.run("COMMIT")
+
+    @contextmanager
+    def _pinned(self, connection: Connection) -> Iterator[None]:
+        before = self._local.pinned
+        self._local.pinned = connection
+        try:
+            yield
+        finally:
+            self._local.pinned = before
+
+    def _neighbour_committed(self) -> bool:
+        version = self._writer.data_version()
+        if version == self._data_version:
+            return False
+        self._data_version = version
+        schema = self._writer.schema_version()
+        if schema != self._schema_version:
+            self._schema_version = schema
+            self._schema.is_new()
+        return True
+
+    # -- what a function reads ------------------------------------------------------------------
+
+    @contextmanager
+    def noting(self) -> Iterator[list[Region]]:
+        """The regions that this thread reads inside the block, in which it may not write."""
+        before, noted = self._local.noted, list[Region]()
+        with self._noting_lock:
+            self._noting += 1
+        self._local.noted = noted
+        try:
+            yield noted
+        finally:
+            self._local.noted = before
+            with self._noting_lock:
+                self._noting -= 1
+            if before is not None:
+                before.extend(noted)
+
+    def check_may_write(self) -> None:
+        """Raise `TransactionError` inside `noting`."""
+        if self._noting and self._local.noted is not None:
+            raise TransactionError("a function given to observe() may only read")

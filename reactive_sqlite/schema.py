@@ -1,0 +1,141 @@
+"""What is known of the schema and of statements, and until when it is true."""
+
+from __future__ import annotations
+
+from reactive_sqlite.analysis import analyse
+from reactive_sqlite.catalog import Catalog, table_key
+from reactive_sqlite.connection import Connection, DatabaseError, SQLError
+from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.ownership import WriterLock
+from reactive_sqlite.readers import ReaderPool
+from reactive_sqlite.recorder import EVERYTHING, TableRoute
+from reactive_sqlite.statement import Statement
+
+#: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
+STATEMENTS_KEPT = 4096
+
+
+class Schema:
+    """Statements analysed under the present schema, and how each table's changes are recorded.
+
+    A statement is asked of the engine once per text and schema; `is_new` forgets all that. While
+    a transaction holds a change of the schema that may yet be rolled back (``pending``), nothing
+    is kept.
+    """
+
+    def __init__(self, writer: Connection, lock: WriterLock, readers: ReaderPool | None) -> None:
+        self._writer = writer
+        self._lock = lock
+        self._readers = readers
+        self._epoch = 0
+        self.pending = False
+        self._statements: dict[str, Statement] = {}
+        self._catalog: Catalog | None = None
+        self._prepared: set[str] = set()
+        self._routes: dict[tuple[str, str], TableRoute] = {}
+        self._unhooked: dict[str, tuple[str, ...]] = {}
+
+    def is_new(self) -> None:
+        """The schema is another one: forget what was known of the old one."""
+        self._epoch += 1
+        self._statements = {}
+        self._catalog = None
+        self._prepared = set()
+        self._routes = {}
+        self._unhooked = {}
+
+    def statement(self, sql: str) -> Statement:
+        """The analysed statement."""
+        found = self._statements.get(sql)
+        return found if found is not None else self._analyse(sql)
+
+    def _analyse(self, sql: str) -> Statement:
+        if not isinstance(sql, str):
+            raise TypeError(f"SQL must be a str, not {type(sql).__name__}")
+        self._lock.check_open()
+        epoch = self._epoch
+        statement = self._analyse_somewhere(sql)
+        if epoch == self._epoch and not self.pending:
+            if len(self._statements) >= STATEMENTS_KEPT:
+                self._statements = {}
+            self._statements[sql] = statement
+        return statement
+
+    def _analyse_somewhere(self, sql: str) -> Statement:
+        if self._lock.try_acquire():
+            try:
+                return _analyse_on(self._writer, self.catalog(), sql)
+            finally:
+                self._lock.release()
+        if self._readers is not None:
+            # Another thread is in a transaction. A reader sees the committed schema, which is
+            # what counts here; only TEMP and ATTACHed tables need the writer's own view.
+            try:
+                with self._readers.borrow() as reader:
+                    return _analyse_on(reader, reader.catalog(), sql)
+            except SQLError:
+                pass  # it says "no such table"; the writer may know it
+        with self._lock:
+            return _analyse_on(self._writer, self.catalog(), sql)
+
+    def catalog(self) -> Catalog:
+        """The writing connection's picture of the schema. Under the lock."""
+        if self._catalog is None:
+            self._catalog = self._writer.catalog()
+        return self._catalog
+
+    # -- what the hook needs to know, found out before a statement runs -------------------------
+
+    def prepare(self, statement: Statement) -> tuple[str, ...]:
+        """Make ready for the rows that the statement will change. Under the lock.
+
+        Gives the keys of tables that it writes where the hook does not see it: virtual tables,
+        whose modules may keep their rows elsewhere, and ``sqlite_sequence``.
+        """
+        sql = statement.sql
+        if sql not in self._prepared:
+            self._find_routes(statement)
+            self._prepared.add(sql)
+        return self._unhooked.get(sql, ()) if self._unhooked else ()
+
+    def _find_routes(self, statement: Statement) -> None:
+        unhooked: list[str] = []
+        for key, operations in statement.access.writes.items():
+            table = self.catalog().table(key)
+            if table is None:
+                continue
+            primary_key = table.primary_key if table.without_rowid else ()
+            exact = table.kind == "table" and not table.has_virtual_columns
+            self._routes[table.database, table.name] = TableRoute(key, exact, primary_key)
+            if table.kind == "virtual":
+                unhooked.append(key)
+            elif "insert" in operations and "autoincrement" in (table.sql or "").lower():
+                unhooked.append(table_key(table.database, "sqlite_sequence"))
+        if unhooked:
+            self._unhooked[statement.sql] = tuple(unhooked)
+
+    def route_of(self, database: str, name: str) -> TableRoute:
+        """How changes of this table are recorded. Called by the hook: asks SQLite nothing."""
+        found = self._routes.get((database, name))
+        if found is not None:
+            return found
+        if self._catalog is None:
+            return TableRoute(EVERYTHING, exact=False, primary_key=())
+        key = self._catalog.owner_of(table_key(database, name))
+        return TableRoute(key, exact=False, primary_key=())
+
+
+def _analyse_on(connection: Connection, catalog: Catalog, sql: str) -> Statement:
+    prepared = connection.prepare(sql)
+    rest = sql[prepared.length :]
+    while rest.strip():
+        try:
+            following = connection.prepare(rest)
+        except DatabaseError:
+            following = None
+        if following is None or not following.empty:
+            raise ReactiveSqliteError(
+                f"one statement at a time; use executescript() for several: {sql!r}"
+            )
+        rest = rest[following.length :] if following.length else ""
+    return analyse(sql, prepared.access, catalog)

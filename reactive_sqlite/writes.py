@@ -1,0 +1,254 @@
+"""Writing: statements on the one writing connection, and what each means for the recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.ownership import OpenTransaction, WriterLock
+from reactive_sqlite.recorder import ChangeRecorder
+from reactive_sqlite.row import Row, row_maker
+from reactive_sqlite.schema import Schema
+from reactive_sqlite.statement import Statement, StatementKind
+
+#: Statements that only read and return rows.
+READS = frozenset({StatementKind.SELECT, StatementKind.EXPLAIN})
+_DML = frozenset({StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE})
+_DDL = frozenset({StatementKind.CREATE, StatementKind.DROP, StatementKind.ALTER})
+_WHOLESALE = frozenset(
+    {
+        StatementKind.ATTACH,
+        StatementKind.DETACH,
+        StatementKind.VACUUM,
+        StatementKind.ANALYZE,
+        StatementKind.REINDEX,
+    }
+)
+#: Pragmas that cannot change what any query returns.
+_HARMLESS_PRAGMAS = frozenset(
+    """analysis_limit auto_vacuum busy_timeout cache_size cache_spill cell_size_check
+    checkpoint_fullfsync data_version database_list defer_foreign_keys foreign_key_check
+    foreign_key_list freelist_count fullfsync function_list hard_heap_limit incremental_vacuum
+    index_info index_list index_xinfo integrity_check journal_mode journal_size_limit locking_mode
+    max_page_count mmap_size page_count page_size quick_check recursive_triggers secure_delete
+    shrink_memory soft_heap_limit synchronous table_info table_list table_xinfo temp_store threads
+    wal_autocheckpoint wal_checkpoint""".split()  # noqa: SIM905  a list of 41 lines is no help
+)
+#: Pragmas of one connection that change what its queries return: the readers follow.
+_SHAPING_PRAGMAS = frozenset(
+    {
+        "automatic_index",
+        "case_sensitive_like",
+        "full_column_names",
+        "reverse_unordered_selects",
+        "short_column_names",
+        "trusted_schema",
+    }
+)
+
+
+class Result(NamedTuple):
+    """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted."""
+
+    rows: tuple[Row, ...]
+    changes: int
+    last_insert_rowid: int
+
+
+class Writes:
+    """Runs statements on the writing connection, always under its lock.
+
+    ``on_commit`` gets each commit that changed something, ``on_end`` the end of each transaction
+    that was open for longer than a statement.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        lock: WriterLock,
+        schema: Schema,
+        recorder: ChangeRecorder,
+        follow: Callable[[str], None],
+        on_commit: Callable[[ChangeSet], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._schema = schema
+        self._recorder = recorder
+        self._follow = follow
+        self._on_commit = on_commit
+        self._on_end = on_end
+        self.version = 0
+        self.begun = 0
+        """statements that may commit, begun"""
+        self.done = 0
+        """of these, done and published"""
+
+    def run(self, statement: Statement, params: Params) -> Result:
+        """Run one statement; what it commits is published before this returns."""
+        connection, recorder, kind = self._connection, self._recorder, statement.kind
+        unhooked = self._schema.prepare(statement)
+        mark = recorder.begin_statement(bulk=kind in _DML)
+        self.begun += 1
+        try:
+            try:
+                rows = connection.run(statement.sql, params)
+            except BaseException:
+                self._failed(statement, mark)
+                raise
+            if recorder.detached:
+                self._reattach(statement)
+            result = Result(
+                tuple(map(row_maker(statement.access.columns), rows)) if rows else (),
+                connection.changes() if kind in _DML else 0,
+                connection.last_insert_rowid(),
+            )
+            self._succeeded(statement, unhooked)
+            return result
+        finally:
+            self.done = self.begun
+
+    def run_many(self, statement: Statement, rows: Any) -> Result:
+        """Run one statement for each parameter set, inside an open transaction."""
+        connection, recorder = self._connection, self._recorder
+        unhooked = self._schema.prepare(statement)
+        mark = recorder.begin_statement()
+        before = connection.total_changes()
+        try:
+            connection.run_many(statement.sql, rows)
+        except BaseException:
+            self._failed(statement, mark)
+            raise
+        if recorder.detached:
+            self._reattach(statement)
+        self._succeeded(statement, unhooked)
+        changes = connection.total_changes() - before
+        return Result((), changes, connection.last_insert_rowid())
+
+    def _reattach(self, statement: Statement) -> None:
+        """The hook took itself away in the middle of a bulk statement: by table, then."""
+        self._recorder.detached = False
+        self._connection.install_hook(self._recorder.on_row)
+        self._recorder.touch_all(sorted(statement.access.writes))
+
+    def _succeeded(self, statement: Statement, unhooked: tuple[str, ...]) -> None:
+        if statement.kind in _DML:
+            for key in unhooked:
+                self._recorder.touch(key)
+            if self._lock.transaction is None:
+                self.committed()
+        else:
+            self._controlled(statement)
+
+    def _controlled(self, statement: Statement) -> None:
+        """What a statement that is no INSERT, UPDATE or DELETE means."""
+        recorder, kind = self._recorder, statement.kind
+        if kind in _DDL:
+            recorder.schema_changed()
+            self._schema_changed()
+        elif kind in _WHOLESALE:
+            recorder.everything_changed()
+            self._schema_changed()
+        elif kind is StatementKind.PRAGMA:
+            self._pragma(statement)
+        elif statement.access.savepoint is not None:
+            operation, name = statement.access.savepoint
+            if operation == "BEGIN":
+                recorder.savepoint(name)
+            elif operation == "RELEASE":
+                recorder.release(name)
+            elif recorder.rollback_to(name):
+                self._schema_changed()
+        open_now, transaction = self._connection.in_transaction, self._lock.transaction
+        if transaction is None:
+            if open_now:
+                self._lock.hold()  # until the transaction ends
+                self._lock.transaction = OpenTransaction()
+            else:
+                self.committed()
+        elif not open_now:
+            if kind is StatementKind.ROLLBACK:
+                self.rolled_back(transaction)
+            else:
+                self._ended(transaction)
+
+    def _pragma(self, statement: Statement) -> None:
+        name, argument = statement.access.pragma or ("", None)
+        if name in _HARMLESS_PRAGMAS or (argument is None and name != "optimize"):
+            return
+        self._recorder.everything_changed()
+        self._schema_changed()
+        if name in _SHAPING_PRAGMAS:
+            self._follow(statement.sql)
+
+    def _schema_changed(self) -> None:
+        self._schema.pending = True
+        self._schema.is_new()
+        self._recorder.forget_routes()
+
+    def _failed(self, statement: Statement, mark: int) -> None:
+        """The statement raised. What SQLite undid is forgotten; what it may have kept is not."""
+        recorder, transaction = self._recorder, self._lock.transaction
+        if recorder.detached:
+            self._reattach(statement)
+        open_now = self._connection.in_transaction
+        if transaction is not None and not open_now:
+            self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
+        elif statement.kind not in _DML:
+            if transaction is None and not open_now:
+                recorder.rollback()
+        elif self._may_keep_rows(statement):
+            recorder.keep_tables_from(mark)
+            if transaction is None:
+                self.committed()
+        else:
+            recorder.undo_to(mark)
+
+    def _may_keep_rows(self, statement: Statement) -> bool:
+        """Whether conflict resolution FAIL is in play, which alone keeps the rows before it.
+
+        https://sqlite.org/lang_conflict.html
+        """
+        if "fail" in statement.sql.lower():
+            return True
+        for database in {"main", "temp", *statement.access.databases}:
+            quoted = database.replace('"', '""')
+            if self._connection.run(
+                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE sql LIKE '%fail%' LIMIT 1"
+            ):
+                return True
+        return False
+
+    # -- the ends of transactions ---------------------------------------------------------------
+
+    def committed(self) -> None:
+        """No transaction is open: publish what has changed since the last time."""
+        change = self._recorder.commit(self.version + 1)
+        if self._schema.pending:
+            self._schema.pending = False
+            self._schema.is_new()
+        if change is not None:
+            self.version += 1
+            self._on_commit(change)
+
+    def rolled_back(self, transaction: OpenTransaction) -> None:
+        """The transaction was undone."""
+        self._recorder.rollback()
+        if self._schema.pending:
+            self._schema.pending = False
+            self._schema.is_new()
+            self._recorder.forget_routes()
+        self._ended(transaction)
+
+    def _ended(self, transaction: OpenTransaction) -> None:
+        """The transaction is over, one way or the other; its hold on the lock with it."""
+        transaction.finish()
+        self._lock.transaction = None
+        try:
+            self.committed()
+            self._on_end()
+        finally:
+            self._lock.release()
