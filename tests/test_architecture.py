@@ -20,11 +20,11 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 
 # From the bottom to the top: a module imports from its own layer and from those below it.
 LAYERS = {
-    "values": {"errors", "comparison", "predicate", "region", "change", "row", "trace"},
-    "understanding": {"catalog", "statement", "intervals", "routing", "analysis"},
-    "engine": {"recorder", "connection", "readers", "ownership", "engine"},
-    "liveness": {"incremental", "live", "publisher", "neighbours", "observable"},
-    "door": {"__init__", "database", "current", "testing", "cli"},
+    "values": "errors change comparison predicate region intervals row delta trace",
+    "understanding": "catalog statement routing analysis",
+    "engine": "recorder connection readers ownership schema reads writes engine",
+    "liveness": "incremental live sources opening publisher neighbours observable",
+    "door": "database current testing cli __init__",
 }
 
 # Every third-party library has the one importer that knows it (a module, or a package).
@@ -40,10 +40,11 @@ IMPORTERS = {
 
 LONGEST = 320
 LONGER_FOR_A_REASON = {
+    "reactive_sqlite.database": "the door: every public method with its docstring and example",
     "smithers_db.rows": "a declaration without logic: one field for each column of each table",
 }
 
-VAGUE = ("manager", "helper", "util", "utils", "common", "misc")
+VAGUE = ("manager", "helper", "helpers", "util", "utils")
 
 
 def name_of(path: Path) -> str:
@@ -74,7 +75,7 @@ def within(module: str, package: str) -> bool:
 def layer_of(module: str) -> int:
     part = [*module.split("."), "__init__"][1]
     for number, members in enumerate(LAYERS.values()):
-        if part in members:
+        if part in members.split():
             return number
     pytest.fail(f"{module} is in no layer: say in LAYERS where it belongs")
 
