@@ -97,15 +97,14 @@ class TableInfo:
 class Catalog:
     """The tables of all databases of one connection, as they were when it was loaded."""
 
-    __slots__ = ("_by_name", "_owners", "_tables", "application_functions", "databases", "modules",
-                 "utf8")
+    __slots__ = ("_by_name", "_owners", "_tables", "application_functions", "column_names",
+                 "databases", "utf8")
 
     def __init__(
         self,
         tables: Iterable[TableInfo],
         databases: Sequence[str] = ("main", "temp"),
         *,
-        modules: Iterable[str] = (),
         application_functions: Iterable[str] = (),
         utf8: bool = True,
     ) -> None:
@@ -119,8 +118,10 @@ class Catalog:
         # The order in which SQLite looks for an unqualified name: TEMP, main, then as attached.
         others = [fold(name) for name in databases if fold(name) not in ("main", "temp")]
         self.databases = ("temp", "main", *others)
-        self.modules = frozenset(map(fold, modules))
         self.application_functions = frozenset(map(fold, application_functions))
+        self.column_names = frozenset(
+            column.name for table in self._tables.values() for column in table.columns
+        )
         self.utf8 = utf8
         self._owners = self._find_owners()
 
@@ -142,7 +143,6 @@ class Catalog:
         return cls(
             tables,
             databases,
-            modules=(row[0] for row in run("SELECT name FROM pragma_module_list")),
             application_functions=(
                 row[0]
                 for row in run("SELECT DISTINCT name FROM pragma_function_list WHERE NOT builtin")
@@ -171,9 +171,6 @@ class Catalog:
             if found is not None:
                 return found
         return None
-
-    def __iter__(self) -> Any:
-        return iter(self._tables.values())
 
     def _find_owners(self) -> Mapping[str, str]:
         owners = {}

@@ -81,22 +81,22 @@ _COLLATIONS: dict[str, Folder | None] = {"BINARY": None, "NOCASE": _nocase, "RTR
 class Column:
     """How one column of a table compares: its position, affinity and collation.
 
-    `position` is `ROWID` for the rowid itself. `ordered` says whether `<` on text can be judged
-    (BINARY compares bytes, which are those of UTF-8 only in a UTF-8 database). Columns that
-    compare alike are equal.
+    `position` is `ROWID` for the rowid itself; `utf8` the encoding of the database: BINARY
+    compares bytes, so that in another one `<` on text cannot be judged here. Columns that compare
+    alike are equal.
     """
 
-    __slots__ = ("affinity", "collation", "fold", "name", "ordered", "position")
+    __slots__ = ("affinity", "collation", "fold", "name", "position", "utf8")
 
     def __init__(
         self, name: str, position: int, affinity: str, collation: str = "BINARY",
-        ordered: bool = True,
+        utf8: bool = True,
     ) -> None:
         self.name = name
         self.position = position
         self.affinity = affinity
         self.collation = collation
-        self.ordered = ordered and collation in _COLLATIONS
+        self.utf8 = utf8
         self.fold: Folder | None = self._folder()
 
     def _folder(self) -> Folder | None:
@@ -151,7 +151,7 @@ class Column:
 
     def _identity(self) -> tuple[object, ...]:
         kind = "NUMERIC" if self.affinity in ("INTEGER", "REAL") else self.affinity
-        return (self.position, kind, self.collation, self.ordered)
+        return (self.position, kind, self.collation, self.utf8)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Column) and self._identity() == other._identity()

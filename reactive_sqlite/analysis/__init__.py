@@ -6,11 +6,15 @@ fails, or understands other tables than the engine, the tables count as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reactive_sqlite.analysis.kinds import kind_of
-from reactive_sqlite.analysis.lexer import tokens_of
+from reactive_sqlite.analysis.lexer import Token, tokens_of
+from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
+from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions, view_tokens
-from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog
+from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
 from reactive_sqlite.statement import Access, Reference, Statement, StatementKind
 
 _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
@@ -21,16 +25,17 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     tokens = tokens_of(sql)
     kind = kind_of(access, tokens)
     reads = reads_of(access, catalog)
+    # What these tell is not a matter of tables.
+    everything = reads.everything or kind in _NO_REGION
     texts = [tokens, *view_tokens(view.sql for view in reads.views)]
     return Statement(
         sql,
         kind,
         access,
-        whole_tables(reads, catalog),
+        [] if everything else _references(kind, tokens, reads, catalog),
         reads=_public(reads.names, access),
         writes=_written(access, catalog),
-        # What these tell is not a matter of tables.
-        everything=reads.everything or kind in _NO_REGION,
+        everything=everything,
         volatile=is_volatile(access, catalog, texts),
         main_only=(
             kind is StatementKind.SELECT
@@ -40,19 +45,42 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     )
 
 
-def whole_tables(reads: Reads, catalog: Catalog) -> list[Reference]:
-    """Each table as a whole, as far as its rows go; of its columns those that are read."""
+def _references(
+    kind: StatementKind, tokens: Sequence[Token], reads: Reads, catalog: Catalog
+) -> list[Reference]:
+    """The tables that are read, as narrow as they are certain."""
+    columns = {key: _columns(catalog.table(key), names) for key, names in reads.tables.items()}
+    whole = dict.fromkeys(reads.tables)
     references = []
-    for key, columns in reads.tables.items():
-        table = catalog.table(key)
-        positions = None
-        if table is None or table.kind != "table":
-            columns = None
-        elif columns is not None:
-            found = [table.position(name) for name in columns]
-            positions = tuple(sorted(place for place in found if place is not None))
-        references.append(Reference(key, columns, positions))
-    return references
+    mentions = mentions_of(tokens, catalog) if kind is StatementKind.SELECT and whole else None
+    if mentions is not None:
+        named = {catalog.owner_of(mention.table.key) for mention in mentions}
+        # The parser may not know of a table that the engine does not read, nor miss one.
+        if named <= whole.keys() and whole.keys() - named <= reads.hidden:
+            for mention in mentions:
+                key = mention.table.key
+                if mention.table.kind == "table" and key not in reads.hidden:
+                    whole.pop(key, None)
+                    references.append(Reference(key, *columns[key], conjunction(mention.demands)))
+    return references + [Reference(key, *columns[key]) for key in whole]
+
+
+def _columns(
+    table: TableInfo | None, names: frozenset[str] | None
+) -> tuple[frozenset[str] | None, tuple[int, ...] | None]:
+    """The columns whose change can change a result, and their places in a row."""
+    if table is None or table.kind != "table" or names is None:
+        return None, None
+    if names:
+        # Rows come in the order of an index if SQLite walks one; then its columns matter as well.
+        # It may walk one that has a column in use, or all of them.
+        for index in table.indexes:
+            if index is None:
+                return None, None
+            if names & index or names <= index | {"rowid"}:
+                names |= index
+    places = [table.position(name) for name in names]
+    return names, tuple(sorted(place for place in places if place is not None))
 
 
 def _public(names: frozenset[str], access: Access) -> frozenset[str]:

@@ -92,6 +92,9 @@ def _rewritten(tokens: Sequence[Token]) -> Iterator[str]:
             skip = 2
         elif kind == "word" and (not text.isascii() or "$" in text):
             yield f'"{text}"'
+        elif text == "+":
+            # sqlglot drops a unary plus, which takes the affinity of a column away.
+            yield "- -"
         else:
             yield "=" if text == "==" else text
 

@@ -29,12 +29,15 @@ _CONTENT = re.compile(
 class Reads(NamedTuple):
     """Table key → folded columns read, None for all of them.
 
-    `views` are the views gone through; `names` the plain names for the public `reads`;
+    `hidden` are those of them that the text need not name: the content of an FTS table, the
+    owner of a shadow table, all that a name without a database could mean. `views` are the views
+    gone through; `names` the plain names for the public `reads`;
     `everything` says that what is read cannot be watched by table; `elsewhere` that a database
     other than main is read, or something of the connection.
     """
 
     tables: dict[str, frozenset[str] | None]
+    hidden: frozenset[str]
     views: tuple[TableInfo, ...]
     names: frozenset[str]
     everything: bool
@@ -46,6 +49,7 @@ def reads_of(access: Access, catalog: Catalog) -> Reads:
     tables: dict[str, frozenset[str] | None] = {}
     views: dict[str, TableInfo] = {}
     names: set[str] = set()
+    hidden: set[str] = set()
     everything = elsewhere = False
 
     def add(table: TableInfo, columns: frozenset[str] | None) -> bool:
@@ -64,9 +68,13 @@ def reads_of(access: Access, catalog: Catalog) -> Reads:
         if table.kind == "shadow":
             return True
         return table.module in _SELF_CONTAINED and all(
-            source is not None and source.kind != "view" and add(source, None)
+            source is not None and source.kind != "view" and add_hidden(source)
             for source in _content_tables(table, catalog)
         )
+
+    def add_hidden(table: TableInfo) -> bool:
+        hidden.add(table.key)
+        return add(table, None)
 
     for key, columns in access.reads.items():
         name = plain_name(key)
@@ -74,6 +82,8 @@ def reads_of(access: Access, catalog: Catalog) -> Reads:
         candidates = catalog.named(name) if name in access.unplaced else (found,) if found else ()
         for table in candidates:
             everything |= not add(table, columns)
+            if table.kind == "shadow" or len(candidates) > 1:
+                hidden.add(catalog.owner_of(table.key))
         if candidates or name in _PURE:
             continue
         if name in SCHEMA_TABLES:
@@ -90,7 +100,14 @@ def reads_of(access: Access, catalog: Catalog) -> Reads:
             if table.kind == "view":
                 add(table, None)
     elsewhere |= bool(access.databases - {"main"})
-    return Reads(tables, tuple(views.values()), frozenset(names), everything, elsewhere)
+    return Reads(
+        tables,
+        frozenset(hidden),
+        tuple(views.values()),
+        frozenset(names),
+        everything,
+        elsewhere,
+    )
 
 
 def plain_name(key: str) -> str:

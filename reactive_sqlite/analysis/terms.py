@@ -1,0 +1,271 @@
+"""Templates: the terms of a predicate before the parameters are known; `bind` makes the term.
+
+`rejects_null` says that a row of NULLs, as an outer join makes them up, never satisfies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from reactive_sqlite.analysis.operands import Operand
+from reactive_sqlite.comparison import UNSURE, Bound, Column, Key, bound_of
+from reactive_sqlite.predicate import (
+    ALWAYS,
+    NEVER,
+    Differs,
+    Equals,
+    IsNull,
+    NotNull,
+    OneOf,
+    Predicate,
+    Prefix,
+    Range,
+    all_of,
+    any_of,
+)
+
+
+class Term:
+    """One template."""
+
+    __slots__: tuple[str, ...] = ()
+    rejects_null: ClassVar[bool] = True
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        """The predicate for these parameters, by position."""
+        raise NotImplementedError
+
+    def is_strict(self) -> bool:
+        """Whether a row of NULLs surely fails."""
+        return self.rejects_null
+
+
+class Equality(Term):
+    """`column = operand`."""
+
+    __slots__ = ("column", "operand")
+
+    def __init__(self, column: Column, operand: Operand) -> None:
+        self.column = column
+        self.operand = operand
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        key = self.column.constant(self.operand.value(values))
+        if key is UNSURE:
+            return ALWAYS
+        return NEVER if key is None else Equals(self.column, key)
+
+
+def _differs(column: Column, key: Key) -> Predicate:
+    return Differs(column, key)
+
+
+def _below(inclusive: bool) -> Callable[[Column, Key], Predicate]:
+    return lambda column, key: Range(column, None, False, bound_of(key), inclusive)
+
+
+def _above(inclusive: bool) -> Callable[[Column, Key], Predicate]:
+    return lambda column, key: Range(column, bound_of(key), inclusive, None, False)
+
+
+COMPARISONS: Final[dict[str, Callable[[Column, Key], Predicate]]] = {
+    "<>": _differs,
+    "<": _below(False),
+    "<=": _below(True),
+    ">": _above(False),
+    ">=": _above(True),
+}
+
+
+class Comparison(Term):
+    """`column <op> operand` for `<>`, `<`, `<=`, `>`, `>=`."""
+
+    __slots__ = ("column", "operand", "operator")
+
+    def __init__(self, column: Column, operator: str, operand: Operand) -> None:
+        self.column = column
+        self.operator = operator
+        self.operand = operand
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        key = self.column.constant(self.operand.value(values))
+        if key is UNSURE:
+            return ALWAYS
+        if key is None:
+            return NEVER
+        if self.operator != "<>" and isinstance(key, str) and not self.column.utf8:
+            return ALWAYS
+        return COMPARISONS[self.operator](self.column, key)
+
+
+class Identity(Term):
+    """`column IS operand`, or `IS NOT`."""
+
+    __slots__ = ("column", "negated", "operand")
+    rejects_null = False
+
+    def __init__(self, column: Column, operand: Operand, negated: bool) -> None:
+        self.column = column
+        self.operand = operand
+        self.negated = negated
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        key = self.column.constant(self.operand.value(values))
+        if key is UNSURE:
+            return ALWAYS
+        if key is None:
+            return NotNull(self.column) if self.negated else IsNull(self.column)
+        return Differs(self.column, key, True) if self.negated else Equals(self.column, key)
+
+
+class Membership(Term):
+    """`column IN (operands)`, or `NOT IN`."""
+
+    __slots__ = ("column", "negated", "operands")
+
+    def __init__(self, column: Column, operands: Sequence[Operand], negated: bool) -> None:
+        self.column = column
+        self.operands = tuple(operands)
+        self.negated = negated
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        column = self.column
+        keys = [column.constant(operand.value(values)) for operand in self.operands]
+        if self.negated:
+            # One NULL among them, and nothing is surely different from all.
+            if None in keys:
+                return NEVER
+            return all_of([Differs(column, key) for key in keys if key is not UNSURE])
+        if UNSURE in keys:
+            return ALWAYS
+        found = {key for key in keys if key is not None}
+        if len(found) < 2:
+            return Equals(column, found.pop()) if found else NEVER
+        return OneOf(column, found)
+
+
+class Pattern(Term):
+    """`column LIKE operand`, or GLOB: what comes before the first wildcard."""
+
+    __slots__ = ("column", "glob", "operand")
+
+    def __init__(self, column: Column, operand: Operand, glob: bool) -> None:
+        self.column = column
+        self.operand = operand
+        self.glob = glob
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        pattern = self.operand.value(values)
+        if pattern is None:
+            return NEVER
+        if type(pattern) is not str:
+            return ALWAYS
+        length = 0
+        for character in pattern:
+            if character in ("*?[\0" if self.glob else "%_\0"):
+                break
+            length += 1
+        return Prefix(self.column, pattern[:length], self.glob) if length else NotNull(self.column)
+
+
+class Settled(Term):
+    """A term without parameters."""
+
+    __slots__ = ("predicate", "strict")
+
+    def __init__(self, predicate: Predicate, strict: bool) -> None:
+        self.predicate = predicate
+        self.strict = strict
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        return self.predicate
+
+    def is_strict(self) -> bool:
+        return self.strict
+
+
+class OperandIsNull(Term):
+    """`operand IS NULL`, or NOT: all rows or none, as in `:x IS NULL OR a = :x`."""
+
+    __slots__ = ("negated", "operand")
+    rejects_null = False
+
+    def __init__(self, operand: Operand, negated: bool) -> None:
+        self.operand = operand
+        self.negated = negated
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        value = self.operand.value(values)
+        if value is UNSURE or value != value:  # NaN is bound as NULL
+            return ALWAYS
+        return ALWAYS if (value is None) is not self.negated else NEVER
+
+
+class Conjunction(Term):
+    """All of the terms. Ranges over one column become one range."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(terms)
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        bound: list[Predicate] = []
+        for term in self.terms:
+            predicate = term.bind(values)
+            if isinstance(predicate, Range):
+                for place, other in enumerate(bound):
+                    if isinstance(other, Range) and other.column == predicate.column:
+                        bound[place] = _intersection(other, predicate)
+                        break
+                else:
+                    bound.append(predicate)
+            else:
+                bound.append(predicate)
+        return all_of(bound)
+
+    def is_strict(self) -> bool:
+        return any(term.is_strict() for term in self.terms)
+
+
+class Disjunction(Term):
+    """Any of the terms."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(terms)
+
+    def bind(self, values: Sequence[Any]) -> Predicate:
+        return any_of([term.bind(values) for term in self.terms])
+
+    def is_strict(self) -> bool:
+        return all(term.is_strict() for term in self.terms)
+
+
+def _intersection(one: Range, other: Range) -> Predicate:
+    low, low_inclusive = _tighter(one.low, one.low_inclusive, other.low, other.low_inclusive, True)
+    high, high_inclusive = _tighter(
+        one.high, one.high_inclusive, other.high, other.high_inclusive, False
+    )
+    if low is not None and high is not None and low > high:
+        return NEVER
+    return Range(one.column, low, low_inclusive, high, high_inclusive)
+
+
+def _tighter(
+    one: Bound | None, one_inclusive: bool, other: Bound | None, other_inclusive: bool, low: bool
+) -> tuple[Bound | None, bool]:
+    if one is None or other is None:
+        return (other, other_inclusive) if one is None else (one, one_inclusive)
+    if one == other:
+        return one, one_inclusive and other_inclusive
+    return (one, one_inclusive) if (one > other) is low else (other, other_inclusive)
+
+
+def conjunction(terms: Sequence[Term]) -> Term | None:
+    """All of the terms; None if there are none."""
+    if len(terms) < 2:
+        return terms[0] if terms else None
+    return Conjunction(terms)
