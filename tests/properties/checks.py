@@ -88,7 +88,7 @@ class Checks:
             # As two multisets: a key that became 1.0 from 1 may be told as an update or as a move.
             olds = Counter(repr(tuple(r.old)) for r in rows if r.old is not None)
             news = Counter(repr(tuple(r.new)) for r in rows if r.new is not None)
-            pairs = real.get(key, set())
+            pairs = real.get(key, [])
             if olds != Counter(o for o, _ in pairs if o) or news != Counter(
                 n for _, n in pairs if n
             ):

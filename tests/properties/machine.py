@@ -38,6 +38,10 @@ class Rolled(Exception):
     """Leaves a transaction() by an exception."""
 
 
+class Misused(Exception):
+    """The transaction of a block was ended by a statement inside it."""
+
+
 class Machine(Checks):
     """Performs operations one by one and checks everything after each."""
 
@@ -47,7 +51,8 @@ class Machine(Checks):
         self.watches: list[Watch] = []
         self.changes: list[Any] = []
         self.depth: list[Any] = []
-        self.twin_depth: list[str] = []
+        self.twin_depth: list[tuple[str, int]] = []
+        self.transactions = 0
         self.twin: Engine = Engine(":memory:")
         self.history: list[Op] = []
         self.upkeep = False
@@ -144,15 +149,17 @@ class Machine(Checks):
     def _write(self, op: Op) -> None:
         ours = self._attempt(self._on_database, op)
         theirs = self._attempt(self._on_twin, op)
+        if not self.twin.in_transaction:
+            self.transactions += 1
         if theirs == "InterruptError":
             raise TooDear(str(op))
-        if ours != theirs:
+        if ours != theirs and not (ours.startswith("misuse") and theirs != "done"):
             raise Broken("outcome", f"{op}\nthe plain engine: {theirs}\nthe database: {ours}")
 
     def _attempt(self, run: Any, op: Op) -> str:
         try:
             run(op)
-        except (apsw.Error, Rolled) as error:
+        except (apsw.Error, Rolled, Misused) as error:
             return type(error).__name__
         except ReactiveSqliteError as error:
             return f"misuse {type(error).__name__}: {error}"
@@ -189,17 +196,42 @@ class Machine(Checks):
     def _on_twin(self, op: Op) -> None:
         twin = self.twin
         match op.kind:
-            case "execute" | "script":
+            case "execute":
                 twin.run(op.sql, op.params)
+            case "script":
+                inside = twin.in_transaction
+                try:
+                    twin.run(op.sql)
+                except apsw.Error:
+                    if twin.in_transaction and not inside:
+                        twin.execute("ROLLBACK")
+                    raise
             case "many":
-                with twin:
-                    twin.executemany(op.sql, op.params).fetchall()
+                self._many_on_twin(op)
             case "begin":
                 name = f"twin{len(self.twin_depth)}" if twin.in_transaction else ""
                 twin.execute(f"SAVEPOINT {name}" if name else "BEGIN IMMEDIATE")
-                self.twin_depth.append(name)
+                self.twin_depth.append((name, self.transactions))
             case "end" | "raise" if self.twin_depth:
-                self._leave_twin(self.twin_depth.pop(), well=op.kind == "end")
+                name, transaction = self.twin_depth.pop()
+                if transaction == self.transactions and twin.in_transaction:
+                    self._leave_twin(name, well=op.kind == "end")
+                elif op.kind == "end":
+                    raise Misused
+    def _many_on_twin(self, op: Op) -> None:
+        if not op.params:
+            # A plain executemany() of nothing does not even look at its statement.
+            self.twin.execute(op.sql, apsw._null_bindings, explain=1).fetchall()
+        inside = self.twin.in_transaction
+        self.twin.execute("SAVEPOINT many" if inside else "BEGIN")
+        try:
+            self.twin.executemany(op.sql, op.params).fetchall()
+        except apsw.Error:
+            if self.twin.in_transaction:
+                undo = "ROLLBACK TO many; RELEASE many" if inside else "ROLLBACK"
+                self.twin.execute(undo).fetchall()
+            raise
+        self._leave_twin("many" if inside else "", well=True)
 
     def _leave_twin(self, name: str, *, well: bool) -> None:
         if not well:

@@ -121,19 +121,19 @@ def same(one: Dump, two: Dump) -> bool:
     return one.keys() == two.keys() and all(one[key].exactly == two[key].exactly for key in one)
 
 
-def difference(before: Dump, after: Dump) -> dict[str, set[tuple[str, str]]]:
-    """Per table the net (old row, new row), each as text, '' where there is none."""
-    result: dict[str, set[tuple[str, str]]] = {}
+def difference(before: Dump, after: Dump) -> dict[str, list[tuple[str, str]]]:
+    """Per table the net (old row, new row) of each key, as text, '' where there is none."""
+    result: dict[str, list[tuple[str, str]]] = {}
     for table in before.keys() | after.keys():
         one, two = before.get(table), after.get(table)
         if one is not None and two is not None and one.exactly == two.exactly:
             continue
         old, new = one.keyed() if one else {}, two.keyed() if two else {}
-        pairs = {
+        pairs = [
             (repr(old[key]) if key in old else "", repr(new[key]) if key in new else "")
-            for key in old.keys() | new.keys()
-        }
-        pairs = {(was, now) for was, now in pairs if was != now}
+            for key in {**old, **new}
+        ]
+        pairs = [(was, now) for was, now in pairs if was != now]
         if pairs:
             result[table] = pairs
     return result
