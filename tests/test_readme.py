@@ -20,7 +20,7 @@ def test_the_python_examples_print_what_they_say(
     for section in sections:
         namespace = {"__name__": "readme"}
         for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-            exec(compile(block, "README.md", "exec"), namespace)
+            exec(compile(block, "README.md", "exec", dont_inherit=True), namespace)
             expected = re.findall(r"^\s*#> (.*)$", block, re.MULTILINE)
             assert capsys.readouterr().out.splitlines() == expected, block
             examples += 1
