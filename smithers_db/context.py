@@ -1,0 +1,132 @@
+"""Who is at work: the ambient ids of a task, kept apart for each database."""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from types import MappingProxyType
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from smithers_db.errors import NoActiveExecution
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The ids that a task works under; an immutable value."""
+
+    execution_id: str | None = None
+    phase_id: str | None = None
+    agent_id: str | None = None
+    step_id: str | None = None
+
+
+_NOBODY = Context()
+# One variable for all databases: a variable made per database would never be collected.
+_contexts: contextvars.ContextVar[Mapping[int, Context]] = contextvars.ContextVar(
+    "smithers_contexts", default=MappingProxyType({})
+)
+_numbers = itertools.count()
+
+
+class Ambient:
+    """The ambient context of one database, seen from the calling task or thread.
+
+    asyncio tasks and ``asyncio.to_thread`` inherit a copy of their creator's; plain threads start
+    with none, unless their function went through `bind`.
+    """
+
+    __slots__ = ("_number",)
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+
+    def get(self) -> Context:
+        """The context of the calling task."""
+        return _contexts.get().get(self._number, _NOBODY)
+
+    def set(self, context: Context) -> None:
+        """Replaces it, for the calling task only."""
+        contexts = {**_contexts.get(), self._number: context}
+        if context == _NOBODY:
+            del contexts[self._number]
+        _contexts.set(contexts)
+
+    @contextmanager
+    def entered(self, context: Context) -> Iterator[Context]:
+        """Works under this context, then under the one from before again."""
+        before = self.get()
+        self.set(context)
+        try:
+            yield context
+        finally:
+            self.set(before)
+
+    def within(
+        self,
+        execution_id: str | None,
+        phase_id: str | None = None,
+        agent_id: str | None = None,
+        step_id: str | None = None,
+    ) -> Context:
+        """The current context with the given ids put in, and those below a changed one left out."""
+        old = self.get()
+        if execution_id is not None and execution_id != old.execution_id:
+            old = Context(execution_id=execution_id)
+        if phase_id is not None and phase_id != old.phase_id:
+            old = Context(old.execution_id, phase_id)
+        return Context(
+            old.execution_id, old.phase_id, agent_id or old.agent_id, step_id or old.step_id
+        )
+
+    def execution_id(self, given: str | None = None) -> str:
+        """The id given, else the ambient one.
+
+        Raises:
+            NoActiveExecution: there is neither.
+        """
+        found = given or self.get().execution_id
+        return found if found is not None else self._missing("execution_id")
+
+    def phase_id(self, execution_id: str) -> str | None:
+        """The ambient phase, if it belongs to this execution."""
+        context = self.get()
+        return context.phase_id if context.execution_id == execution_id else None
+
+    def agent_id(self, execution_id: str) -> str | None:
+        """The ambient agent, if it belongs to this execution."""
+        context = self.get()
+        return context.agent_id if context.execution_id == execution_id else None
+
+    def needed_agent_id(self, given: str | None) -> str:
+        """The agent given, else the ambient one.
+
+        Raises:
+            NoActiveExecution: there is neither.
+        """
+        found = given or self.get().agent_id
+        return found if found is not None else self._missing("agent_id")
+
+    def bind(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The function, to be called anywhere, working under the context of this moment."""
+        context = self.get()
+
+        @wraps(function)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self.entered(context):
+                return function(*args, **kwargs)
+
+        return bound
+
+    @staticmethod
+    def _missing(name: str) -> str:
+        raise NoActiveExecution(
+            f"no {name}: pass {name}=…, or work inside `with db.context({name}=…):` or after the "
+            f"matching start() in the same task (db.bind(fn) carries the context into a thread)"
+        )

@@ -1,0 +1,276 @@
+"""How large a database grows, what takes the room, and how old runs leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import moment, now
+from smithers_db.errors import InvalidValue
+from smithers_db.outputs import Outputs
+from smithers_db.rows import ROW_TYPES
+from smithers_db.table import whole
+
+#: Pages given back at a time, so that other writers get their turn in between.
+VACUUM_STEP = 500
+
+_FINISHED = "status NOT IN ('pending', 'running')"
+#: The rows of a run, by table; stream events hang on its agents.
+_OF_RUN = {
+    name: (
+        "agent_id IN (SELECT id FROM agents WHERE execution_id = ?)"
+        if name == "agent_stream_events"
+        else "execution_id = ?"
+    )
+    for name, row_type in ROW_TYPES.items()
+    if name == "agent_stream_events"
+    or ("execution_id" in row_type.__struct_fields__ and name != "ticket_reports")
+}
+
+
+class PruneReport(msgspec.Struct, frozen=True):
+    """What a prune removed, or with ``dry_run`` would remove."""
+
+    executions: list[str]
+    rows: dict[str, int]
+    output_bytes: int
+    freed_bytes: int
+    dry_run: bool
+
+
+class TableStats(msgspec.Struct, frozen=True):
+    """A table: its rows, and the bytes of the pages that it and its indexes take."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+class RunStats(msgspec.Struct, frozen=True):
+    """A run: its rows, the bytes of what is in them, and the bytes of its output files."""
+
+    id: str
+    name: str | None
+    status: str
+    rows: int
+    bytes: int
+    output_bytes: int
+
+
+class DatabaseStats(msgspec.Struct, frozen=True):
+    """What takes the room; all sizes in bytes."""
+
+    file_bytes: int
+    free_bytes: int
+    output_files: int
+    output_bytes: int
+    tables: list[TableStats]
+    runs: list[RunStats]
+
+
+def _value(db: ReactiveDatabase, sql: str) -> int:
+    return int(db.execute(sql).rows[0][0] or 0)
+
+
+def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
+    """Removes the files of deleted rows; returns the bytes that they took."""
+    removed = 0
+    for (path,) in db.execute("SELECT path FROM discarded_outputs").rows:
+        removed += outputs.remove(path)
+        db.execute("DELETE FROM discarded_outputs WHERE path = ?", (path,))
+    return removed
+
+
+def vacuum(db: ReactiveDatabase) -> int:
+    """Gives free pages back to the file system; returns how many bytes the database shrank by."""
+    before = _value(db, "PRAGMA page_count")
+    free = _value(db, "PRAGMA freelist_count")
+    while free:
+        db.execute(f"PRAGMA incremental_vacuum({VACUUM_STEP})")
+        left = _value(db, "PRAGMA freelist_count")
+        if left >= free:  # the file was not made for it: only VACUUM helps
+            break
+        free = left
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return (before - _value(db, "PRAGMA page_count")) * _value(db, "PRAGMA page_size")
+
+
+def prune(
+    db: ReactiveDatabase,
+    outputs: Outputs,
+    *,
+    keep: int | None,
+    older_than: str | datetime | timedelta | None,
+    dry_run: bool,
+    progress: Callable[[int, int], object] | None,
+) -> PruneReport:
+    """Removes finished runs: see `smithers_db.SmithersDB.prune`."""
+    if keep is None and older_than is None:
+        raise InvalidValue("say what to prune: keep=…, older_than=…, or both")
+    if keep is not None and whole("keep", keep) < 0:
+        raise InvalidValue("keep is a number of runs, 0 or more")
+    before = moment(older_than) if older_than is not None else None
+    chosen = [
+        row[0]
+        for row in db.execute(
+            f"SELECT id FROM executions WHERE {_FINISHED} "
+            "AND (? IS NULL OR coalesce(completed_at, created_at) < ?) AND rowid NOT IN "
+            f"(SELECT rowid FROM executions WHERE {_FINISHED} ORDER BY rowid DESC LIMIT ?) "
+            "ORDER BY rowid",
+            (before, before, keep or 0),
+        ).rows
+    ]
+    pruned = []
+    rows: dict[str, int] = {}
+    output_bytes = 0
+    for done, execution_id in enumerate(chosen):
+        if progress is not None:
+            progress(done, len(chosen))
+        with db.transaction():  # one per run: the write lock is never held for long
+            counts = _rows_of(db, execution_id)
+            size = db.execute(
+                "SELECT sum(output_size_bytes) FROM tool_calls "
+                "WHERE execution_id = ? AND output_path IS NOT NULL",
+                (execution_id,),
+            ).rows[0][0]
+            if (
+                not dry_run
+                and not db.execute(
+                    f"DELETE FROM executions WHERE id = ? AND {_FINISHED}", (execution_id,)
+                ).changes
+            ):
+                continue
+        pruned.append(execution_id)
+        output_bytes += size or 0
+        for table, count in counts.items():
+            rows[table] = rows.get(table, 0) + count
+    for table, condition, params in _beside_runs(before):
+        sql = f"SELECT count(*) FROM {table} WHERE {condition}"
+        rows[table] = rows.get(table, 0) + int(db.execute(sql, params).rows[0][0])
+        if not dry_run:
+            db.execute(f"DELETE FROM {table} WHERE {condition}", params)
+    freed = 0
+    if not dry_run:
+        sweep(db, outputs)
+        freed = vacuum(db)
+    rows = {table: count for table, count in rows.items() if count}
+    return PruneReport(pruned, rows, output_bytes, freed, dry_run)
+
+
+def _rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
+    counts = {"executions": 1}
+    for table, condition in _OF_RUN.items():
+        sql = f"SELECT count(*) FROM {table} WHERE {condition}"
+        counts[table] = int(db.execute(sql, (execution_id,)).rows[0][0])
+    return counts
+
+
+def _beside_runs(before: str | None) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What grows without belonging to a run: table, condition, parameters."""
+    found: list[tuple[str, str, tuple[str, ...]]] = [("memories", "expires_at <= ?", (now(),))]
+    if before is not None:
+        # The last word on each model's limits is kept, however old.
+        found.append(
+            (
+                "rate_limit_snapshots",
+                "captured_at < ? AND rowid NOT IN (SELECT max(rowid) FROM rate_limit_snapshots "
+                "GROUP BY provider, model)",
+                (before,),
+            )
+        )
+        found.append(
+            ("vcs_queue", "execution_id IS NULL AND completed_at < ?", (before,)),
+        )
+    return found
+
+
+def stats(db: ReactiveDatabase, outputs: Outputs) -> DatabaseStats:
+    """What takes the room: see `smithers_db.SmithersDB.stats`."""
+    pages = dict(
+        map(
+            tuple,
+            db.execute(
+                "SELECT coalesce(s.tbl_name, d.name), sum(d.pgsize) "
+                "FROM dbstat('main', 1) d LEFT JOIN sqlite_schema s ON s.name = d.name GROUP BY 1"
+            ).rows,
+        )
+    )
+    tables = [
+        TableStats(name, _value(db, f"SELECT count(*) FROM {name}"), pages.get(name, 0))
+        for name in ROW_TYPES
+    ]
+    search = sum(size for name, size in pages.items() if name.startswith("memories_fts"))
+    tables.append(
+        TableStats("memories_fts", _value(db, "SELECT count(*) FROM memories_fts"), search)
+    )
+    files = list(outputs.files())
+    page_size = _value(db, "PRAGMA page_size")
+    return DatabaseStats(
+        _value(db, "PRAGMA page_count") * page_size,
+        _value(db, "PRAGMA freelist_count") * page_size,
+        len(files),
+        sum(_size(file) for file in files),
+        sorted(tables, key=lambda table: -table.bytes),
+        _runs(db),
+    )
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # removed between the listing and the look
+        return 0
+
+
+def _content(row_type: type[msgspec.Struct]) -> str:
+    return " + ".join(f"coalesce(octet_length({name}), 0)" for name in row_type.__struct_fields__)
+
+
+def _runs(db: ReactiveDatabase) -> list[RunStats]:
+    rows: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    outputs: Mapping[str, int] = dict(
+        map(
+            tuple,
+            db.execute(
+                "SELECT execution_id, sum(output_size_bytes) FROM tool_calls "
+                "WHERE output_path IS NOT NULL GROUP BY execution_id"
+            ).rows,
+        )
+    )
+    for table in _OF_RUN:
+        content = _content(ROW_TYPES[table])
+        source, key = table, "execution_id"
+        if table == "agent_stream_events":
+            agents = "JOIN agents a ON a.id = e.agent_id"
+            source = f"(SELECT e.*, a.execution_id AS run FROM {table} e {agents})"
+            key = "run"
+        for run, count, size in db.execute(
+            f"SELECT {key}, count(*), sum({content}) FROM {source} GROUP BY {key}"
+        ).rows:
+            rows[run] = rows.get(run, 0) + count
+            sizes[run] = sizes.get(run, 0) + (size or 0)
+    own = _content(ROW_TYPES["executions"])
+    return [
+        RunStats(
+            run, name, status, rows.get(run, 0) + 1, sizes.get(run, 0) + size, outputs.get(run, 0)
+        )
+        for run, name, status, size in db.execute(
+            f"SELECT id, name, status, {own} FROM executions ORDER BY rowid DESC"
+        ).rows
+    ]
+
+
+def empty(db: ReactiveDatabase, outputs: Outputs) -> None:
+    """Deletes every row of every table, and the output files."""
+    with db.transaction():
+        for table in ROW_TYPES:
+            if table != "discarded_outputs":
+                db.execute(f"DELETE FROM {table}")
+        db.execute("INSERT INTO build_state (id, status) VALUES (1, 'passing')")
+    sweep(db, outputs)
+    vacuum(db)

@@ -1,0 +1,213 @@
+"""One table and its row type: the mapper between rows of SQL and typed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from reactive_sqlite import ReactiveDatabase, Result
+from smithers_db.errors import InvalidValue, NotFound
+from smithers_db.values import decode, encode_optional
+
+R = TypeVar("R", bound=msgspec.Struct)
+Params = Sequence[Any] | Mapping[str, Any]
+
+
+def text(name: str, value: Any) -> Any:
+    """The value, if it is text that SQLite keeps whole.
+
+    Raises:
+        InvalidValue: it is no str, or holds a NUL, at which SQLite's own functions would cut it.
+    """
+    if not isinstance(value, str):
+        raise InvalidValue(f"{name} must be a str, not {type(value).__name__}")
+    if "\0" in value:
+        raise InvalidValue(f"{name} holds a NUL character, which SQLite's text functions stop at")
+    return value
+
+
+def optional_text(name: str, value: Any) -> Any:
+    """The same, or None."""
+    return None if value is None else text(name, value)
+
+
+def whole(name: str, value: Any) -> Any:
+    """The value, if it is an integer that SQLite can hold.
+
+    Raises:
+        InvalidValue: it is not.
+    """
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise InvalidValue(f"{name} must be an int of at most 64 bits, not {value!r:.60}")
+    return value
+
+
+def truth(value: Any) -> bool:
+    """A stored boolean as a bool, whichever way the driver returned it: 0, 1, "0" or "1"."""
+    return bool(int(value)) if isinstance(value, str) and value.isdigit() else bool(value)
+
+
+def _flag(name: str, value: Any) -> Any:
+    if type(value) is not bool:
+        raise InvalidValue(f"{name} must be a bool, not {type(value).__name__}")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> Any:
+    if type(value) not in (int, float) or value != value:
+        raise InvalidValue(f"{name} must be a finite number, not {value!r:.60}")
+    return value
+
+
+def _json(_name: str, value: Any) -> Any:
+    return encode_optional(value)
+
+
+_PARENT = {
+    "execution_id": "SELECT 1 FROM executions WHERE id = ?",
+    "agent_id": "SELECT 1 FROM agents WHERE id = ?",
+}
+_ADAPTERS: dict[type, Callable[[str, Any], Any]] = {
+    str: text,
+    int: whole,
+    bool: _flag,
+    float: _number,
+}
+
+
+class Table(Generic[R]):
+    """The rows of one table, typed.
+
+    ``select`` is the SELECT that every read of the table starts with; a family writes the rest.
+    All that is known of the row type is worked out once, here. ``parents`` says whether its
+    ``execution_id`` and ``agent_id`` must name rows that exist.
+    """
+
+    def __init__(
+        self,
+        db: ReactiveDatabase,
+        name: str,
+        row_type: type[R],
+        key: str = "id",
+        *,
+        parents: bool = True,
+    ) -> None:
+        self.db = db
+        self.name = name
+        self.row_type = row_type
+        self.columns: tuple[str, ...] = row_type.__struct_fields__
+        self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
+        self._by_key = f"{self.select}WHERE {key} = ?"
+        self._adapters: dict[str, Callable[[str, Any], Any]] = {}
+        self._optional: set[str] = set()
+        self._decoders: list[tuple[int, Callable[[Any], Any]]] = []
+        self._inserts: dict[tuple[str, ...], str] = {}
+        self._parents = [name for name in _PARENT if name in self.columns] if parents else []
+        hints = get_type_hints(row_type, include_extras=True)
+        for position, column in enumerate(self.columns):
+            if getattr(hints[column], "__metadata__", None) == ("json",):
+                self._adapters[column] = _json
+                self._decoders.append((position, decode))
+                self._optional.add(column)
+                continue
+            kinds = get_args(hints[column]) or (hints[column],)
+            self._adapters[column] = _ADAPTERS[kinds[0]]
+            if type(None) in kinds:
+                self._optional.add(column)
+            if kinds[0] is bool:
+                self._decoders.append((position, truth))
+
+    def typed(self, row: Sequence[Any]) -> R:
+        """A row of SQL, its columns in the table's order, as a typed row."""
+        if not self._decoders:
+            return self.row_type(*row)
+        values = list(row)
+        for position, decoded in self._decoders:
+            if values[position] is not None:
+                values[position] = decoded(values[position])
+        return self.row_type(*values)
+
+    def all(self, tail: str = "", params: Params = ()) -> list[R]:
+        """The rows that ``SELECT … FROM table`` and this tail give."""
+        return [self.typed(row) for row in self.db.execute(self.select + tail, params).rows]
+
+    def first(self, tail: str, params: Params = ()) -> R | None:
+        """The first of them, or None."""
+        rows = self.db.execute(self.select + tail, params).rows
+        return self.typed(rows[0]) if rows else None
+
+    def get(self, key: Any) -> R | None:
+        """The row with this key, or None."""
+        rows = self.db.execute(self._by_key, (key,)).rows
+        return self.typed(rows[0]) if rows else None
+
+    def one(self, key: Any) -> R:
+        """The row with this key.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = self.get(key)
+        return row if row is not None else self.missing(key)
+
+    def missing(self, key: Any) -> NoReturn:
+        """Raises the `NotFound` that names this table and key."""
+        raise NotFound(f"no row of {self.name} has the id {key!r}")
+
+    def adapted(self, column: str, value: Any) -> Any:
+        """A value as the column stores it.
+
+        Raises:
+            InvalidValue: it does not fit the column's type.
+        """
+        adapter = self._adapters.get(column)
+        if adapter is None:
+            raise TypeError(
+                f"{self.name} has no column {column!r}; it has {', '.join(self.columns)}"
+            )
+        if value is None and column in self._optional:
+            return None
+        return adapter(f"{self.name}.{column}", value)
+
+    def insert(self, ending: str = "", /, **columns: Any) -> Result:
+        """Inserts one row, each value checked against its column's type.
+
+        ``ending`` is an ``ON CONFLICT`` or ``RETURNING`` clause to end the statement with.
+
+        Raises:
+            InvalidValue: a value does not fit. NotFound: a run or an agent that is named does not
+            exist. TypeError: there is no such column.
+        """
+        values = [self.adapted(name, value) for name, value in columns.items()]
+        named = [name for name in self._parents if columns.get(name) is not None]
+        key = (*columns, "", *named)
+        sql = self._inserts.get(key)
+        if sql is None:
+            marks = ", ".join("?" * len(columns))
+            known = "".join(f" AND EXISTS ({_PARENT[name]})" for name in named)
+            sql = (
+                f"INSERT INTO {self.name} ({', '.join(columns)}) SELECT {marks} WHERE true{known} "
+            )
+            self._inserts[key] = sql
+        result = self.db.execute(sql + ending, (*values, *(columns[name] for name in named)))
+        if not result.changes:
+            for name in named:
+                if not self.db.execute(_PARENT[name], (columns[name],)).rows:
+                    raise NotFound(f"there is no {name} {columns[name]!r}")
+        return result
+
+    def update(self, key: Any, /, **columns: Any) -> None:
+        """Sets columns of the row with this id.
+
+        Raises:
+            NotFound: there is none. InvalidValue: a value does not fit its column.
+        """
+        if not columns:
+            raise TypeError(f"nothing to update in {self.name}: give at least one column")
+        values = [self.adapted(name, value) for name, value in columns.items()]
+        marks = ", ".join(f"{name} = ?" for name in columns)
+        sql = f"UPDATE {self.name} SET {marks} WHERE id = ?"
+        if not self.db.execute(sql, (*values, key)).changes:
+            self.missing(key)

@@ -1,0 +1,3 @@
+"""One module for each family of tables."""
+
+from __future__ import annotations

@@ -1,0 +1,190 @@
+"""Agents: the model runs of a phase, and the events of their streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import at_millisecond, new_id, now
+from smithers_db.context import Ambient, Context
+from smithers_db.errors import InvalidValue, NotFound
+from smithers_db.lifecycle import Lifecycle
+from smithers_db.rows import Agent, AgentStreamEvent
+from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.values import encode
+
+# A phase of another run is no phase of this one: then nothing is inserted.
+_START = (
+    "INSERT INTO agents (id, execution_id, phase_id, model, system_prompt, prompt, status, "
+    "scope_rev, log_path, started_at, created_at) "
+    "SELECT ?, e.id, ?, ?, ?, ?, 'running', ?, ?, ?, ? FROM executions e WHERE e.id = ? "
+    "AND (? IS NULL OR EXISTS (SELECT 1 FROM phases p WHERE p.id = ? AND p.execution_id = e.id))"
+)
+_EVENT = (
+    "INSERT INTO agent_stream_events "
+    "(id, agent_id, event_type, event_id, tool_name, content, timestamp, created_at) "
+    "SELECT ?, a.id, ?, ?, ?, ?, ?, ? FROM agents a WHERE a.id = ?"
+)
+_EVENT_FIELDS = frozenset({"type", "id", "tool_name", "content", "timestamp"})
+
+
+class Agents:
+    """The agents of runs (``db.agents``)."""
+
+    def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
+        self._db = db
+        self._ambient = ambient
+        self._table = Table(db, "agents", Agent)
+        self._events = Table(db, "agent_stream_events", AgentStreamEvent)
+        self._life = Lifecycle(self._table, ambient, "agent_id")
+        self._complete = self._life.ending(
+            "completed", "result", "result_structured", "tokens_input", "tokens_output"
+        )
+        self._fail = self._life.ending("failed", "error")
+        self._cancel = self._life.ending("cancelled")
+
+    def start(
+        self,
+        prompt: str,
+        model: str = "sonnet",
+        system_prompt: str | None = None,
+        log_path: str | None = None,
+        *,
+        execution_id: str | None = None,
+        phase_id: str | None = None,
+        scope_rev: str | None = None,
+    ) -> str:
+        """Starts an agent and makes it the calling task's current one; returns its id.
+
+        Raises:
+            NoActiveExecution: no run is given or current. NotFound: there is no such run, or the
+            phase is not one of it.
+        """
+        execution_id = self._ambient.execution_id(execution_id)
+        if phase_id is None:
+            phase_id = self._ambient.phase_id(execution_id)
+        agent_id = new_id()
+        moment = now()
+        started = self._db.execute(
+            _START,
+            (
+                agent_id,
+                phase_id,
+                text("model", model),
+                optional_text("system_prompt", system_prompt),
+                text("prompt", prompt),
+                optional_text("scope_rev", scope_rev),
+                optional_text("log_path", log_path),
+                moment,
+                moment,
+                execution_id,
+                phase_id,
+                phase_id,
+            ),
+        )
+        if not started.changes:
+            raise NotFound(f"no execution {execution_id!r} with a phase {phase_id!r}")
+        context = self._ambient.get()
+        step_id = context.step_id if context.execution_id == execution_id else None
+        self._ambient.set(Context(execution_id, phase_id, agent_id, step_id))
+        return agent_id
+
+    def complete(
+        self,
+        id: str,
+        result: str | None = None,
+        structured: Any = None,
+        tokens_input: int | None = None,
+        tokens_output: int | None = None,
+    ) -> None:
+        """Ends an agent well. Raises `NotFound`, and `InvalidTransition` when it has ended."""
+        self._complete(id, result, structured, tokens_input, tokens_output)
+
+    def fail(self, id: str, error: str) -> None:
+        """Ends an agent with an error. Raises as `complete` does."""
+        self._fail(id, error)
+
+    def cancel(self, id: str) -> None:
+        """Ends an agent that is not wanted any more. Raises as `complete` does."""
+        self._cancel(id)
+
+    def running(
+        self, prompt: str, model: str = "sonnet", **options: Any
+    ) -> AbstractContextManager[str]:
+        """``with db.agents.running(prompt) as id:`` takes what `start` takes.
+
+        Call ``complete(id, result, …)`` inside to record the result.
+        """
+        return self._life.running(
+            lambda: self.start(prompt, model, **options), self.complete, self.fail
+        )
+
+    def set_stream_summary(self, id: str, summary: str) -> None:
+        """Records a summary of the agent's stream. Raises `NotFound`."""
+        self._table.update(id, stream_summary=summary)
+
+    def record_stream_event(self, agent_id: str, event: Mapping[str, Any]) -> str:
+        """Records one event of an agent's stream; returns the row's id.
+
+        ``event`` has a ``type`` (text), and may have ``id``, ``tool_name``, ``content`` (kept as
+        it is if it is text, else as JSON) and ``timestamp`` (milliseconds since 1970, else now).
+
+        Raises:
+            NotFound: there is no such agent. InvalidValue: the event has no type, or other fields.
+        """
+        if not event.keys() <= _EVENT_FIELDS or "type" not in event:
+            raise InvalidValue(
+                f"an event has a type, and only {', '.join(sorted(_EVENT_FIELDS))}; "
+                f"this one has {', '.join(sorted(map(str, event)))}"
+            )
+        content = event.get("content")
+        if content is not None:
+            content = text("content", content) if isinstance(content, str) else encode(content)
+        present = time.time_ns() // 1_000_000
+        timestamp = event.get("timestamp")
+        event_id = new_id()
+        recorded = self._db.execute(
+            _EVENT,
+            (
+                event_id,
+                text("type", event["type"]),
+                optional_text("id", event.get("id")),
+                optional_text("tool_name", event.get("tool_name")),
+                content,
+                present if timestamp is None else whole("timestamp", timestamp),
+                at_millisecond(present),
+                agent_id,
+            ),
+        )
+        if not recorded.changes:
+            self._table.missing(agent_id)
+        return event_id
+
+    def stream_events(
+        self, agent_id: str, types: Sequence[str] = (), limit: int = 1000
+    ) -> Sequence[AgentStreamEvent]:
+        """The first events of an agent's stream in order, all or of some types."""
+        chosen = f"AND event_type IN ({', '.join('?' * len(types))}) " if types else ""
+        return self._events.all(
+            f"WHERE agent_id = ? {chosen}ORDER BY rowid LIMIT ?", (agent_id, *types, limit)
+        )
+
+    def current(self) -> Agent | None:
+        """The calling task's agent, or None."""
+        return self._life.current()
+
+    def get(self, id: str) -> Agent | None:
+        """The agent with this id, or None."""
+        return self._table.get(id)
+
+    def list(self, execution_id: str | None = None) -> Sequence[Agent]:
+        """The agents of a run, in the order in which they were started."""
+        execution_id = self._ambient.execution_id(execution_id)
+        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+
+    def list_for_phase(self, phase_id: str) -> Sequence[Agent]:
+        """The agents of a phase, in the order in which they were started."""
+        return self._table.all("WHERE phase_id = ? ORDER BY rowid", (phase_id,))

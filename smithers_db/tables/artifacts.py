@@ -1,0 +1,68 @@
+"""Artifacts: the files that runs produce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import new_id, now
+from smithers_db.context import Ambient
+from smithers_db.rows import Artifact
+from smithers_db.table import Table
+
+
+class Artifacts:
+    """The files that runs produced (``db.artifacts``); the rows say where, not what is in them."""
+
+    def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._table = Table(db, "artifacts", Artifact)
+
+    def add(
+        self,
+        name: str,
+        type: str,
+        file_path: str,
+        *,
+        execution_id: str | None = None,
+        agent_id: str | None = None,
+        git_hash: str | None = None,
+        git_commit: str | None = None,
+        summary: str | None = None,
+        line_count: int | None = None,
+        byte_size: int | None = None,
+        metadata: Any = None,
+    ) -> str:
+        """Records a file of a run; returns the row's id.
+
+        Raises:
+            NoActiveExecution: no run is given or current. NotFound: the run or agent is unknown.
+        """
+        execution_id = self._ambient.execution_id(execution_id)
+        artifact_id = new_id()
+        self._table.insert(
+            id=artifact_id,
+            execution_id=execution_id,
+            agent_id=agent_id or self._ambient.agent_id(execution_id),
+            name=name,
+            type=type,
+            file_path=file_path,
+            git_hash=git_hash,
+            git_commit=git_commit,
+            summary=summary,
+            line_count=line_count,
+            byte_size=byte_size,
+            metadata={} if metadata is None else metadata,
+            created_at=now(),
+        )
+        return artifact_id
+
+    def get(self, id: str) -> Artifact | None:
+        """The artifact with this id, or None."""
+        return self._table.get(id)
+
+    def list(self, execution_id: str | None = None) -> Sequence[Artifact]:
+        """The artifacts of a run, in the order in which they were recorded."""
+        execution_id = self._ambient.execution_id(execution_id)
+        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))

@@ -1,0 +1,330 @@
+"""Executions: the runs themselves, who works on them, and what becomes of the dead ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import msgspec
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import new_id, now
+from smithers_db.context import Ambient, Context
+from smithers_db.errors import InvalidTransition, NotFound
+from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
+from smithers_db.owner import Owner, is_abandoned
+from smithers_db.rows import Execution, ExecutionOwner
+from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.values import encode, encode_optional
+
+#: A new execution's state: key and JSON text.
+SEED = (("phase", '"initial"'), ("iteration", "0"), ("data", "null"))
+
+_START = (
+    "INSERT INTO executions (id, name, file_path, config, forked_from, forked_transition, "
+    "status, started_at, created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?) "
+    "ON CONFLICT (id) DO NOTHING"
+)
+_OWN = (
+    "INSERT INTO execution_owners (execution_id, owner_id, host, process_id, process_started, "
+    "acquired_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (execution_id) DO UPDATE SET owner_id = excluded.owner_id, host = excluded.host, "
+    "process_id = excluded.process_id, process_started = excluded.process_started, "
+    "acquired_at = excluded.acquired_at, heartbeat_at = excluded.heartbeat_at"
+)
+_TRANSITION = (
+    "INSERT INTO transitions (id, execution_id, key, new_value, trigger, created_at) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+_BEAT = "UPDATE execution_owners SET heartbeat_at = ? WHERE execution_id = ? AND owner_id = ?"
+_ADVANCE = (
+    "INSERT INTO transitions (id, execution_id, key, old_value, new_value, trigger, created_at) "
+    "SELECT ?, e.id, 'iteration', s.value, coalesce(s.value, 0) + 1, 'iteration', ? "
+    "FROM executions e LEFT JOIN state s ON s.execution_id = e.id AND s.key = 'iteration' "
+    "WHERE e.id = ? RETURNING new_value"
+)
+_STATE_AT = (
+    "SELECT key, new_value, deleted, max(seq) FROM transitions "
+    "WHERE execution_id = ? AND seq <= ? GROUP BY key"
+)
+#: What a dead worker left running, by table; tasks have no created_at to fall back on.
+_IN_FLIGHT = ("phases", "steps", "tasks", "agents", "tool_calls")
+
+
+class Incomplete(msgspec.Struct, frozen=True):
+    """An execution that has not ended: somebody works on it, or it is abandoned."""
+
+    execution: Execution
+    owner: ExecutionOwner | None
+    abandoned: bool
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.execution.id
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody works on it."""
+        return not self.abandoned
+
+
+class Executions:
+    """The runs of this database (``db.execution``)."""
+
+    def __init__(
+        self,
+        db: ReactiveDatabase,
+        ambient: Ambient,
+        owner: Owner,
+        sweep: Callable[[], object],
+    ) -> None:
+        self._db = db
+        self._ambient = ambient
+        self._owner = owner
+        self._sweep = sweep
+        self._table = Table(db, "executions", Execution)
+        self._owners = Table(db, "execution_owners", ExecutionOwner, key="execution_id")
+        self._life = Lifecycle(self._table, ambient, "execution_id")
+        self._complete = self._life.ending("completed", "result")
+        self._fail = self._life.ending("failed", "error")
+        self._cancel = self._life.ending("cancelled")
+        self._end_well = self._life.ending("completed", "end_summary", "end_reason", "exit_code")
+        self._end_badly = self._life.ending("failed", "end_summary", "end_reason", "exit_code")
+
+    def start(
+        self, name: str | None, file_path: str, config: Any = None, *, id: str | None = None
+    ) -> str:
+        """Starts a run, seeds its state, and makes it the calling task's current one.
+
+        Returns the id. Raises `InvalidTransition` when an execution has the given id already.
+
+        >>> from smithers_db import create_smithers_db
+        >>> db = create_smithers_db()
+        >>> run = db.execution.start("nightly", ".smithers/main.tsx")
+        >>> db.state.get("iteration"), db.execution.get(run).status
+        (0, 'running')
+        """
+        execution_id = new_id() if id is None else text("id", id)
+        with self._db.transaction():
+            moment = self._insert(execution_id, name, file_path, encode(config or {}))
+            self._db.executemany(
+                _TRANSITION,
+                [(new_id(), execution_id, key, value, "init", moment) for key, value in SEED],
+            )
+        self._ambient.set(Context(execution_id))
+        return execution_id
+
+    def _insert(
+        self, execution_id: str, name: str | None, file_path: str, config: str, *fork: str | None
+    ) -> str:
+        moment = now()
+        forked_from, transition = fork or (None, None)
+        inserted = self._db.execute(
+            _START,
+            (
+                execution_id,
+                optional_text("name", name),
+                text("file_path", file_path),
+                config,
+                forked_from,
+                transition,
+                moment,
+                moment,
+            ),
+        )
+        if not inserted.changes:
+            raise InvalidTransition(
+                f"an execution {execution_id!r} exists already; resume(id) goes on with it"
+            )
+        self._own(execution_id, moment)
+        return moment
+
+    def _own(self, execution_id: str, moment: str) -> None:
+        me = self._owner
+        self._db.execute(
+            _OWN,
+            (execution_id, me.id, me.host, me.process_id, me.process_started, moment, moment),
+        )
+
+    def complete(self, id: str, result: Any = None) -> None:
+        """Ends a run well. Raises `NotFound`, and `InvalidTransition` when it has ended."""
+        self._complete(id, result)
+
+    def fail(self, id: str, error: str) -> None:
+        """Ends a run with an error. Raises as `complete` does."""
+        self._fail(id, error)
+
+    def cancel(self, id: str) -> None:
+        """Ends a run that is not wanted any more. Raises as `complete` does."""
+        self._cancel(id)
+
+    def end(self, id: str, summary: Any, reason: str, exit_code: int = 0) -> None:
+        """Ends a run by the workflow's own word: completed when the exit code is 0, else failed."""
+        end = self._end_well if whole("exit_code", exit_code) == 0 else self._end_badly
+        end(id, summary, reason, exit_code)
+
+    def running(
+        self, name: str | None, file_path: str, config: Any = None
+    ) -> AbstractContextManager[str]:
+        """``with db.execution.running(…) as id:`` starts a run and ends it with the block."""
+        return self._life.running(
+            lambda: self.start(name, file_path, config), self.complete, self.fail
+        )
+
+    def current(self) -> Execution | None:
+        """The calling task's run, or None."""
+        return self._life.current()
+
+    def get(self, id: str) -> Execution | None:
+        """The run with this id, or None."""
+        return self._table.get(id)
+
+    def list(self, limit: int = 20) -> Sequence[Execution]:
+        """The newest runs, newest first."""
+        return self._table.all("ORDER BY rowid DESC LIMIT ?", (limit,))
+
+    def owner(self, id: str) -> ExecutionOwner | None:
+        """Who works on a run, or did last; None for a run of an older file."""
+        return self._owners.get(id)
+
+    def find_incomplete(self, stale_ms: int = 60_000) -> Sequence[Incomplete]:
+        """The runs that have not ended, newest first, and whether anybody works on them.
+
+        ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
+        host is running as long as its process is.
+        """
+        tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
+        found = []
+        for execution in self._table.all(tail):
+            owner = self._owners.get(execution.id)
+            abandoned = is_abandoned(owner, self._owner.host, stale_ms)
+            found.append(Incomplete(execution, owner, abandoned))
+        return found
+
+    def resume(self, id: str, stale_ms: int = 60_000) -> Execution:
+        """Takes over an abandoned run: one caller gets it, whoever else tries at the same instant.
+
+        What its dead worker left running is marked failed as interrupted; what had finished stays
+        finished. The run becomes the calling task's current one.
+
+        Raises:
+            NotFound: there is no such run. InvalidTransition: it has ended, or is being run.
+        """
+        with self._db.transaction():
+            execution = self._table.one(id)
+            if execution.status not in ("pending", "running"):
+                raise InvalidTransition(
+                    f"execution {id!r} is {execution.status}: nothing to resume"
+                )
+            owner = self._owners.get(id)
+            if owner is not None and not is_abandoned(owner, self._owner.host, stale_ms):
+                raise InvalidTransition(
+                    f"execution {id!r} is being run by process {owner.process_id} on {owner.host}"
+                )
+            moment = now()
+            for table in _IN_FLIGHT:
+                self._db.execute(
+                    f"UPDATE {table} SET status = 'failed', completed_at = ?, "
+                    f"error = 'interrupted: its worker died', duration_ms = {DURATION} "
+                    f"WHERE execution_id = ? AND {OPEN}",
+                    (moment, moment, id),
+                )
+            self._db.execute("UPDATE executions SET status = 'running' WHERE id = ?", (id,))
+            self._own(id, moment)
+        self._ambient.set(Context(id))
+        return self._table.one(id)
+
+    def heartbeat(self, id: str | None = None) -> None:
+        """Says that this run is alive; one row is updated, however often.
+
+        Raises:
+            InvalidTransition: another worker has taken the run over, or it has ended.
+        """
+        execution_id = self._ambient.execution_id(id)
+        if not self._db.execute(_BEAT, (now(), execution_id, self._owner.id)).changes:
+            self._table.one(execution_id)
+            raise InvalidTransition(f"execution {execution_id!r} is not this worker's any more")
+
+    def release(self) -> None:
+        """Gives up every run that this worker owns, so that another can resume it at once."""
+        self._db.execute(
+            "UPDATE execution_owners SET owner_id = NULL WHERE owner_id = ? AND execution_id IN "
+            "(SELECT id FROM executions WHERE completed_at IS NULL)",
+            (self._owner.id,),
+        )
+
+    def advance_iteration(self, execution_id: str | None = None) -> int:
+        """Raises the run's iteration, in its state and its total at once; returns the new one."""
+        execution_id = self._ambient.execution_id(execution_id)
+        rows = self._db.execute(_ADVANCE, (new_id(), now(), execution_id)).rows
+        if not rows:
+            self._table.missing(execution_id)
+        return int(rows[0][0])
+
+    def delete(self, id: str) -> None:
+        """Deletes a run with all that belongs to it, its output files too.
+
+        Raises:
+            NotFound: there is no such run. InvalidTransition: another worker is at it.
+        """
+        with self._db.transaction():
+            owner = self._owners.get(id)
+            mine = owner is not None and owner.owner_id == self._owner.id
+            if (
+                not mine
+                and self._life.is_open(id)
+                and not is_abandoned(owner, self._owner.host, 60_000)
+            ):
+                raise InvalidTransition(
+                    f"execution {id!r} is running; cancel it before deleting it"
+                )
+            if not self._db.execute("DELETE FROM executions WHERE id = ?", (id,)).changes:
+                self._table.missing(id)
+        self._life.leave(id)
+        self._sweep()
+
+    def fork(self, id: str, at: str | None = None) -> str:
+        """Starts a new run with another run's state, as it is or as of a transition.
+
+        ``at`` is the id of a transition of that run. Returns the new run's id; it becomes the
+        calling task's current one.
+
+        Raises:
+            NotFound: there is no such run, or it has no such transition.
+        """
+        execution_id = new_id()
+        with self._db.transaction():
+            origin = self._table.one(id)
+            last = self._sequence(id, at)
+            state = self._db.execute(_STATE_AT, (id, last)).rows
+            moment = self._insert(
+                execution_id,
+                origin.name,
+                origin.file_path,
+                encode_optional(origin.config) or "{}",
+                id,
+                at,
+            )
+            kept = [tuple(row)[:2] for row in state if not row[2]]
+            if at is None:  # state that predates the ledger, in files of the original
+                sql = "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key"
+                kept = [tuple(row) for row in self._db.execute(sql, (id,)).rows]
+            self._db.executemany(
+                _TRANSITION,
+                [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],
+            )
+        self._ambient.set(Context(execution_id))
+        return execution_id
+
+    def _sequence(self, execution_id: str, transition_id: str | None) -> int:
+        if transition_id is None:
+            return 2**63 - 1
+        rows = self._db.execute(
+            "SELECT seq FROM transitions WHERE id = ? AND execution_id = ?",
+            (transition_id, execution_id),
+        ).rows
+        if not rows:
+            raise NotFound(f"execution {execution_id!r} has no transition {transition_id!r}")
+        return int(rows[0][0])

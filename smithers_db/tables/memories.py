@@ -1,0 +1,195 @@
+"""Memories: facts, learnings and preferences that agents keep across runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import new_id, now
+from smithers_db.context import Ambient
+from smithers_db.errors import InvalidValue
+from smithers_db.rows import Memory
+from smithers_db.table import Table
+
+#: Without a scope, the nearer one is the one that counts.
+PRECEDENCE = {"session": 0, "project": 1, "global": 2}
+
+_ALIVE = "(expires_at IS NULL OR expires_at > ?)"
+# What is left out of a second add() of the same memory stays as it is.
+_UPSERT = (
+    "ON CONFLICT (category, scope, key) DO UPDATE SET content = excluded.content, "
+    "confidence = excluded.confidence, source = coalesce(excluded.source, source), "
+    "source_execution_id = coalesce(excluded.source_execution_id, source_execution_id), "
+    "updated_at = excluded.updated_at, expires_at = excluded.expires_at RETURNING id"
+)
+
+
+class MemoryStats(msgspec.Struct, frozen=True):
+    """How many memories there are, expired ones left out."""
+
+    total: int
+    by_category: dict[str, int]
+    by_scope: dict[str, int]
+
+
+class Memories:
+    """What agents remember (``db.memories``).
+
+    Reading never writes. When a memory was last read is noted here and written together with the
+    next change of a memory, or when the database is closed.
+    """
+
+    def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
+        self._db = db
+        self._ambient = ambient
+        self._table = Table(db, "memories", Memory)
+        columns = ", ".join(f"m.{column}" for column in self._table.columns)
+        self._search = (
+            f"SELECT {columns} FROM memories_fts f JOIN memories m ON m.seq = f.rowid "
+            "WHERE memories_fts MATCH ? AND (m.expires_at IS NULL OR m.expires_at > ?) "
+        )
+        self._accessed: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        category: str,
+        key: str,
+        content: str,
+        *,
+        scope: str = "global",
+        confidence: float = 1.0,
+        source: str | None = None,
+        source_execution_id: str | None = None,
+        expires_at: str | None = None,
+    ) -> str:
+        """Adds a memory, or replaces the one with this category, scope and key; returns its id."""
+        self.flush_access()
+        moment = now()
+        result = self._table.insert(
+            _UPSERT,
+            id=new_id(),
+            category=category,
+            scope=scope,
+            key=key,
+            content=content,
+            confidence=confidence,
+            source=source,
+            source_execution_id=source_execution_id or self._ambient.get().execution_id,
+            created_at=moment,
+            updated_at=moment,
+            accessed_at=moment,
+            expires_at=expires_at,
+        )
+        return str(result.rows[0][0])
+
+    def add_fact(self, key: str, content: str, source: str | None = None) -> str:
+        """Adds a memory of the category ``fact``; returns its id."""
+        return self.add("fact", key, content, source=source)
+
+    def add_learning(self, key: str, content: str, source: str | None = None) -> str:
+        """Adds a memory of the category ``learning``; returns its id."""
+        return self.add("learning", key, content, source=source)
+
+    def add_preference(self, key: str, content: str, scope: str = "global") -> str:
+        """Adds a memory of the category ``preference``; returns its id."""
+        return self.add("preference", key, content, scope=scope)
+
+    def get(self, category: str, key: str, scope: str | None = None) -> Memory | None:
+        """The memory with this key, or None; an expired one is none.
+
+        Without a scope: the session's before the project's before the global one.
+        """
+        tail = f"WHERE category = ? AND key = ? AND {_ALIVE}"
+        found = self._table.all(tail, (category, key, now()))
+        if scope is not None:
+            found = [memory for memory in found if memory.scope == scope]
+        if not found:
+            return None
+        found.sort(key=lambda memory: PRECEDENCE.get(memory.scope, len(PRECEDENCE)))
+        return self._read(found[:1])[0]
+
+    def list(
+        self, category: str | None = None, scope: str | None = None, limit: int = 100
+    ) -> Sequence[Memory]:
+        """Memories in the order in which they were first added, of a category and scope or all."""
+        conditions = [_ALIVE]
+        params: list[Any] = [now()]
+        for column, value in (("category", category), ("scope", scope)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                params.append(value)
+        tail = f"WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"
+        return self._read(self._table.all(tail, (*params, limit)))
+
+    def search(
+        self, text: str, category: str | None = None, limit: int = 20, *, syntax: bool = False
+    ) -> Sequence[Memory]:
+        """The memories that hold words beginning with each word of the text, best first.
+
+        With ``syntax`` the text is an FTS5 query (https://sqlite.org/fts5.html#full_text_query_syntax)
+        instead; without it no character of it means anything special.
+        """
+        if not isinstance(text, str):
+            raise InvalidValue(f"a text to search for is a str, not {type(text).__name__}")
+        query = text if syntax else _quoted(text)
+        if not query.strip():
+            return []
+        condition, params = (
+            ("AND m.category = ? ", [category]) if category is not None else ("", [])
+        )
+        rows = self._db.execute(
+            f"{self._search}{condition}ORDER BY f.rank LIMIT ?", (query, now(), *params, limit)
+        ).rows
+        return self._read([self._table.typed(row) for row in rows])
+
+    def update(self, id: str, **columns: Any) -> None:
+        """Sets columns of a memory (content, confidence, expires_at, …).
+
+        Raises:
+            NotFound: there is no such memory. InvalidValue: a value does not fit its column.
+        """
+        self.flush_access()
+        self._table.update(id, **{"updated_at": now(), **columns})
+
+    def delete(self, id: str) -> None:
+        """Forgets a memory. Raises `NotFound`."""
+        if not self._db.execute("DELETE FROM memories WHERE id = ?", (id,)).changes:
+            self._table.missing(id)
+
+    def stats(self) -> MemoryStats:
+        """How many memories there are, by category and by scope."""
+        by_category: dict[str, int] = {}
+        by_scope: dict[str, int] = {}
+        sql = f"SELECT category, scope FROM memories WHERE {_ALIVE}"
+        rows = self._db.execute(sql, (now(),)).rows
+        for category, scope in rows:
+            by_category[category] = by_category.get(category, 0) + 1
+            by_scope[scope] = by_scope.get(scope, 0) + 1
+        return MemoryStats(len(rows), by_category, by_scope)
+
+    def flush_access(self) -> None:
+        """Writes when memories were last read, if any were since the last time."""
+        with self._lock:
+            accessed, self._accessed = self._accessed, {}
+        if accessed:
+            self._db.executemany(
+                "UPDATE memories SET accessed_at = ? WHERE id = ?",
+                [(moment, memory_id) for memory_id, moment in accessed.items()],
+            )
+
+    def _read(self, found: Sequence[Memory]) -> Sequence[Memory]:
+        moment = now()
+        with self._lock:
+            self._accessed.update((memory.id, moment) for memory in found)
+        return found
+
+
+def _quoted(text: str) -> str:
+    """Text as FTS5 strings: https://sqlite.org/fts5.html#fts5_strings"""
+    words = text.replace("\0", " ").split()
+    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}" *' for word in words)

@@ -1,0 +1,189 @@
+"""Tickets: the project's catalogue of work, and how far each has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import new_id, now
+from smithers_db.errors import InvalidTransition, InvalidValue
+from smithers_db.rows import Ticket
+from smithers_db.table import Table, optional_text, text
+
+STATUSES = frozenset({"todo", "in_progress", "blocked", "done"})
+
+_LISTS = ("deps", "acceptance", "relevant_files", "tags", "progress_notes")
+# Seeding again brings the catalogue up to date and leaves the progress alone.
+_CATALOGUE = (
+    "priority",
+    "title",
+    "description",
+    "deps",
+    "acceptance",
+    "smallest_step_hint",
+    "relevant_files",
+    "requires_e2e",
+    "budgets",
+    "tags",
+)
+# A dependency that is not in the catalogue is not done.
+_READY = (
+    "NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tickets.deps) THEN tickets.deps "
+    "ELSE '[]' END) d LEFT JOIN tickets needed ON needed.id = d.value "
+    "WHERE needed.status IS NOT 'done')"
+)
+
+
+class Tickets:
+    """The project's tickets (``db.tickets``); a lower priority number comes first."""
+
+    def __init__(self, db: ReactiveDatabase) -> None:
+        self._db = db
+        self._table = Table(db, "tickets", Ticket)
+
+    def seed(self, tickets: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Brings the catalogue up to date, in one transaction; returns the ids.
+
+        Each ticket is a mapping of its columns. One that exists keeps its status and notes.
+
+        Raises:
+            InvalidValue: a value does not fit its column; then nothing is changed.
+        """
+        with self._db.transaction():
+            return [self._put(dict(ticket)) for ticket in tickets]
+
+    def _put(self, columns: dict[str, Any]) -> str:
+        if "id" not in columns:
+            raise InvalidValue(f"a ticket needs an id; this one has {', '.join(columns)}")
+        updated = [name for name in _CATALOGUE if name in columns]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in (*updated, "updated_at"))
+        self._insert(f"ON CONFLICT (id) DO UPDATE SET {changes}", columns)
+        return str(columns["id"])
+
+    def _insert(self, ending: str, columns: dict[str, Any]) -> int:
+        if columns.get("status", "todo") not in STATUSES:
+            raise InvalidValue(_no_status(columns["status"]))
+        moment = now()
+        full: dict[str, Any] = {
+            "deps": [],
+            "relevant_files": [],
+            "tags": [],
+            "progress_notes": [],
+            "smallest_step_hint": "",
+            "created_at": moment,
+            "updated_at": moment,
+            **columns,
+        }
+        for name in _LISTS:
+            if isinstance(full.get(name), str):
+                raise InvalidValue(f"{name} is a list of texts, not one text")
+            full[name] = list(full.get(name) or ())
+        return self._table.insert(ending, **full).changes
+
+    def get(self, id: str) -> Ticket | None:
+        """The ticket with this id, or None."""
+        return self._table.get(id)
+
+    def list(
+        self, status: str | None = None, *, tag: str | None = None, source: str | None = None
+    ) -> Sequence[Ticket]:
+        """The tickets by priority: all, or those with this status, exact tag and source."""
+        conditions = []
+        params = []
+        if status is not None:
+            conditions.append("status = ?")
+            params.append(status)
+        if source is not None:
+            conditions.append("source = ?")
+            params.append(source)
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        found = self._table.all(f"{where}ORDER BY priority, rowid", params)
+        return found if tag is None else [ticket for ticket in found if tag in (ticket.tags or ())]
+
+    def select_next(self, exclude_id: str | None = None) -> Ticket | None:
+        """The ticket to work on: one in progress, else one to do with all it depends on done."""
+        for condition in ("status = 'in_progress'", f"status = 'todo' AND {_READY}"):
+            found = self._table.first(
+                f"WHERE {condition} AND id IS NOT ? ORDER BY priority, rowid LIMIT 1", (exclude_id,)
+            )
+            if found is not None:
+                return found
+        return None
+
+    def are_deps_complete(self, id: str) -> bool:
+        """Whether all that a ticket depends on is done. Raises `NotFound`."""
+        rows = self._db.execute(f"SELECT {_READY} FROM tickets WHERE id = ?", (id,)).rows
+        return bool(rows[0][0]) if rows else self._table.missing(id)
+
+    def update_status(self, id: str, status: str, blocked_reason: str | None = None) -> None:
+        """Sets a ticket's status: todo, in_progress, blocked or done.
+
+        Raises:
+            NotFound: there is no such ticket. InvalidValue: an unknown status.
+        """
+        if status not in STATUSES:
+            raise InvalidValue(_no_status(status))
+        self._table.update(id, status=status, blocked_reason=blocked_reason, updated_at=now())
+
+    def add_progress_note(self, id: str, note: str) -> None:
+        """Appends a note. Raises `NotFound`."""
+        added = self._db.execute(
+            "UPDATE tickets SET progress_notes = json_insert(CASE WHEN json_valid(progress_notes) "
+            "THEN progress_notes ELSE json_array(progress_notes) END, '$[#]', ?), updated_at = ? "
+            "WHERE id = ?",
+            (text("note", note), now(), id),
+        )
+        if not added.changes:
+            self._table.missing(id)
+
+    def set_last_run(
+        self,
+        id: str,
+        *,
+        report_path: str | None = None,
+        review_dir: str | None = None,
+        goal: str | None = None,
+    ) -> None:
+        """Records that it was worked on just now, and where to read of it. Raises `NotFound`."""
+        moment = now()
+        self._table.update(
+            id,
+            last_run_at=moment,
+            last_report_path=optional_text("report_path", report_path),
+            last_review_dir=optional_text("review_dir", review_dir),
+            last_ticket_goal=optional_text("goal", goal),
+            updated_at=moment,
+        )
+
+    def create_from_triage(
+        self, source_report_id: str, *, title: str, id: str | None = None, **columns: Any
+    ) -> str:
+        """Makes a ticket of a report; returns its id.
+
+        ``columns`` as for `seed`; priority 100, no description and no acceptance if left out.
+
+        Raises:
+            InvalidTransition: a ticket has the given id already.
+        """
+        ticket_id = id or new_id()
+        made = self._insert(
+            "ON CONFLICT (id) DO NOTHING",
+            {
+                "id": ticket_id,
+                "title": title,
+                "priority": 100,
+                "description": "",
+                "acceptance": [],
+                **columns,
+                "source": "triage",
+                "source_report_id": source_report_id,
+            },
+        )
+        if not made:
+            raise InvalidTransition(f"a ticket {ticket_id!r} exists already")
+        return ticket_id
+
+
+def _no_status(status: Any) -> str:
+    return f"{status!r} is no status of a ticket; one of {', '.join(sorted(STATUSES))} is"

@@ -1,0 +1,145 @@
+"""Tool calls, and where their outputs are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import new_id, now
+from smithers_db.context import Ambient
+from smithers_db.errors import NotFound, OutputError
+from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
+from smithers_db.outputs import INLINE_BELOW, Outputs, encoded, git_blob_hash
+from smithers_db.rows import ToolCall
+from smithers_db.table import Table, optional_text, text
+from smithers_db.values import encode
+
+_START = (
+    "INSERT INTO tool_calls "
+    "(id, agent_id, execution_id, tool_name, input, status, started_at, created_at) "
+    "SELECT ?, a.id, a.execution_id, ?, ?, 'running', ?, ? FROM agents a WHERE a.id = ?"
+)
+_COMPLETE = (
+    f"UPDATE tool_calls SET status = 'completed', completed_at = ?, duration_ms = {DURATION}, "
+    "output_inline = ?, output_path = ?, output_encoding = ?, output_git_hash = ?, "
+    f"output_summary = ?, output_size_bytes = ? WHERE id = ? AND {OPEN}"
+)
+_SUMMARY_LENGTH = 200
+
+
+class Tools:
+    """The tool calls of agents (``db.tools``)."""
+
+    def __init__(self, db: ReactiveDatabase, ambient: Ambient, outputs: Outputs) -> None:
+        self._db = db
+        self._ambient = ambient
+        self._outputs = outputs
+        self._table = Table(db, "tool_calls", ToolCall)
+        self._life = Lifecycle(self._table, ambient)
+        self._fail = self._life.ending("failed", "error")
+
+    def start(self, tool_name: str, input: Any, agent_id: str | None = None) -> str:
+        """Starts a tool call of an agent (the current one, if none is given); returns its id.
+
+        Raises:
+            NoActiveExecution: no agent is given or current. NotFound: there is no such agent.
+            InvalidValue: the input cannot be kept as JSON.
+        """
+        agent_id = self._ambient.needed_agent_id(agent_id)
+        call_id = new_id()
+        moment = now()
+        started = self._db.execute(
+            _START, (call_id, text("tool_name", tool_name), encode(input), moment, moment, agent_id)
+        )
+        if not started.changes:
+            raise NotFound(f"no agent has the id {agent_id!r}")
+        return call_id
+
+    def complete(
+        self, id: str, output: str | bytes | None = None, summary: str | None = None
+    ) -> None:
+        """Ends a tool call with its output: text, bytes, or none.
+
+        An output of 1 KiB and more becomes a file, there and synced before the row says so.
+
+        Raises:
+            NotFound: there is no such call. InvalidTransition: it has ended.
+            InvalidValue: the output is neither text nor bytes. OSError: the file cannot be written.
+        """
+        optional_text("summary", summary)
+        if output is None:
+            self._update(id, None, None, None, None, summary, None)
+            return
+        data, encoding = encoded(output)
+        if len(data) < INLINE_BELOW and b"\0" not in data:
+            inline = data if encoding is None else output
+            self._update(id, inline, None, encoding, git_blob_hash(data), summary, len(data))
+            return
+        if summary is None:
+            summary = data[:_SUMMARY_LENGTH].decode("utf-8", "replace").replace("\0", "\\0")
+        if not self._life.is_open(id):  # spare a call that has ended the writing of a file
+            self._life.refuse(id, "completed")
+        staged = self._outputs.stage(data)
+        path = self._outputs.path_of(id)
+        placed = False
+        try:
+            # The row changes first, unseen: whoever loses a race for it never touches the file.
+            with self._db.transaction():
+                self._update(id, None, str(path), encoding, git_blob_hash(data), summary, len(data))
+                self._outputs.place(staged, id)
+                placed = True
+        except BaseException:
+            (path if placed else staged).unlink(missing_ok=True)
+            raise
+
+    def _update(self, id: str, *values: Any) -> None:
+        moment = now()
+        if not self._db.execute(_COMPLETE, (moment, moment, *values, id)).changes:
+            self._life.refuse(id, "completed")
+
+    def fail(self, id: str, error: str) -> None:
+        """Ends a tool call with an error. Raises `NotFound` and `InvalidTransition`."""
+        self._fail(id, error)
+
+    def running(
+        self, tool_name: str, input: Any, agent_id: str | None = None
+    ) -> AbstractContextManager[str]:
+        """``with db.tools.running("Bash", {…}) as id:``; call ``complete(id, output)`` inside."""
+        return self._life.running(
+            lambda: self.start(tool_name, input, agent_id), self.complete, self.fail
+        )
+
+    def get(self, id: str) -> ToolCall | None:
+        """The tool call with this id, or None."""
+        return self._table.get(id)
+
+    def get_output(self, id: str) -> str | bytes | None:
+        """The output of a tool call, as it was given; None when there was none.
+
+        Raises:
+            NotFound: there is no such call. OutputError: the file is missing or was altered, or
+            the output was never kept (files of the original).
+        """
+        call = self._table.one(id)
+        if call.output_inline is not None:
+            return call.output_inline
+        if call.output_path is None:
+            if call.output_size_bytes:
+                raise OutputError(
+                    f"only a summary was ever kept of the {call.output_size_bytes} bytes of {id!r}"
+                )
+            return None
+        data = self._outputs.read(call.output_path, call.output_size_bytes, call.output_git_hash)
+        return data if call.output_encoding is None else data.decode(call.output_encoding)
+
+    def list(self, agent_id: str | None = None) -> Sequence[ToolCall]:
+        """The tool calls of an agent, in the order in which they were started."""
+        agent_id = self._ambient.needed_agent_id(agent_id)
+        return self._table.all("WHERE agent_id = ? ORDER BY rowid", (agent_id,))
+
+    def list_for_execution(self, execution_id: str | None = None) -> Sequence[ToolCall]:
+        """The tool calls of a run, in the order in which they were started."""
+        execution_id = self._ambient.execution_id(execution_id)
+        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
