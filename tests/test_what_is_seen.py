@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -164,6 +166,76 @@ def test_stays_silent(case: Case, live: Live) -> None:
     assert len(live.received) == 1
     if case.runs:
         assert live.selects() - selects <= int(case.runs)
+
+
+# --- other processes ---------------------------------------------------------------------------
+
+
+def in_another_process(path: Path, script: str) -> None:
+    program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"
+    subprocess.run([sys.executable, "-c", program, str(path), script], check=True)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Live]:
+    query = "select * from tasks where id = 1"
+    live = Live(Case("", "", query), tmp_path / "seen.db")
+    yield live
+    live.db.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "row"),
+    [
+        ("update tasks set status = 'theirs' where id = 1", (1, "theirs", "ada", 1)),
+        ("alter table tasks add column extra default 5", (1, "todo", "ada", 1, 5)),
+        ("begin; delete from tasks; insert into tasks(id) values (1); commit", (1, *[None] * 3)),
+    ],
+)
+def test_another_process_wakes(
+    watched: Live, tmp_path: Path, script: str, row: tuple[object, ...]
+) -> None:
+    in_another_process(tmp_path / "seen.db", script)
+    watched.db.look()
+    assert watched.received[-1] == [row]
+    assert len(watched.received) == 2
+
+
+def test_another_process_that_rolls_back_stays_silent(watched: Live, tmp_path: Path) -> None:
+    in_another_process(tmp_path / "seen.db", "begin; delete from tasks; rollback")
+    watched.db.look()
+    assert len(watched.received) == 1
+
+
+# --- not seen ------------------------------------------------------------------------------------
+
+
+def test_not_seen_an_application_function_that_answers_differently() -> None:
+    answers = {"now": 1}
+    with ReactiveDatabase() as db:
+        db.executescript("create table t(a); create table other(a); insert into t values (1)")
+        db.create_function("answer", lambda: answers["now"], 0)
+        received: list[int] = []
+        db.query_value("select answer() from t").subscribe(received.append)
+        answers["now"] = 2
+        db.execute("insert into other values (1)")
+        assert received == [1]
+        db.invalidate("t")
+        assert received == [1, 2]
+
+
+def test_not_seen_the_state_of_the_connection() -> None:
+    with ReactiveDatabase() as db:
+        db.executescript("create table t(a); create table other(a); insert into t values (1)")
+        received: list[int] = []
+        db.query_value("select changes() from t").subscribe(received.append)
+        db.execute("insert into other values (1), (2), (3)")
+        assert received == [1]
+        db.invalidate()
+        assert received == [1, 3]
+
+
+# --- the cases themselves ------------------------------------------------------------------------
 
 
 def test_names_are_unique() -> None:
