@@ -100,11 +100,9 @@ class Statements:
 
     def _ran(self, event: dict[str, Any]) -> None:
         words = event["sql"].lstrip("( \n").upper()
-        if (
-            event["readonly"]
-            and not event["trigger"]
-            and words.startswith(("SELECT", "WITH", "VALUES"))
-        ):
+        asks = words.startswith(("SELECT", "WITH", "VALUES"))
+        # A connection that opens looks at the schema, to see whether the file is a database.
+        if event["readonly"] and not event["trigger"] and asks and "SQLITE_SCHEMA" not in words:
             self.selects.append(event["sql"])
 
     def taken(self) -> list[str]:

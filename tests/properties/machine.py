@@ -218,6 +218,7 @@ class Machine(Checks):
                     self._leave_twin(name, well=op.kind == "end")
                 elif op.kind == "end":
                     raise Misused
+
     def _many_on_twin(self, op: Op) -> None:
         if not op.params:
             # A plain executemany() of nothing does not even look at its statement.

@@ -142,7 +142,11 @@ def difference(before: Dump, after: Dump) -> dict[str, list[tuple[str, str]]]:
 def accessed(
     connection: apsw.Connection, sql: str, params: Any = ()
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Lower-case names of the tables that the authorizer says `sql` reads, and writes."""
+    """Lower-case names of the tables that `sql` reads, and writes, by authorizer and bytecode.
+
+    The authorizer does not tell of a table of which only the columns of USING or NATURAL are read;
+    the bytecode opens it. The bytecode does not tell of what was optimised away.
+    """
     reads: set[str] = set()
     writes: set[str] = set()
 
@@ -156,7 +160,10 @@ def accessed(
     previous = connection.authorizer
     connection.authorizer = authorize
     try:
-        connection.execute(sql, params, can_cache=False, explain=1).fetchall()
+        steps = connection.execute(sql, params, can_cache=False, explain=1).fetchall()
     finally:
         connection.authorizer = previous
+    roots = dict(connection.execute("SELECT rootpage, tbl_name FROM sqlite_schema").fetchall())
+    opened = {roots.get(p2) for _, code, _, p2, p3, *_ in steps if code == "OpenRead" and p3 == 0}
+    reads |= {name.lower() for name in opened if name}
     return frozenset(reads), frozenset(writes)

@@ -21,22 +21,23 @@ from .machine import Machine
 from .program import Op
 from .watch import TooDear
 
-NOT_TABLES = {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
-
 
 def check_names(made: Machine, op: Op) -> None:
-    """`analyze` names at least what the authorizer names."""
+    """`analyze` names at least what SQLite names for a statement on rows."""
+    if op.kind == "many" or not op.sql.upper().startswith(
+        ("SELECT", "WITH", "VALUES", "INSERT", "REPL", "UPD", "DEL")
+    ):
+        return
     try:
         reads, writes = oracle.accessed(made.twin, op.sql, op.params)
     except apsw.Error:
         return
+    # AUTOINCREMENT keeps its books in sqlite_sequence.
+    reads = {name for name in reads if not name.startswith("sqlite_")}
+    writes = {name for name in writes if not name.startswith("sqlite_")}
     statement = made.db.analyze(op.sql)
-    assert statement.reads >= reads - NOT_TABLES, (
-        f"{op}: reads {set(statement.reads)}, SQLite {set(reads)}"
-    )
-    assert statement.writes >= writes - NOT_TABLES, (
-        f"{op}: writes {set(statement.writes)}, SQLite {set(writes)}"
-    )
+    assert statement.reads >= reads, f"{op}: reads {set(statement.reads)}, SQLite {set(reads)}"
+    assert statement.writes >= writes, f"{op}: writes {set(statement.writes)}, SQLite {set(writes)}"
 
 
 def judge(told: tuple[int, list[int], bool], judged: Counter[str]) -> None:

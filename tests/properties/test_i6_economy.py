@@ -53,7 +53,7 @@ UNRELATED = (
     ("SELECT n FROM t WHERE owner = 3", "UPDATE t SET n = -1 WHERE id = 4"),
     ("SELECT n FROM t WHERE rowid = 5", "INSERT INTO t VALUES (5000, 1, 1, 'y')"),
     ("SELECT n FROM k WHERE id = 'k1'", "UPDATE k SET n = -1 WHERE id = 'k2'"),
-    ("SELECT * FROM t", "UPDATE t SET n = n"),
+    ("SELECT * FROM t", "UPDATE t SET n = n WHERE id < 50"),
     ("SELECT * FROM t", "UPDATE t SET n = 1 WHERE id = 99999"),
     ("SELECT * FROM t", "INSERT OR IGNORE INTO t(id) VALUES (5)"),
     ("SELECT t.n FROM t JOIN u ON u.id = t.id", "INSERT INTO k VALUES ('new', 1)"),

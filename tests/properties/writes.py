@@ -210,7 +210,7 @@ class WriteWriter(QueryWriter):
             "VACUUM", "ANALYZE", "REINDEX", "PRAGMA optimize", "PRAGMA foreign_keys", "PRAGMA user_version = 7",
             "PRAGMA table_list", "PRAGMA wal_checkpoint", "PRAGMA incremental_vacuum", "ATTACH ':memory:' AS aux",
             "DETACH aux", "CREATE TABLE aux.far(id INTEGER PRIMARY KEY, a)", "DROP TABLE aux.far",
-            "PRAGMA defer_foreign_keys = ON", "PRAGMA recursive_triggers", "PRAGMA foreign_key_check",
+            "PRAGMA recursive_triggers", "PRAGMA foreign_key_check",
             "EXPLAIN SELECT 1", "PRAGMA case_sensitive_like = ON", "PRAGMA case_sensitive_like = OFF",
             "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON", "PRAGMA reverse_unordered_selects = OFF",
         ))  # fmt: skip
