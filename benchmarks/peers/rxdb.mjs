@@ -16,7 +16,7 @@ export function unsupported(view, mode) {
 
 // A primary key must be a string, an indexed number must have bounds.
 function schema({ columns, indexes }) {
-  const indexed = new Set(indexes.flat());
+  const indexed = new Set([...indexes.flat(), 'open']);
   const properties = { key: { type: 'string', maxLength: 12 } };
   for (const [name, kind] of columns) {
     properties[name] = { type: kind === 'int' ? 'number' : 'string' };
@@ -29,7 +29,8 @@ function schema({ columns, indexes }) {
     type: 'object',
     properties,
     required: ['key', ...columns.map(([name]) => name)],
-    indexes,
+    // its planner wants one index for the selector and the sort together
+    indexes: properties.open ? [...indexes, ['open', 'created']] : indexes,
   };
 }
 
