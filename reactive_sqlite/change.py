@@ -8,9 +8,10 @@ database (``tasks``), with the database in front for others (``temp.tasks``, ``a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 Value: TypeAlias = int | float | str | bytes | None
 Image: TypeAlias = tuple[Value, ...]
@@ -18,7 +19,7 @@ Image: TypeAlias = tuple[Value, ...]
 _NO_ROWS: Mapping[str, tuple[RowChange, ...]] = MappingProxyType({})
 
 
-class RowChange(NamedTuple):
+class RowChange(msgspec.Struct, frozen=True, array_like=True):
     """The net change of one row: what it was and what it is, one value per table column.
 
     ``old`` is None for an inserted row, ``new`` is None for a deleted one. A row whose key moved
@@ -42,8 +43,7 @@ class RowChange(NamedTuple):
         return "delete" if self.new is None else "update"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(msgspec.Struct, frozen=True):
     """The net difference that one commit made to the database.
 
     ``rows`` holds, by table key, every row that differs from before the commit, with both
@@ -59,7 +59,7 @@ class ChangeSet:
     """
 
     seq: int
-    rows: Mapping[str, tuple[RowChange, ...]] = field(default_factory=lambda: _NO_ROWS)
+    rows: Mapping[str, tuple[RowChange, ...]] = _NO_ROWS
     tables: frozenset[str] = frozenset()
     schema: bool = False
     everything: bool = False

@@ -61,6 +61,15 @@ class Connection:
         except apsw.Error as error:
             error.add_note(f"while opening {name!r}{_why_not(name)}")
             raise
+        # Bound here once: a method of our own around each would cost as much as the call.
+        self.execute = self._apsw.execute
+        """Start a statement; for the one caller that drains it and names the statement itself."""
+        self.changes = self._apsw.changes
+        """Rows changed by the last INSERT, UPDATE or DELETE."""
+        self.total_changes = self._apsw.total_changes
+        """Rows changed since the connection was opened, also by triggers."""
+        self.last_insert_rowid = self._apsw.last_insert_rowid
+        """The rowid of the last row inserted."""
         self._apsw.set_busy_timeout(int(busy_timeout * 1000))
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
@@ -101,18 +110,6 @@ class Connection:
     def in_transaction(self) -> bool:
         """Whether a transaction is open (SQLite is not in autocommit mode)."""
         return self._apsw.in_transaction
-
-    def changes(self) -> int:
-        """Rows changed by the last INSERT, UPDATE or DELETE."""
-        return self._apsw.changes()
-
-    def total_changes(self) -> int:
-        """Rows changed since the connection was opened, also by triggers."""
-        return self._apsw.total_changes()
-
-    def last_insert_rowid(self) -> int:
-        """The rowid of the last row inserted."""
-        return self._apsw.last_insert_rowid()
 
     def run(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Run the text to its end and return all rows.

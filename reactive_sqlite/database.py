@@ -22,7 +22,7 @@ from reactive_sqlite.row import Row
 from reactive_sqlite.sources import OneRowSource, OneValueSource, StatementSource
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Stats
-from reactive_sqlite.writes import READS, Result
+from reactive_sqlite.writes import Result
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class ReactiveDatabase:
         statement = engine.schema.statement(sql)
         if type(params) is str:
             raise TypeError("params must be a sequence or a mapping; for one value write (value,)")
-        if statement.kind in READS:
+        if statement.only_reads:
             return Result(engine.reads.read(statement, params), 0, 0)
         try:
             return engine.execute(statement, params)
@@ -101,7 +101,7 @@ class ReactiveDatabase:
         2
         """
         statement = self._engine.schema.statement(sql)
-        if statement.kind in READS:
+        if statement.only_reads:
             raise NotAMutation(f"executemany() is for statements that write: {sql!r}")
         try:
             return self._engine.execute_many(statement, seq)
@@ -213,7 +213,7 @@ class ReactiveDatabase:
         row: Callable[..., Any] | None,
     ) -> LiveQuery[Any]:
         statement = self._engine.schema.statement(sql)
-        if statement.kind not in READS:
+        if not statement.only_reads:
             hint = (
                 "read it with SELECT … FROM pragma_…()"
                 if statement.kind is StatementKind.PRAGMA
@@ -263,7 +263,7 @@ class ReactiveDatabase:
         1
         """
         statement = self._engine.schema.statement(sql)
-        if statement.kind in READS:
+        if statement.only_reads:
             raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
         return Mutation(self, sql, on_success, on_error, tuple(invalidates))
 

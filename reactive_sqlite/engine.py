@@ -22,7 +22,7 @@ from reactive_sqlite.reads import Reads
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.writes import READS, Result, Writes
+from reactive_sqlite.writes import Result, Writes
 
 
 class Engine:
@@ -40,7 +40,7 @@ class Engine:
         readonly: bool,
         busy_timeout: float,
         watches: Callable[[str], bool],
-        on_commit: Callable[[ChangeSet], None],
+        on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
     ) -> None:
         writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
@@ -65,16 +65,18 @@ class Engine:
 
     def execute(self, statement: Statement, params: Params) -> Result:
         """Run any one statement on the writing connection."""
-        if statement.kind is StatementKind.BEGIN and _is_plain_begin(statement.sql):
+        if not statement.changes_rows and _is_plain_begin(statement):
             # A deferred transaction that turns out to write can be refused at once, whatever
             # the busy timeout; https://sqlite.org/lang_transaction.html
             statement = self._begin_statement()
-        self.reads.check_may_write()
-        self.lock.acquire()
+        if self.reads.noting_threads:
+            self.reads.check_may_write()
+        lock = self.lock
+        lock.acquire()
         try:
             return self.writes.run(statement, params)
         finally:
-            self.lock.release()
+            lock.release()
 
     def execute_many(self, statement: Statement, rows: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets, in one transaction."""
@@ -93,7 +95,7 @@ class Engine:
             try:
                 for piece in self._pieces(script):
                     statement = self.schema.statement(piece)
-                    if statement.kind in READS:
+                    if statement.only_reads:
                         self.reads.read(statement, ())
                     else:
                         self.writes.run(statement, ())
@@ -251,5 +253,6 @@ class Engine:
             self.lock.release()
 
 
-def _is_plain_begin(sql: str) -> bool:
-    return sql.strip().rstrip(";").upper().split() in (["BEGIN"], ["BEGIN", "TRANSACTION"])
+def _is_plain_begin(statement: Statement) -> bool:
+    words = statement.sql.strip().rstrip(";").upper().split()
+    return statement.kind is StatementKind.BEGIN and words in (["BEGIN"], ["BEGIN", "TRANSACTION"])

@@ -114,6 +114,8 @@ class LiveStore:
         self.lock = threading.Lock()
         self._nodes: dict[Hashable, LiveResult] = {}
         self._index: RegionIndex[LiveResult] = RegionIndex()
+        self.watches = self._index.watches
+        """Whether any live result reads the table with this key; asked for each changed row."""
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -122,10 +124,6 @@ class LiveStore:
         """All live results, oldest first."""
         with self.lock:
             return list(self._nodes.values())
-
-    def watches(self, key: str) -> bool:
-        """Whether any live result reads this table."""
-        return self._index.watches(key)
 
     def join(
         self, key: Hashable, make: Callable[[], Source], region: Region, receiver: Receiver
@@ -155,7 +153,8 @@ class LiveStore:
         """Forget all nodes; they are handed out for their farewell."""
         with self.lock:
             nodes, self._nodes = list(self._nodes.values()), {}
-            self._index = RegionIndex()
+            for node in nodes:
+                self._index.discard(node)
             return nodes
 
     def place(self, node: LiveResult, region: Region) -> None:

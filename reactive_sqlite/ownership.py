@@ -75,6 +75,8 @@ class WriterLock:
 
     def __init__(self, timeout: float, abandon: Callable[[OpenTransaction], None]) -> None:
         self._lock = threading.RLock()
+        self.release = self._lock.release
+        """Give back what `acquire` or `hold` gave."""
         self.timeout = timeout
         self._abandon = abandon
         self.transaction: OpenTransaction | None = None
@@ -93,7 +95,8 @@ class WriterLock:
         Raises `BusyError` when another thread keeps it longer than the timeout, and
         `TransactionError` when a transaction is open that is not the caller's.
         """
-        self.hold()
+        if not self._lock.acquire(timeout=self.timeout):
+            raise self._locked_out()
         if self.closed or self.transaction is not None or self.refreshing:
             try:
                 self._check_turn()
@@ -125,10 +128,6 @@ class WriterLock:
                 "an await. Do the awaiting before or after the `with db.transaction()` block"
             )
 
-    def release(self) -> None:
-        """Give back what `acquire` gave."""
-        self._lock.release()
-
     def try_acquire(self) -> bool:
         """The bare lock, if it is free or the caller's, whatever transaction is open."""
         return self._lock.acquire(blocking=False)
@@ -136,9 +135,12 @@ class WriterLock:
     def hold(self) -> None:
         """The bare lock, whatever transaction is open and also after the end."""
         if not self._lock.acquire(timeout=self.timeout):
-            holder = self.transaction
-            who = f"thread {holder.thread} has a transaction open" if holder else "it is in use"
-            raise BusyError(f"database is locked: {who} (waited {self.timeout:g} s)")
+            raise self._locked_out()
+
+    def _locked_out(self) -> BusyError:
+        holder = self.transaction
+        who = f"thread {holder.thread} has a transaction open" if holder else "it is in use"
+        return BusyError(f"database is locked: {who} (waited {self.timeout:g} s)")
 
     def __enter__(self) -> None:
         self.acquire()

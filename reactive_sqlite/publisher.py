@@ -58,10 +58,16 @@ class Publisher:
 
     # -- a commit, under the writing lock -------------------------------------------------------
 
-    def publish(self, change: ChangeSet) -> None:
-        """Refresh what the commit touches and queue what changed. Called under the lock."""
+    def publish(self, change: ChangeSet | None) -> None:
+        """Refresh what the commit touches and queue what changed. Called under the lock.
+
+        None is a commit that changed only what nobody reads.
+        """
         stats = self._stats
         stats.commits += 1
+        if change is None:
+            stats.skipped += 1
+            return
         for listener in self._listeners:
             self._enqueue(_bound(listener, change))
         touched = self._store.touched_by(change)

@@ -36,7 +36,7 @@ class Reads:
         self._readers = readers
         self._schema = schema
         self._local = _Local()
-        self._noting = 0
+        self.noting_threads = 0
         self._noting_lock = threading.Lock()
         self._data_version = writer.data_version()
         self._schema_version = writer.schema_version()
@@ -51,7 +51,7 @@ class Reads:
         """
         lock, local = self._lock, self._local
         lock.check_open()
-        if self._noting and local.noted is not None:
+        if self.noting_threads and local.noted is not None:
             local.noted.append(statement.region(params))
         pinned = local.pinned
         if pinned is not None and (statement.main_only or pinned is self._writer):
@@ -138,18 +138,18 @@ class Reads:
         """The regions that this thread reads inside the block, in which it may not write."""
         before, noted = self._local.noted, list[Region]()
         with self._noting_lock:
-            self._noting += 1
+            self.noting_threads += 1
         self._local.noted = noted
         try:
             yield noted
         finally:
             self._local.noted = before
             with self._noting_lock:
-                self._noting -= 1
+                self.noting_threads -= 1
             if before is not None:
                 before.extend(noted)
 
     def check_may_write(self) -> None:
         """Raise `TransactionError` inside `noting`."""
-        if self._noting and self._local.noted is not None:
+        if self._local.noted is not None:
             raise TransactionError("a function given to observe() may only read")

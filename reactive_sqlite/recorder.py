@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
 
@@ -84,6 +84,7 @@ class ChangeRecorder:
         self._events: list[_Event] = []
         self._whole: set[str] = set()
         self._savepoints: list[tuple[str, int]] = []
+        self._rows = 0
         self._rows_left = ROWS_PER_STATEMENT
         self.detached = False
         self.records_all = False
@@ -92,36 +93,26 @@ class ChangeRecorder:
     def on_row(self, row: PreUpdate) -> None:
         """The preupdate hook. It never raises: what it cannot tell, it tells by table."""
         try:
-            self._record(row)
+            names = (row.database_name, row.table_name)
+            route = self._routes.get(names)
+            if route is None:
+                route = self._routes[names] = self._route_of(*names)
+            key = route.key
+            if key in self._whole:
+                self._count_down()
+            elif not route.exact or not (self.records_all or self._watches(key)):
+                self._whole.add(key)
+                self._events.append(key)
+            elif row.blob_write >= 0 or len(self._events) >= ROWS_PER_TRANSACTION:
+                self.touch(key)
+            else:
+                self._events.append((route, row.rowid, row.rowid_new, row.old, row.new))
+                self._rows += 1
+                self._count_down()
         except Exception:
             # An exception here would surface in the writer's statement, which did nothing wrong.
             logger.exception("a row change could not be recorded; everything is taken as changed")
             self.everything_changed()
-
-    def _record(self, row: PreUpdate) -> None:
-        names = (row.database_name, row.table_name)
-        route = self._routes.get(names)
-        if route is None:
-            route = self._routes[names] = self._route_of(*names)
-        key = route.key
-        if key in self._whole:
-            self._count_down()
-            return
-        if not route.exact or not (self.records_all or self._watches(key)):
-            self.touch(key)
-            return
-        try:
-            event = (route, row.rowid, row.rowid_new, row.old, row.new)
-        except IndexError:
-            # apsw.RangeError, an IndexError: the table has a VIRTUAL generated column that was
-            # not known yet, so its images cannot be had.
-            self.touch(key)
-            return
-        if row.blob_write >= 0 or len(self._events) >= ROWS_PER_TRANSACTION:
-            self.touch(key)
-            return
-        self._events.append(event)
-        self._count_down()
 
     def _count_down(self) -> None:
         self._rows_left -= 1
@@ -129,7 +120,7 @@ class ChangeRecorder:
             self.detached = True
             self._detach()
 
-    def begin_statement(self, *, bulk: bool = True) -> int:
+    def begin_statement(self, bulk: bool) -> int:  # noqa: FBT001  on the hot path
         """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
 
         ``bulk=False`` keeps the hook on however many rows change: for statements such as COMMIT,
@@ -167,6 +158,7 @@ class ChangeRecorder:
         """The statement that began at ``mark`` raised and SQLite undid all of it."""
         del self._events[mark:]
         self._whole = {event for event in self._events if isinstance(event, str)}
+        self._rows = len(self._events) - len(self._whole)
 
     def keep_tables_from(self, mark: int) -> None:
         """The statement that began at ``mark`` raised, and some of its rows may be kept (OR FAIL).
@@ -175,6 +167,7 @@ class ChangeRecorder:
         """
         phantoms = {event[0].key for event in self._events[mark:] if not isinstance(event, str)}
         self._events[mark:] = [e for e in self._events[mark:] if isinstance(e, str)]
+        self._rows = len(self._events) - len(self._whole)
         self.touch_all(sorted(phantoms))
 
     def savepoint(self, name: str) -> None:
@@ -207,8 +200,19 @@ class ChangeRecorder:
     def rollback(self) -> bool:
         """Forget the transaction. True when it had changed the schema."""
         undone = not self._whole.isdisjoint((_SCHEMA, EVERYTHING))
-        self._clear()
+        self.clear()
         return undone
+
+    @property
+    def unseen(self) -> bool:
+        """Whether there are changes, and all of them in tables that nobody reads.
+
+        Then no `ChangeSet` is worth making; `clear` will do.
+        """
+        if self._rows or not self._events:
+            return False
+        watches = self._watches
+        return not any(key[0] == "*" or watches(key) for key in self._whole)
 
     def commit(self, seq: int) -> ChangeSet | None:
         """The net effect of the transaction, and a clean slate; None when there was no effect."""
@@ -217,21 +221,24 @@ class ChangeRecorder:
             if self._savepoints:
                 self._savepoints = []
             return None
-        self._clear()
+        self.clear()
+        if not whole:
+            rows = _net_of_one(events[0]) if len(events) == 1 else _net_changes(events)
+            return ChangeSet(seq, rows) if rows else None
         if EVERYTHING in whole:
             return ChangeSet.whole(seq)
-        rows = _net_changes(event for event in events if not isinstance(event, str))
+        rows = _net_changes(events)
         for key in whole:
             rows.pop(key, None)
-        if not rows and not whole:
-            return None
-        tables = frozenset(whole - {_SCHEMA}) if whole else frozenset()
-        return ChangeSet(seq, rows, tables, schema=_SCHEMA in whole)
+        return ChangeSet(seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Start anew."""
         self._events = []
         self._whole = set()
-        self._savepoints = []
+        self._rows = 0
+        if self._savepoints:
+            self._savepoints = []
 
 
 def _folded(name: str) -> str:
@@ -239,20 +246,34 @@ def _folded(name: str) -> str:
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
 
 
-def _net_changes(
-    events: Iterable[tuple[TableRoute, int, int, Image | None, Image | None]],
-) -> dict[str, tuple[RowChange, ...]]:
+def _net_of_one(event: _Event) -> dict[str, tuple[RowChange, ...]]:
+    """`_net_changes` of a single event, which most commits are."""
+    assert not isinstance(event, str)
+    route, rowid, rowid_new, old, new = event
+    if route.primary_key or rowid != rowid_new:
+        return _net_changes((event,))
+    if old is None:
+        return {route.key: (RowChange(None, new, None, rowid),)}
+    if new is None:
+        return {route.key: (RowChange(old, None, rowid, None),)}
+    return {} if same_image(old, new) else {route.key: (RowChange(old, new, rowid, rowid),)}
+
+
+def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
     """Fold the events of each row into its first old and last new image; drop what is equal."""
     tables: dict[str, dict[object, list[Image | None]]] = {}
-    routes: dict[str, TableRoute] = {}
-    for route, rowid, rowid_new, old, new in events:
+    keyed: set[str] = set()
+    for event in events:
+        if isinstance(event, str):
+            continue
+        route, rowid, rowid_new, old, new = event
         net = tables.setdefault(route.key, {})
-        routes[route.key] = route
+        before: object = rowid
+        after: object = rowid_new
         if route.primary_key:
-            before: object = old and tuple(old[i] for i in route.primary_key)
-            after: object = new and tuple(new[i] for i in route.primary_key)
-        else:
-            before, after = rowid, rowid_new
+            keyed.add(route.key)
+            before = old and tuple([old[i] for i in route.primary_key])
+            after = new and tuple([new[i] for i in route.primary_key])
         if old is not None and new is not None and before == after:
             net.setdefault(before, [old, None])[1] = new
             continue
@@ -262,18 +283,16 @@ def _net_changes(
             net.setdefault(after, [None, None])[1] = new
     result: dict[str, tuple[RowChange, ...]] = {}
     for key, net in tables.items():
-        keyed_by_rowid = not routes[key].primary_key
-        changes = []
+        changes: list[RowChange] = []
         for identity, (old, new) in net.items():
-            if old is new or (old is not None and new is not None and same_image(old, new)):
+            if old is None and new is None:
                 continue
-            rowid_of = identity if keyed_by_rowid and isinstance(identity, int) else None
+            if old is not None and new is not None and same_image(old, new):
+                continue
+            rowid_of: Any = None if key in keyed else identity
             changes.append(
                 RowChange(
-                    old,
-                    new,
-                    None if old is None else rowid_of,
-                    None if new is None else rowid_of,
+                    old, new, old if old is None else rowid_of, new if new is None else rowid_of
                 )
             )
         if changes:

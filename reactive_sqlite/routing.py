@@ -303,8 +303,8 @@ class RegionIndex(Generic[T]):
                 del self._tables[entry.part.table]
 
     def watches(self, table: str) -> bool:
-        """Whether a region names this table, by its key."""
-        return table in self._tables
+        """Whether a region names this table, by its key, or everything."""
+        return table in self._tables or bool(self._everything)
 
     def touched(self, change: ChangeSet) -> list[T]:
         """The owners whose `region.touched_by(change)` is true, in order of registration."""

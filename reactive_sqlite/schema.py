@@ -31,18 +31,14 @@ class Schema:
         self.pending = False
         self._statements: dict[str, Statement] = {}
         self._catalog: Catalog | None = None
-        self._prepared: set[str] = set()
         self._routes: dict[tuple[str, str], TableRoute] = {}
-        self._unhooked: dict[str, tuple[str, ...]] = {}
 
     def is_new(self) -> None:
         """The schema is another one: forget what was known of the old one."""
         self._epoch += 1
         self._statements = {}
         self._catalog = None
-        self._prepared = set()
         self._routes = {}
-        self._unhooked = {}
 
     def statement(self, sql: str) -> Statement:
         """The analysed statement."""
@@ -92,13 +88,6 @@ class Schema:
         Gives the keys of tables that it writes where the hook does not see it: virtual tables,
         whose modules may keep their rows elsewhere, and ``sqlite_sequence``.
         """
-        sql = statement.sql
-        if sql not in self._prepared:
-            self._find_routes(statement)
-            self._prepared.add(sql)
-        return self._unhooked.get(sql, ()) if self._unhooked else ()
-
-    def _find_routes(self, statement: Statement) -> None:
         unhooked: list[str] = []
         for key, operations in statement.access.writes.items():
             table = self.catalog().table(key)
@@ -111,8 +100,8 @@ class Schema:
                 unhooked.append(key)
             elif "insert" in operations and "autoincrement" in (table.sql or "").lower():
                 unhooked.append(table_key(table.database, "sqlite_sequence"))
-        if unhooked:
-            self._unhooked[statement.sql] = tuple(unhooked)
+        statement.unhooked = tuple(unhooked)
+        return statement.unhooked
 
     def route_of(self, database: str, name: str) -> TableRoute:
         """How changes of this table are recorded. Called by the hook: asks SQLite nothing."""

@@ -187,8 +187,8 @@ class Statement:
     function; `main_only` that nothing outside database main is touched.
     """
 
-    __slots__ = ("_everything", "_fixed", "_references", "access", "kind", "main_only", "reads",
-                 "sql", "volatile", "writes")
+    __slots__ = ("_everything", "_fixed", "_references", "access", "changes_rows", "kind",
+                 "main_only", "only_reads", "reads", "sql", "unhooked", "volatile", "writes")
 
     def __init__(
         self,
@@ -205,6 +205,13 @@ class Statement:
     ) -> None:
         self.sql = sql
         self.kind = kind
+        # Asked for at each run, and an Enum is slow to look up in a set.
+        self.only_reads = kind in (StatementKind.SELECT, StatementKind.EXPLAIN)
+        self.changes_rows = kind in (
+            StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE
+        )
+        self.unhooked: tuple[str, ...] | None = None
+        """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
         self.access = access
         self.reads = reads
         self.writes = writes

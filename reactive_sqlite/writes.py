@@ -13,9 +13,6 @@ from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 
-#: Statements that only read and return rows.
-READS = frozenset({StatementKind.SELECT, StatementKind.EXPLAIN})
-_DML = frozenset({StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE})
 _DDL = frozenset({StatementKind.CREATE, StatementKind.DROP, StatementKind.ALTER})
 _WHOLESALE = frozenset(
     {
@@ -60,7 +57,8 @@ class Result(NamedTuple):
 class Writes:
     """Runs statements on the writing connection, always under its lock.
 
-    ``on_commit`` gets each commit that changed something, ``on_end`` the end of each transaction
+    ``on_commit`` gets each commit that changed something (None instead of a ChangeSet for one
+    that changed only what nobody reads), ``on_end`` the end of each transaction
     that was open for longer than a statement.
     """
 
@@ -71,7 +69,7 @@ class Writes:
         schema: Schema,
         recorder: ChangeRecorder,
         follow: Callable[[str], None],
-        on_commit: Callable[[ChangeSet], None],
+        on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
     ) -> None:
         self._connection = connection
@@ -89,24 +87,34 @@ class Writes:
 
     def run(self, statement: Statement, params: Params) -> Result:
         """Run one statement; what it commits is published before this returns."""
-        connection, recorder, kind = self._connection, self._recorder, statement.kind
-        unhooked = self._schema.prepare(statement)
-        mark = recorder.begin_statement(bulk=kind in _DML)
+        connection, recorder, sql = self._connection, self._recorder, statement.sql
+        unhooked = statement.unhooked
+        if unhooked is None:
+            unhooked = self._schema.prepare(statement)
+        mark = recorder.begin_statement(statement.changes_rows)
         self.begun += 1
         try:
             try:
-                rows = connection.run(statement.sql, params)
-            except BaseException:
+                # Always drained: a half-read RETURNING has not committed.
+                rows = connection.execute(sql, params).fetchall()
+            except BaseException as error:
+                error.add_note(f"while running: {sql}")
                 self._failed(statement, mark)
                 raise
             if recorder.detached:
                 self._reattach(statement)
             result = Result(
                 tuple(map(row_maker(statement.access.columns), rows)) if rows else (),
-                connection.changes() if kind in _DML else 0,
+                connection.changes() if statement.changes_rows else 0,
                 connection.last_insert_rowid(),
             )
-            self._succeeded(statement, unhooked)
+            if not statement.changes_rows:
+                self._controlled(statement)
+            else:
+                for key in unhooked:
+                    recorder.touch(key)
+                if self._lock.transaction is None:
+                    self.committed()
             return result
         finally:
             self.done = self.begun
@@ -115,7 +123,7 @@ class Writes:
         """Run one statement for each parameter set, inside an open transaction."""
         connection, recorder = self._connection, self._recorder
         unhooked = self._schema.prepare(statement)
-        mark = recorder.begin_statement()
+        mark = recorder.begin_statement(bulk=True)
         before = connection.total_changes()
         try:
             connection.run_many(statement.sql, rows)
@@ -124,7 +132,7 @@ class Writes:
             raise
         if recorder.detached:
             self._reattach(statement)
-        self._succeeded(statement, unhooked)
+        recorder.touch_all(unhooked)
         changes = connection.total_changes() - before
         return Result((), changes, connection.last_insert_rowid())
 
@@ -133,15 +141,6 @@ class Writes:
         self._recorder.detached = False
         self._connection.install_hook(self._recorder.on_row)
         self._recorder.touch_all(sorted(statement.access.writes))
-
-    def _succeeded(self, statement: Statement, unhooked: tuple[str, ...]) -> None:
-        if statement.kind in _DML:
-            for key in unhooked:
-                self._recorder.touch(key)
-            if self._lock.transaction is None:
-                self.committed()
-        else:
-            self._controlled(statement)
 
     def _controlled(self, statement: Statement) -> None:
         """What a statement that is no INSERT, UPDATE or DELETE means."""
@@ -197,7 +196,7 @@ class Writes:
         open_now = self._connection.in_transaction
         if transaction is not None and not open_now:
             self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
-        elif statement.kind not in _DML:
+        elif not statement.changes_rows:
             if transaction is None and not open_now:
                 recorder.rollback()
         elif self._may_keep_rows(statement):
@@ -226,7 +225,13 @@ class Writes:
 
     def committed(self) -> None:
         """No transaction is open: publish what has changed since the last time."""
-        change = self._recorder.commit(self.version + 1)
+        recorder = self._recorder
+        if recorder.unseen:
+            recorder.clear()
+            self.version += 1
+            self._on_commit(None)
+            return
+        change = recorder.commit(self.version + 1)
         if self._schema.pending:
             self._schema.pending = False
             self._schema.is_new()
