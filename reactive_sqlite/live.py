@@ -43,9 +43,6 @@ class Emission:
 class Receiver(Protocol):
     """A subscriber, as the publisher sees it. Both methods never raise."""
 
-    started: bool
-    """whether its first value is on the way, or was delivered"""
-
     def receive(self, emission: Emission) -> None:
         """Take a new state."""
 
@@ -63,6 +60,9 @@ class Outcome(NamedTuple):
 
 class Source(Protocol):
     """What a live result is the result of."""
+
+    region: Region
+    """what was looked at the last time"""
 
     def evaluate(self) -> Outcome:
         """Ask again. Does not raise."""
@@ -83,6 +83,7 @@ class LiveResult:
         "key",
         "loaded",
         "loading",
+        "newcomers",
         "receivers",
         "region",
         "source",
@@ -101,7 +102,16 @@ class LiveResult:
         self.loading: threading.Event | None = None
         self.exact = False
         """whether the value is that of `version` and not, perhaps, of a later commit"""
-        self.receivers: list[Receiver] = []
+        self.receivers: tuple[Receiver, ...] = ()
+        """those whose first value is delivered or on the way"""
+        self.newcomers: tuple[Receiver, ...] = ()
+        """those who have not been given any"""
+
+    def welcome(self) -> tuple[Receiver, ...]:
+        """The newcomers, who are newcomers no more. Under the store's lock."""
+        newcomers, self.newcomers = self.newcomers, ()
+        self.receivers += newcomers
+        return newcomers
 
     def __repr__(self) -> str:
         return f"<LiveResult {self.source} region={self.region} version={self.version}>"
@@ -125,9 +135,7 @@ class LiveStore:
         with self.lock:
             return list(self._nodes.values())
 
-    def join(
-        self, key: Hashable, make: Callable[[], Source], region: Region, receiver: Receiver
-    ) -> LiveResult:
+    def join(self, key: Hashable, make: Callable[[], Source], receiver: Receiver) -> LiveResult:
         """The node of this key, made if there is none, with the receiver among its own.
 
         From here on no commit that touches the region is missed, although the node may have no
@@ -135,17 +143,26 @@ class LiveStore:
         """
         with self.lock:
             node = self._nodes.get(key)
+            if node is not None:
+                node.newcomers += (receiver,)
+                return node
+        source = make()  # may ask the engine, so not under this lock
+        with self.lock:
+            node = self._nodes.get(key)
             if node is None:
-                node = self._nodes[key] = LiveResult(key, make())
-                self._place(node, region)
-            node.receivers.append(receiver)
+                node = self._nodes[key] = LiveResult(key, source)
+                self._place(node, source.region)
+            node.newcomers += (receiver,)
             return node
 
     def leave(self, node: LiveResult, receiver: Receiver) -> None:
         """Take the receiver away; a node without receivers is forgotten."""
         with self.lock:
-            node.receivers = [kept for kept in node.receivers if kept is not receiver]
-            if not node.receivers and self._nodes.get(node.key) is node:
+            if receiver in node.newcomers:
+                node.newcomers = _without(node.newcomers, receiver)
+            else:
+                node.receivers = _without(node.receivers, receiver)
+            if not node.receivers and not node.newcomers and self._nodes.get(node.key) is node:
                 del self._nodes[node.key]
                 self._index.discard(node)
 
@@ -159,7 +176,7 @@ class LiveStore:
 
     def place(self, node: LiveResult, region: Region) -> None:
         """The node looks at this region now."""
-        if node.region is region or node.region == region:
+        if node.region is region:
             return
         with self.lock:
             if self._nodes.get(node.key) is node:
@@ -175,3 +192,7 @@ class LiveStore:
         """The live results whose value this commit may have changed."""
         with self.lock:
             return self._index.touched(change)
+
+
+def _without(receivers: tuple[Receiver, ...], receiver: Receiver) -> tuple[Receiver, ...]:
+    return tuple(kept for kept in receivers if kept is not receiver)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 
@@ -40,80 +40,84 @@ class Subscription(abc.DisposableBase):
     subscriber raises is logged with the query, and nobody else notices.
     """
 
-    __slots__ = (
-        "_disposed",
-        "_node",
-        "_on_completed",
-        "_on_error",
-        "_on_next",
-        "_query",
-        "started",
-    )
+    __slots__ = ("_ended", "_node", "_on_completed", "_on_error", "_on_next", "_project", "_stream")
 
     def __init__(
         self,
-        query: LiveStream[Any],
+        stream: LiveStream[Any],
         on_next: Callable[[Any], object] | None,
         on_error: Callable[[Exception], object] | None,
         on_completed: Callable[[], object] | None,
     ) -> None:
-        self._query = query
-        self._on_next = on_next
+        self._stream = stream
+        self._project = stream._projection()
+        self._on_next = on_next or _ignore
         self._on_error = on_error
         self._on_completed = on_completed
         self._node: LiveResult | None = None
-        self._disposed = False
-        self.started = False
+        self._ended = False
 
-    def _open(self) -> None:
-        node = self._query._join(self)
-        self._node = node
-        if self._disposed:  # ended by its own first value
-            self._query._publisher.unsubscribe(node, self)
+    def _open(self) -> Subscription:
+        node = self._stream._opening.join(self)
+        if self._ended:  # by its own first value
+            self._stream._publisher.unsubscribe(node, self)
+        else:
+            self._node = node
+        return self
 
     def receive(self, emission: Emission) -> None:
         """Hand one emission to the subscriber."""
-        if self._disposed:
-            return
         try:
-            if emission.error is not None and not self._query._carries_errors:
+            if emission.error is not None and not self._stream._carries_errors:
                 self._fail(emission.error)
                 return
-            found, value = self._query._project(emission)
-            if found and self._on_next is not None:
-                self._on_next(value)
-        except Exception:
-            self._query._publisher.count_failure()
-            logger.exception("a subscriber of %s raised", self._query)
+            project = self._project
+            if project is None:
+                self._on_next(emission.value)
+            elif not self._ended:
+                value = project(emission)
+                if value is not _NOTHING:
+                    self._on_next(value)
+        except Exception:  # noqa: BLE001  logged there
+            self._log_failure()
 
     def _fail(self, error: Exception) -> None:
-        on_error = self._on_error
+        if self._ended:
+            return
         self.dispose()
-        if on_error is not None:
-            on_error(error)
+        if self._on_error is not None:
+            self._on_error(error)
         else:
-            logger.error("a live query fails and nobody handles it: %s: %s", self._query, error)
+            logger.error("a live query fails, and nobody handles it: %s: %s", self._stream, error)
 
     def complete(self) -> None:
         """The database is closed."""
-        if self._disposed:
-            return
-        on_completed = self._on_completed
-        self._disposed = True
-        if on_completed is not None:
+        if not self._ended:
+            self._ended = True
             try:
-                on_completed()
-            except Exception:
-                self._query._publisher.count_failure()
-                logger.exception("a subscriber of %s raised", self._query)
+                if self._on_completed is not None:
+                    self._on_completed()
+            except Exception:  # noqa: BLE001  logged there
+                self._log_failure()
+
+    def _log_failure(self) -> None:
+        self._stream._publisher.count_failure()
+        logger.exception("a subscriber of %s raised", self._stream)
 
     def dispose(self) -> None:
         """Stop: nothing is delivered any more, and what only this subscriber needed is freed."""
-        if self._disposed:
-            return
-        self._disposed = True
-        if self._node is not None:
-            self._query._publisher.unsubscribe(self._node, self)
+        if not self._ended:
+            self._ended = True
+            self._on_next = _ignore
+            if self._node is not None:
+                self._stream._publisher.unsubscribe(self._node, self)
+
+
+_NOTHING: Any = object()
+
+
+def _ignore(value: object) -> None:
+    """What a subscriber does who is not interested, or not any more."""
 
 
 class LiveStream(Observable[T]):
@@ -129,11 +133,8 @@ class LiveStream(Observable[T]):
     def __str__(self) -> str:
         return str(self._opening)
 
-    def _join(self, subscription: Subscription) -> LiveResult:
-        return self._opening.join(subscription)
-
-    def _project(self, emission: Emission) -> tuple[bool, Any]:
-        """Whether this emission is worth a value to subscribers of this form, and which."""
+    def _projection(self) -> Callable[[Emission], Any] | None:
+        """What makes a value of this form of an emission; None: the emission's value as it is."""
         raise NotImplementedError
 
     def subscribe(
@@ -153,13 +154,10 @@ class LiveStream(Observable[T]):
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next
-            subscription = Subscription(
+            return Subscription(
                 self, observer.on_next, observer.on_error, observer.on_completed
-            )
-        else:
-            subscription = Subscription(self, on_next, on_error, on_completed)
-        subscription._open()
-        return subscription
+            )._open()
+        return Subscription(self, on_next, on_error, on_completed)._open()
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -248,8 +246,8 @@ class LiveQuery(LiveStream[T]):
         """
         return StateStream(self._opening)
 
-    def _project(self, emission: Emission) -> tuple[bool, Any]:
-        return True, self._opening.convert(emission)
+    def _projection(self) -> Callable[[Emission], Any] | None:
+        return self._opening.convert if self._opening.converts else None
 
 
 class StateStream(LiveStream[State[T]]):
@@ -257,17 +255,22 @@ class StateStream(LiveStream[State[T]]):
 
     _carries_errors = True
 
-    def _project(self, emission: Emission) -> tuple[bool, Any]:
+    def _projection(self) -> Callable[[Emission], Any] | None:
+        return self._state
+
+    def _state(self, emission: Emission) -> State[Any]:
         value = None if emission.value is None else self._opening.convert(emission)
-        return True, State(value, emission.error, emission.version)
+        return State(value, emission.error, emission.version)
 
 
 class DeltaStream(LiveStream[Delta]):
     """A live query's differences."""
 
-    def _project(self, emission: Emission) -> tuple[bool, Any]:
-        delta = self._opening.delta(emission)
-        return bool(delta), delta
+    def _projection(self) -> Callable[[Emission], Any] | None:
+        return self._delta
+
+    def _delta(self, emission: Emission) -> Delta:
+        return self._opening.delta(emission) or cast("Delta", _NOTHING)
 
 
 class CommitStream(Observable[ChangeSet]):

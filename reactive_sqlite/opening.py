@@ -11,7 +11,6 @@ from reactive_sqlite.delta import Delta
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.live import Emission, LiveResult, Receiver
 from reactive_sqlite.publisher import Publisher
-from reactive_sqlite.region import Region
 from reactive_sqlite.sources import FunctionSource, StatementSource, frozen_params
 from reactive_sqlite.statement import Statement
 
@@ -22,6 +21,10 @@ class Opening(Protocol):
     """A live query before anybody subscribes: enough to open, join or just evaluate it."""
 
     publisher: Publisher
+
+    @property
+    def converts(self) -> bool:
+        """Whether subscribers see something else than the value itself."""
 
     def join(self, receiver: Receiver) -> LiveResult:
         """Add a receiver to the live result, opened if need be."""
@@ -61,17 +64,19 @@ class StatementOpening:
     def __str__(self) -> str:
         return f"{self._statement.sql} {self._params!r}" if self._params else self._statement.sql
 
+    @property
+    def converts(self) -> bool:
+        """Whether rows are made into something else."""
+        return self._convert is not None
+
     def _source(self) -> StatementSource:
+        self._statement = self._engine.schema.statement(self._statement.sql)
         region = self._statement.region(self._params)
         return self._make(self._engine, self._statement, self._params, region)
 
     def join(self, receiver: Receiver) -> LiveResult:
         """Add a receiver to the live result, opened if need be."""
-        statement = self._engine.schema.statement(self._statement.sql)
-        self._statement = statement
-        return self.publisher.subscribe(
-            self._key, self._source, statement.region(self._params), receiver
-        )
+        return self.publisher.subscribe(self._key, self._source, receiver)
 
     def evaluate(self) -> Any:
         """The rows now."""
@@ -133,10 +138,14 @@ class FunctionOpening:
             self._engine, self._function, self._args, self._kwargs, copy_context()
         )
 
+    @property
+    def converts(self) -> bool:
+        """Never: the function returns what it returns."""
+        return False
+
     def join(self, receiver: Receiver) -> LiveResult:
         """Observe for this receiver alone: its context may give another answer than others'."""
-        # What the function reads is known after its first run; until then, anything counts.
-        return self.publisher.subscribe(object(), self._source, Region.whole(), receiver)
+        return self.publisher.subscribe(object(), self._source, receiver)
 
     def evaluate(self) -> Any:
         """Call it once."""

@@ -11,10 +11,10 @@ from reactive_sqlite.connection import BusyError
 from reactive_sqlite.errors import ClosedError, TransactionError
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def _current_task() -> asyncio.Task[Any] | None:
     try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop is running
         return None
 
 
@@ -31,12 +31,10 @@ class OpenTransaction:
         self.ended = False
         self.thread = threading.get_ident()
         self._loop_turned = False
-        self._task: asyncio.Task[Any] | None = None
+        self._task = _current_task()
         self._probe: asyncio.Handle | None = None
-        loop = _running_loop()
-        if loop is not None:
-            self._task = asyncio.current_task(loop)
-            self._probe = loop.call_soon(self._turned)
+        if self._task is not None:
+            self._probe = self._task.get_loop().call_soon(self._turned)
 
     def _turned(self) -> None:
         self._loop_turned = True
@@ -51,8 +49,9 @@ class OpenTransaction:
         """Whether the calling thread and task opened it."""
         if self.thread != threading.get_ident():
             return False
-        loop = _running_loop()
-        return (None if loop is None else asyncio.current_task(loop)) is self._task
+        # Begun outside a loop: no task can come in between on this thread, unless a loop is
+        # started inside the block, and then that is the owner's doing.
+        return self._task is None or _current_task() is self._task
 
     @property
     def left_open(self) -> bool:

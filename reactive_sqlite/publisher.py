@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
+from functools import partial
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
-from reactive_sqlite.region import Region
 from reactive_sqlite.trace import Stats
 
 logger = logging.getLogger("reactive_sqlite")
@@ -24,6 +24,12 @@ logger = logging.getLogger("reactive_sqlite")
 #: Seconds for which a thread waits until another one has handed out what is queued. Longer means
 #: that a subscriber is slow or waits for this very thread; its thread will then do the rest.
 PATIENCE = 0.25
+
+
+class _Ticket(threading.local):
+    """The number of the last job that this thread has queued."""
+
+    ticket = 0
 
 
 class Publisher:
@@ -41,7 +47,7 @@ class Publisher:
         self._queue: deque[Callable[[], None]] = deque()
         self._queued = 0
         self._handed = 0
-        self._mine = threading.local()
+        self._mine = _Ticket()
         self._turn = threading.Lock()
         self._turn_of: int | None = None
         self._waiting: list[LiveResult] = []
@@ -69,24 +75,29 @@ class Publisher:
             stats.skipped += 1
             return
         for listener in self._listeners:
-            self._enqueue(_bound(listener, change))
+            self._enqueue_call(partial(listener, change))
         touched = self._store.touched_by(change)
         if not touched:
             stats.skipped += 1
             return
-        with self._attached.reads.refreshing() as neighbour_committed:
+        reads = self._attached.reads
+        neighbour_committed = reads.begin_refresh(several=len(touched) > 1)
+        try:
             if neighbour_committed:
                 change = ChangeSet.whole(change.seq)
                 touched = self._store.touched_by(change)
             for node in touched:
                 self._refresh(node, change.seq)
+        finally:
+            reads.end_refresh()
 
     def _refresh(self, node: LiveResult, version: int) -> None:
         """Ask the node's source again. Called under the lock, inside a snapshot."""
         stats = self._stats
         stats.refetched += 1
         value, region, error = node.source.evaluate()
-        self._store.place(node, region)
+        if region is not node.region:
+            self._store.place(node, region)
         if error is not None:
             if node.error is not None and _alike(node.error, error):
                 return
@@ -97,38 +108,21 @@ class Publisher:
             node.version, node.exact = version, True
             stats.unchanged += 1
             return
-        self._emit(node, value, error, version)
-
-    def _emit(self, node: LiveResult, value: object, error: Exception | None, version: int) -> None:
         emission = Emission(value, node.value, version, error)
         with self._store.lock:
             node.value, node.error, node.version = value, error, version
             node.loaded = node.exact = True
-            receivers = tuple(r for r in node.receivers if r.started)
-            first = tuple(r for r in node.receivers if not r.started)
-            for receiver in first:
-                receiver.started = True
-        if first:
-            opening = Emission(value, None, version, error, first=True)
-            self._enqueue(lambda: self._hand_out(first, opening))
+            receivers = node.receivers
+            newcomers = node.welcome() if node.newcomers else ()
+        if newcomers:
+            self._enqueue(newcomers, Emission(value, None, version, error, first=True))
         if receivers:
-            self._enqueue(lambda: self._hand_out(receivers, emission))
-
-    def _enqueue(self, job: Callable[[], None]) -> None:
-        with self._store.lock:
-            self._queued += 1
-            self._queue.append(job)
-        self._mine.ticket = self._queued
-
-    def _hand_out(self, receivers: Iterable[Receiver], emission: Emission) -> None:
-        for receiver in receivers:
-            self._stats.emitted += 1
-            receiver.receive(emission)
+            self._enqueue(receivers, emission)
 
     # -- a subscription -------------------------------------------------------------------------
 
     def subscribe(
-        self, key: Hashable, make: Callable[[], Source], region: Region, receiver: Receiver
+        self, key: Hashable, make: Callable[[], Source], receiver: Receiver
     ) -> LiveResult:
         """Add a receiver; its first value is delivered before this returns.
 
@@ -136,7 +130,7 @@ class Publisher:
         thread's slow delivery it waits for its turn.
         """
         engine = self._attached
-        node = self._store.join(key, make, region, receiver)
+        node = self._store.join(key, make, receiver)
         if engine.lock.in_own_transaction:
             self._waiting.append(node)
             return node
@@ -164,7 +158,8 @@ class Publisher:
             value, region, error = node.source.evaluate()
             if error is not None:
                 self._stats.failed += 1
-            self._store.place(node, region)
+            if region is not node.region:
+                self._store.place(node, region)
             with self._store.lock:
                 if not node.loaded:  # else a commit has refreshed it meanwhile
                     node.value, node.error, node.version = value, error, version
@@ -179,12 +174,10 @@ class Publisher:
     def _start(self, node: LiveResult) -> None:
         """Queue the first value for those who have none yet."""
         with self._store.lock:
-            first = tuple(r for r in node.receivers if not r.started) if node.loaded else ()
-            for receiver in first:
-                receiver.started = True
-            opening = Emission(node.value, None, node.version, node.error, first=True)
-        if first:
-            self._enqueue(lambda: self._hand_out(first, opening))
+            newcomers = node.welcome() if node.loaded else ()
+            emission = Emission(node.value, None, node.version, node.error, first=True)
+        if newcomers:
+            self._enqueue(newcomers, emission)
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""
@@ -195,13 +188,33 @@ class Publisher:
             self._load(node, wait=False)
             self._start(node)
 
-    # -- delivery -------------------------------------------------------------------------------
+    # -- delivery ----------------------------------------------------------------------------
+
+    def _enqueue(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
+        """Queue an emission, or (None) the end."""
+        self._enqueue_call(lambda: self._hand_out(receivers, emission))
+
+    def _enqueue_call(self, job: Callable[[], None]) -> None:
+        with self._store.lock:
+            self._queued += 1
+            self._queue.append(job)
+        self._mine.ticket = self._queued
+
+    def _hand_out(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
+        if emission is None:
+            for receiver in receivers:
+                receiver.complete()
+            return
+        self._stats.emitted += len(receivers)
+        for receiver in receivers:
+            receiver.receive(emission)
 
     def deliver(self) -> None:
         """Hand out what this thread has queued, and all before it. Holds no lock meanwhile."""
-        ticket = getattr(self._mine, "ticket", 0)
-        if self._handed < ticket:
-            self._deliver_up_to(ticket)
+        if self._handed != self._queued:
+            ticket = self._mine.ticket
+            if self._handed < ticket:
+                self._deliver_up_to(ticket)
 
     def _deliver_up_to(self, ticket: int) -> None:
         me = threading.get_ident()
@@ -235,14 +248,17 @@ class Publisher:
             with engine.lock:
                 if engine.lock.in_own_transaction:
                     return False
-                with engine.reads.refreshing() as neighbour_committed:
+                neighbour_committed = engine.reads.begin_refresh(several=True)
+                try:
                     if neighbour_committed:
                         change = ChangeSet.whole(engine.neighbours_version())
                         self._stats.commits += 1
                         for listener in self._listeners:
-                            self._enqueue(_bound(listener, change))
+                            self._enqueue_call(partial(listener, change))
                         for node in self._store.touched_by(change):
                             self._refresh(node, change.seq)
+                finally:
+                    engine.reads.end_refresh()
         except BusyError:
             return False
         self.deliver()
@@ -270,13 +286,8 @@ class Publisher:
     def complete(self) -> None:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
-            for receiver in node.receivers:
-                self._enqueue(receiver.complete)
+            self._enqueue(node.receivers + node.newcomers, None)
         self.deliver()
-
-
-def _bound(listener: Callable[[ChangeSet], None], change: ChangeSet) -> Callable[[], None]:
-    return lambda: listener(change)
 
 
 def _alike(left: Exception, right: Exception) -> bool:

@@ -92,24 +92,31 @@ class Reads:
                 finally:
                     reader.run("COMMIT")
 
-    @contextmanager
-    def refreshing(self) -> Iterator[bool]:
-        """One snapshot on the writing connection, under its lock, in which nobody may write.
+    def begin_refresh(self, *, several: bool) -> bool:
+        """Start refreshing results on the writing connection, under its lock: nobody may write.
 
-        Gives whether another process has committed since the last look: then this snapshot
-        holds its changes too.
+        All reads of this thread see one state until `end_refresh`; a single one (not ``several``)
+        does so by itself. Gives whether another process has committed since the last look: that
+        state holds its changes too.
         """
-        shared = self._readers is not None
-        if shared:
-            self._writer.run("BEGIN")
         self._lock.refreshing = True
+        self._local.pinned = self._writer
+        if self._readers is None:
+            return False
         try:
-            with self._pinned(self._writer):
-                yield shared and self._neighbour_committed()
-        finally:
-            self._lock.refreshing = False
-            if shared:
-                self._writer.run("COMMIT")
+            if several:
+                self._writer.run("BEGIN")
+            return self._neighbour_committed()
+        except BaseException:
+            self.end_refresh()
+            raise
+
+    def end_refresh(self) -> None:
+        """Results are refreshed: give the snapshot back."""
+        self._local.pinned = None
+        self._lock.refreshing = False
+        if self._readers is not None and self._writer.in_transaction:
+            self._writer.run("COMMIT")
 
     @contextmanager
     def _pinned(self, connection: Connection) -> Iterator[None]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
 
@@ -49,18 +49,21 @@ class PreUpdate(Protocol):
     def blob_write(self) -> int: ...
 
 
-class TableRoute(NamedTuple):
+class TableRoute:
     """How the changes of one table are recorded."""
 
-    key: str
-    """the table's key, or that of the virtual table that owns it"""
-    exact: bool
-    """whether the hook can tell its rows"""
-    primary_key: tuple[int, ...]
-    """positions of the key columns of a WITHOUT ROWID table, else empty"""
+    __slots__ = ("exact", "key", "primary_key")
+
+    def __init__(self, key: str, exact: bool, primary_key: tuple[int, ...]) -> None:
+        self.key = key
+        """the table's key, or that of the virtual table that owns it"""
+        self.exact = exact
+        """whether the hook can tell its rows"""
+        self.primary_key = primary_key
+        """positions of the key columns of a WITHOUT ROWID table, else empty"""
 
 
-_Event: TypeAlias = "str | tuple[TableRoute, int, int, Image | None, Image | None]"
+_Event: TypeAlias = "str | tuple[TableRoute, Any, Any, Image | None, Image | None]"
 
 
 class ChangeRecorder:
@@ -120,7 +123,7 @@ class ChangeRecorder:
             self.detached = True
             self._detach()
 
-    def begin_statement(self, bulk: bool) -> int:  # noqa: FBT001  on the hot path
+    def begin_statement(self, bulk: bool) -> int:
         """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
 
         ``bulk=False`` keeps the hook on however many rows change: for statements such as COMMIT,
@@ -261,40 +264,48 @@ def _net_of_one(event: _Event) -> dict[str, tuple[RowChange, ...]]:
 
 def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
     """Fold the events of each row into its first old and last new image; drop what is equal."""
-    tables: dict[str, dict[object, list[Image | None]]] = {}
-    keyed: set[str] = set()
+    tables: dict[TableRoute, dict[Any, tuple[Image | None, Image | None]]] = {}
+    last: TableRoute | None = None
+    net: dict[Any, tuple[Image | None, Image | None]] = {}
     for event in events:
         if isinstance(event, str):
             continue
-        route, rowid, rowid_new, old, new = event
-        net = tables.setdefault(route.key, {})
-        before: object = rowid
-        after: object = rowid_new
+        route, before, after, old, new = event
+        if route is not last:
+            net, last = tables.setdefault(route, {}), route
         if route.primary_key:
-            keyed.add(route.key)
-            before = old and tuple([old[i] for i in route.primary_key])
-            after = new and tuple([new[i] for i in route.primary_key])
-        if old is not None and new is not None and before == after:
-            net.setdefault(before, [old, None])[1] = new
-            continue
-        if old is not None:
-            net.setdefault(before, [old, None])[1] = None
-        if new is not None:
-            net.setdefault(after, [None, None])[1] = new
-    result: dict[str, tuple[RowChange, ...]] = {}
-    for key, net in tables.items():
-        changes: list[RowChange] = []
-        for identity, (old, new) in net.items():
-            if old is None and new is None:
-                continue
-            if old is not None and new is not None and same_image(old, new):
-                continue
-            rowid_of: Any = None if key in keyed else identity
-            changes.append(
-                RowChange(
-                    old, new, old if old is None else rowid_of, new if new is None else rowid_of
-                )
-            )
-        if changes:
-            result[key] = tuple(changes)
-    return result
+            before = _key_of(old, route.primary_key)
+            after = _key_of(new, route.primary_key)
+        if before == after or old is None or new is None:
+            key = after if old is None else before
+            earlier = net.get(key)
+            net[key] = (old if earlier is None else earlier[0], new)
+        else:  # the key moved
+            earlier = net.get(before)
+            net[before] = (old if earlier is None else earlier[0], None)
+            earlier = net.get(after)
+            net[after] = (None if earlier is None else earlier[0], new)
+    return {
+        route.key: changes for route, net in tables.items() if (changes := _changes_of(route, net))
+    }
+
+
+def _key_of(image: Image | None, primary_key: tuple[int, ...]) -> Any:
+    return image and tuple([image[position] for position in primary_key])
+
+
+def _changes_of(
+    route: TableRoute, net: dict[Any, tuple[Image | None, Image | None]]
+) -> tuple[RowChange, ...]:
+    by_rowid = not route.primary_key
+    changes: list[RowChange] = []
+    for key, (old, new) in net.items():
+        rowid = key if by_rowid else None
+        if old is None:
+            if new is not None:
+                changes.append(RowChange(None, new, None, rowid))
+        elif new is None:
+            changes.append(RowChange(old, None, rowid, None))
+        elif not same_image(old, new):
+            changes.append(RowChange(old, new, rowid, rowid))
+    return tuple(changes)

@@ -30,13 +30,13 @@ def frozen_params(params: Params) -> Params:
 class StatementSource:
     """A SELECT with its parameters. The value is all its rows."""
 
-    __slots__ = ("_engine", "_region", "_sql", "_statement", "params")
+    __slots__ = ("_engine", "_sql", "_statement", "params", "region")
 
     def __init__(self, engine: Engine, statement: Statement, params: Params, region: Region):
         self._engine = engine
         self._sql = statement.sql
         self._statement = statement
-        self._region = region
+        self.region = region
         self.params = params
 
     def __str__(self) -> str:
@@ -47,11 +47,11 @@ class StatementSource:
         try:
             statement = self._engine.schema.statement(self._sql)
             if statement is not self._statement:
-                self._region = statement.region(self.params)
+                self.region = statement.region(self.params)
                 self._statement = statement
-            return Outcome(self._run(statement), self._region, None)
+            return Outcome(self._run(statement), self.region, None)
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
-            return Outcome(None, self._region, error)
+            return Outcome(None, self.region, error)
 
     def _run(self, statement: Statement) -> Any:
         return self._engine.reads.read(statement, self.params)
@@ -67,8 +67,12 @@ class StatementSource:
         return value or ()
 
     def same(self, old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
-        """Equal rows in the same order, types included."""
-        return old == new and all(map(same_image, old, new))
+        """Equal rows in the same order, types and column names included."""
+        return (
+            old == new
+            and all(map(same_image, old, new))
+            and (not new or type(old[0]) is type(new[0]))
+        )
 
 
 class OneRowSource(StatementSource):
@@ -92,7 +96,9 @@ class OneRowSource(StatementSource):
 
     def same(self, old: Any, new: Any) -> bool:
         """The same row, types included, or none both times."""
-        return old is new or (old is not None and new is not None and same_image(old, new))
+        if old is None or new is None:
+            return old is new
+        return type(old) is type(new) and same_image(old, new)
 
 
 class OneValueSource(OneRowSource):
@@ -115,7 +121,7 @@ class FunctionSource:
     The function runs in a copy of its subscriber's context, on whichever thread refreshes.
     """
 
-    __slots__ = ("_args", "_context", "_engine", "_function", "_kwargs")
+    __slots__ = ("_args", "_context", "_engine", "_function", "_kwargs", "region")
 
     def __init__(
         self,
@@ -130,6 +136,7 @@ class FunctionSource:
         self._args = args
         self._kwargs = kwargs
         self._context = context
+        self.region = Region.whole()  # what it reads is known after its first run
 
     def __str__(self) -> str:
         return f"observe({getattr(self._function, '__qualname__', self._function)!s})"
@@ -144,8 +151,10 @@ class FunctionSource:
                 value = self._function(*self._args, **self._kwargs)
             except Exception as error:  # noqa: BLE001  subscribers get it
                 # What it had read when it raised decides when it is worth another try.
-                return Outcome(None, Region.union_of(regions), error)
-            return Outcome(value, Region.union_of(regions), None)
+                self.region = Region.union_of(regions)
+                return Outcome(None, self.region, error)
+            self.region = Region.union_of(regions)
+            return Outcome(value, self.region, None)
 
     def same(self, old: Any, new: Any) -> bool:
         """Equal by their own ``==``, and of the same type."""
