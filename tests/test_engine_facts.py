@@ -962,7 +962,10 @@ def test_sqlglot_misses_the_table_of_in(quiet_parser: Callable[[str], exp.Expres
     assert table_names(quiet_parser("select a from u where a in t")) == {"u"}
 
 
-def test_sqlglot_warns_through_its_logger(caplog: pytest.LogCaptureFixture) -> None:
+def test_sqlglot_warns_through_its_logger(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("sqlglot"), "disabled", False)
     sqlglot.parse_one("replace into t values (1)", read="sqlite")
     assert [record.name for record in caplog.records] == ["sqlglot"]
 
