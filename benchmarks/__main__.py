@@ -11,6 +11,7 @@ from benchmarks import compare, questions, ratios, report, results, runner
 from benchmarks.workload import Size
 
 OURS = ("ours", "ours on disk", "raw", "raw on disk")
+QUICK = ("ours", "raw")
 JOINT = ("ours", "ours on disk", "raw", "by table", "by column", *runner.PEERS)
 ROUNDS: dict[Size, int] = {"smoke": 1, "quick": 1, "full": 3}
 
@@ -30,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         "alone; or two kept runs side by side",
     )
     parser.add_argument("paths", nargs="*", type=Path, help="for compare: two kept runs")
-    parser.add_argument("--quick", action="store_true", help="small sizes, well under a minute")
+    parser.add_argument("--quick", action="store_true", help="small sizes: a minute at most")
     parser.add_argument("--only", default="", help="workloads or bars, by the start of their name")
     parser.add_argument("--engines", default="", help="a comma-separated choice of engines")
     parser.add_argument("--rounds", type=int, help="how often each engine of ours takes its turn")
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = {workload.name: workload.question for workload in chosen}
         engines = asked.engines.split(",") if asked.engines else None
         if asked.what == "ours":
-            found = runner.run(chosen, engines or OURS, size, rounds, _say)
+            engines = engines or (OURS if size == "full" else QUICK)
+            found = runner.run(chosen, engines, size, rounds, _say)
             print(report.by_engine(found, names))
         else:
             try:

@@ -31,11 +31,11 @@ Work = Callable[[], object]
 Open = Callable[[], tuple[ReactiveDatabase, apsw.Connection]]
 now = time.perf_counter_ns
 
-LIVE: dict[Size, int] = {"smoke": 200, "quick": 10_000, "full": 100_000}
-ROWS: dict[Size, int] = {"smoke": 400, "quick": 20_000, "full": 100_000}
+LIVE: dict[Size, int] = {"smoke": 200, "quick": 2_000, "full": 100_000}
+ROWS: dict[Size, int] = {"smoke": 400, "quick": 5_000, "full": 100_000}
 BULK: dict[Size, int] = {"smoke": 300, "quick": 10_000, "full": 10_000}
 FEW: dict[Size, int] = {"smoke": 50, "quick": 1_000, "full": 1_000}
-ROUNDS: dict[Size, int] = {"smoke": 1, "quick": 3, "full": 9}
+ROUNDS: dict[Size, int] = {"smoke": 1, "quick": 2, "full": 9}
 counter = itertools.count(1)  # each write stores a value that was never there
 
 

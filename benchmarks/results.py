@@ -36,14 +36,16 @@ def keep(kind: str, size: str, results: Sequence[Mapping[str, Any]], path: Path 
     if path is None:
         FOLDER.mkdir(exist_ok=True)
         path = FOLDER / f"{stamp:%Y%m%d-%H%M%S}-{kind}-{size}.json"
-    document = {
+    head = {
         "kind": kind,
         "size": size,
         "time": stamp.isoformat(timespec="seconds"),
         "machine": machine(),
-        "results": [_rounded(result) for result in results],
     }
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    lines = ",\n".join(
+        json.dumps(_rounded(result)) for result in results
+    )  # one a line: small diffs
+    path.write_text(f'{json.dumps(head)[:-1]}, "results": [\n{lines}\n]}}\n')
     return path
 
 

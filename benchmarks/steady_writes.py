@@ -11,7 +11,7 @@ from random import Random
 from benchmarks import owner_streams
 from benchmarks.workload import Size, Workload
 
-SECONDS: dict[Size, float] = {"smoke": 0.2, "quick": 2, "full": 30}
+SECONDS: dict[Size, float] = {"smoke": 0.2, "quick": 1, "full": 30}
 RATE = 500.0
 
 
