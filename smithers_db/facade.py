@@ -206,7 +206,8 @@ def create_smithers_db(
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     db = ReactiveDatabase(name)
     try:
-        migrations.migrate(db)
+        if migrations.migrate(db).applied and not in_memory:
+            migrations.make_incremental(db)
         opened = SmithersDB(db, Outputs(folder))
         if reset:
             opened.reset()

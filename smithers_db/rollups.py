@@ -56,8 +56,12 @@ def verify(db: ReactiveDatabase, *, repair: bool = False) -> list[Drift]:
         ]
         if repair:
             for drift in drifts:
-                db.execute(
-                    f"UPDATE {drift.table} SET {drift.column} = ? WHERE id = ?",
-                    (drift.counted, drift.id),
-                )
+                mend(db, drift)
     return drifts
+
+
+def mend(db: ReactiveDatabase, drift: Drift) -> None:
+    """Sets a counter to what was counted."""
+    db.execute(
+        f"UPDATE {drift.table} SET {drift.column} = ? WHERE id = ?", (drift.counted, drift.id)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import lru_cache
 from importlib.resources import files
 
@@ -11,6 +12,12 @@ import msgspec
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
+from smithers_db.migrations import conversion
+
+logger = logging.getLogger("smithers_db")
+
+#: https://sqlite.org/pragma.html#pragma_auto_vacuum
+INCREMENTAL = 2
 
 _REMEMBERED = (
     "CREATE TABLE IF NOT EXISTS schema_migrations "
@@ -93,17 +100,79 @@ def apply(db: ReactiveDatabase, migration: Migration) -> None:
     )
 
 
-def migrate(db: ReactiveDatabase) -> list[str]:
-    """Applies what is pending, each migration in its own transaction; returns the ids applied.
+class Report(msgspec.Struct, frozen=True):
+    """What a migration did: migrations applied, and of a conversion its backup and its notes."""
 
-    Several processes may do this with one file at the same time: each looks again under the
+    applied: list[str]
+    backup: str | None = None
+    notes: int = 0
+
+
+def migrate(db: ReactiveDatabase) -> Report:
+    """Brings a file to this version's schema, whatever it is.
+
+    Each migration has its own transaction; a file of the original is backed up and converted in
+    one. Several processes may do this with one file at the same time: each looks again under the
     write lock.
+
+    Raises:
+        MigrationError: the file is newer, was made by a changed migration, or holds the tables of
+            something else. It is left as it was.
     """
+    missing = pending(db)
+    if missing and not applied(db) and conversion.tables(db):
+        return _convert(db)
     done = []
-    while pending(db):
+    while missing:
         with db.transaction():
             missing = pending(db)
             if missing:
                 apply(db, missing[0])
                 done.append(missing[0].id)
-    return done
+    return Report(done)
+
+
+def _convert(db: ReactiveDatabase) -> Report:
+    while True:
+        before = db.execute("PRAGMA data_version").rows
+        if not conversion.is_original(db):
+            if applied(db):  # another process was faster
+                return migrate(db)
+            names = ", ".join(sorted(conversion.tables(db))[:5])
+            raise MigrationError(f"this is no Smithers database: it holds {names}, …")
+        copy = conversion.backup(db)
+        try:
+            with db.transaction():
+                if applied(db) or db.execute("PRAGMA data_version").rows != before:
+                    copy.unlink()  # written to since: the backup is not the last state
+                    continue
+                done = _convert_now(db)
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
+        notes = int(db.execute("SELECT count(*) FROM conversion_notes").rows[0][0])
+        logger.warning(
+            "converted a file of the original; it is kept as %s; %d notes in conversion_notes",
+            copy,
+            notes,
+        )
+        return Report(done, str(copy), notes)
+
+
+def _convert_now(db: ReactiveDatabase) -> list[str]:
+    first, *others = known()
+    converting = conversion.Conversion(db)
+    converting.set_aside()
+    apply(db, first)
+    converting.carry_over()
+    for migration in others:
+        apply(db, migration)
+    converting.check()
+    return [migration.id for migration in known()]
+
+
+def make_incremental(db: ReactiveDatabase) -> None:
+    """Prepares a file for incremental vacuum, if it is not: for that it is written anew, once."""
+    if db.execute("PRAGMA auto_vacuum").rows[0][0] != INCREMENTAL:
+        db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        db.execute("VACUUM")
