@@ -56,6 +56,8 @@ class Connection:
         )
         name = os.fspath(path)
         self._actions: list[Action] | None = None
+        self.set_up = 0
+        """how many of its pool's preparations it has had"""
         try:
             self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
         except apsw.Error as error:

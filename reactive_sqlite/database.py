@@ -394,6 +394,12 @@ class Mutation:
     """A writing statement to be called: positional arguments for ``?``, named ones for ``:name``.
 
     Made by `ReactiveDatabase.mutation`; runs on the calling thread.
+
+    >>> db = ReactiveDatabase()
+    >>> _ = db.execute("CREATE TABLE t(x)")
+    >>> add = db.mutation("INSERT INTO t VALUES (?)", on_error=lambda error: print("failed"))
+    >>> add("x").changes
+    1
     """
 
     __slots__ = ("_database", "_invalidates", "_on_error", "_on_success", "sql")

@@ -99,7 +99,7 @@ class LiveResult:
         self.error: Exception | None = None
         self.version = 0
         self.loaded = False
-        self.loading: threading.Event | None = None
+        self.loading = False
         self.exact = False
         """whether the value is that of `version` and not, perhaps, of a later commit"""
         self.receivers: tuple[Receiver, ...] = ()
@@ -122,6 +122,8 @@ class LiveStore:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.loaded = threading.Condition(self.lock)
+        """told when a result has its first value and somebody may be waiting for it"""
         self._nodes: dict[Hashable, LiveResult] = {}
         self._index: RegionIndex[LiveResult] = RegionIndex()
         self.watches = self._index.watches

@@ -26,6 +26,9 @@ class State(Generic[T]):
     """What a live query knows at one moment: the last good value, and the error if it fails now.
 
     ``version`` is the number of the commit that it belongs to.
+
+    >>> State(42, None, 7)
+    State(value=42, error=None, version=7)
     """
 
     value: T | None
@@ -228,6 +231,10 @@ class LiveQuery(LiveStream[T]):
         """The value now. Inside a transaction of this thread: with what it has written so far.
 
         Raises what the query raises. Runs on the calling thread.
+
+        >>> from reactive_sqlite import ReactiveDatabase
+        >>> ReactiveDatabase().query("SELECT 1 AS one").get()
+        (Row(one=1),)
         """
         value: T = self._opening.evaluate()
         return value
@@ -237,12 +244,31 @@ class LiveQuery(LiveStream[T]):
 
         The first one holds all rows as added (none is delivered for an empty result), so that
         whoever applies them in order has the value at any time.
+
+        >>> from reactive_sqlite import ReactiveDatabase
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> subscription = db.query("SELECT x FROM t").changes().subscribe(lambda d: print(d.added))
+        >>> _ = db.execute("INSERT INTO t VALUES (1)")
+        (Row(x=1),)
         """
         return DeltaStream(self._opening)
 
     def states(self) -> LiveStream[State[T]]:
-        """An Observable of `State` that survives errors: it tells of the first failure and of the
-        recovery, and ends only with the database.
+        """An Observable of `State` that survives errors.
+
+        It tells of the first failure and of the recovery, and ends only with the database.
+
+        >>> from reactive_sqlite import ReactiveDatabase
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> count = db.query_value("SELECT count(*) FROM t").states()
+        >>> subscription = count.subscribe(lambda state: print(state.value, state.error))
+        0 None
+        >>> _ = db.execute("DROP TABLE t")
+        0 no such table: t
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        0 None
         """
         return StateStream(self._opening)
 

@@ -134,23 +134,21 @@ class Publisher:
         if engine.lock.in_own_transaction:
             self._waiting.append(node)
             return node
-        self._load(node)
+        if not node.loaded:
+            self._load(node)
         self._start(node)
         self.deliver()
         return node
 
     def _load(self, node: LiveResult, *, wait: bool = True) -> None:
         """See to it that the node has a value; ``wait`` while another thread does so."""
-        with self._store.lock:
-            if node.loaded:
+        store = self._store
+        with store.lock:
+            while node.loading and wait:
+                store.loaded.wait()
+            if node.loaded or node.loading:
                 return
-            other = node.loading
-            if other is None:
-                node.loading = threading.Event()
-        if other is not None:
-            if wait:
-                other.wait()
-            return
+            node.loading = True
         engine = self._attached
         begun, done, version = engine.writes.begun, engine.writes.done, engine.writes.version
         self._stats.opened += 1
@@ -159,17 +157,16 @@ class Publisher:
             if error is not None:
                 self._stats.failed += 1
             if region is not node.region:
-                self._store.place(node, region)
-            with self._store.lock:
+                store.place(node, region)
+            with store.lock:
                 if not node.loaded:  # else a commit has refreshed it meanwhile
                     node.value, node.error, node.version = value, error, version
                     node.loaded = True
                     node.exact = begun == done and engine.writes.begun == begun
         finally:
-            with self._store.lock:
-                loading, node.loading = node.loading, None
-            if loading is not None:
-                loading.set()
+            with store.lock:
+                node.loading = False
+                store.loaded.notify_all()
 
     def _start(self, node: LiveResult) -> None:
         """Queue the first value for those who have none yet."""

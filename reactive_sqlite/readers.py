@@ -25,45 +25,58 @@ class ReaderPool:
     ) -> None:
         self._open_reader = open_reader
         self._setup = setup
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
+        self._all_back = threading.Condition(self._lock)
         self._borrowed = 0
-        self._idle: list[tuple[Connection, int]] = []
+        self._idle: list[Connection] = []
         self._closed = False
 
-    @contextmanager
-    def borrow(self) -> Iterator[Connection]:
-        """A connection for the length of the block."""
+    def take(self) -> Connection:
+        """A connection of one's own until `give_back`."""
         with self._lock:
             if self._closed:
                 raise ClosedError("the database is closed")
-            connection, done = self._idle.pop() if self._idle else (None, 0)
+            connection = self._idle.pop() if self._idle else None
             self._borrowed += 1
         try:
             if connection is None:
                 connection = self._open_reader()
-            while done < len(self._setup):
-                self._setup[done](connection)
-                done += 1
+            while connection.set_up < len(self._setup):
+                self._setup[connection.set_up](connection)
+                connection.set_up += 1
+        except BaseException:
+            self.give_back(connection)
+            raise
+        return connection
+
+    def give_back(self, connection: Connection | None) -> None:
+        """The connection that `take` gave; None when there was none to be had."""
+        with self._lock:
+            if connection is not None and not self._closed and len(self._idle) < KEPT:
+                self._idle.append(connection)
+                self._borrowed -= 1
+                return
+        if connection is not None:
+            connection.close()
+        with self._lock:
+            self._borrowed -= 1
+            if self._closed:
+                self._all_back.notify_all()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Connection]:
+        """A connection for the length of the block."""
+        connection = self.take()
+        try:
             yield connection
         finally:
-            if connection is not None:
-                self._give_back(connection, done)
-            with self._lock:
-                self._borrowed -= 1
-                self._lock.notify_all()
-
-    def _give_back(self, connection: Connection, done: int) -> None:
-        with self._lock:
-            if not self._closed and len(self._idle) < KEPT:
-                self._idle.append((connection, done))
-                return
-        connection.close()
+            self.give_back(connection)
 
     def close(self, timeout: float) -> None:
         """Close all, waiting for those in use: the writer must be the last to leave a file."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-            self._lock.wait_for(lambda: self._borrowed == 0, timeout)
-        for connection, _ in idle:
+            self._all_back.wait_for(lambda: self._borrowed == 0, timeout)
+        for connection in idle:
             connection.close()

@@ -59,8 +59,11 @@ class Reads:
         if self._readers is None or not statement.main_only or lock.in_own_transaction:
             with lock:
                 return self._fetch(self._writer, statement, params, only_first)
-        with self._readers.borrow() as reader:
+        reader = self._readers.take()
+        try:
             return self._fetch(reader, statement, params, only_first)
+        finally:
+            self._readers.give_back(reader)
 
     def _fetch(
         self, connection: Connection, statement: Statement, params: Params, only_first: bool

@@ -212,10 +212,13 @@ class ChangeRecorder:
 
         Then no `ChangeSet` is worth making; `clear` will do.
         """
-        if self._rows or not self._events:
+        if self._rows or not self._events or self.records_all:
             return False
-        watches = self._watches
-        return not any(key[0] == "*" or watches(key) for key in self._whole)
+        # A loop, not all(): this is asked at every commit, and a generator costs more.
+        for key in self._whole:  # noqa: SIM110
+            if key[0] == "*" or self._watches(key):
+                return False
+        return True
 
     def commit(self, seq: int) -> ChangeSet | None:
         """The net effect of the transaction, and a clean slate; None when there was no effect."""

@@ -47,7 +47,14 @@ _SHAPING_PRAGMAS = frozenset(
 
 
 class Result(NamedTuple):
-    """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted."""
+    """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted.
+
+    >>> from reactive_sqlite import ReactiveDatabase
+    >>> db = ReactiveDatabase()
+    >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+    >>> db.execute("INSERT INTO t(x) VALUES ('a'), ('b')")
+    Result(rows=(), changes=2, last_insert_rowid=2)
+    """
 
     rows: tuple[Row, ...]
     changes: int
