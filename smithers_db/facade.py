@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -36,6 +37,8 @@ from smithers_db.tables.tools import Tools
 from smithers_db.tables.vcs import Vcs
 from smithers_db.tables.vcs_queue import VcsQueue
 
+logger = logging.getLogger("smithers_db")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -50,7 +53,7 @@ class SmithersDB:
     def __init__(self, db: ReactiveDatabase, outputs: Outputs) -> None:
         self.db = db
         self._ambient = ambient = Ambient()
-        self._outputs = outputs
+        self.outputs = outputs
         self._owner = owner = Owner()
         self.execution = Executions(db, ambient, owner, self._sweep)
         self.phases = Phases(db, ambient)
@@ -141,7 +144,7 @@ class SmithersDB:
         """
         return growth.prune(
             self.db,
-            self._outputs,
+            self.outputs,
             keep=keep,
             older_than=older_than,
             dry_run=dry_run,
@@ -150,15 +153,15 @@ class SmithersDB:
 
     def stats(self) -> DatabaseStats:
         """What takes the room: by table, by run, and in output files."""
-        return growth.stats(self.db, self._outputs)
+        return growth.stats(self.db, self.outputs)
 
     def reset(self) -> None:
         """Deletes every row of every table, and the output files."""
         self._ambient.set(Context())
-        growth.empty(self.db, self._outputs)
+        growth.empty(self.db, self.outputs)
 
     def _sweep(self) -> int:
-        return growth.sweep(self.db, self._outputs)
+        return growth.sweep(self.db, self.outputs)
 
     def close(self) -> None:
         """Gives up the runs of this object, so that others may resume them, and closes the file."""
@@ -168,7 +171,7 @@ class SmithersDB:
         self.execution.release()
         self._ambient.set(Context())
         self.db.close()
-        self._outputs.close()
+        self.outputs.close()
 
     def __enter__(self) -> SmithersDB:
         return self
@@ -206,8 +209,16 @@ def create_smithers_db(
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     db = ReactiveDatabase(name)
     try:
-        if migrations.migrate(db).applied and not in_memory:
+        report = migrations.migrate(db)
+        if report.applied and not in_memory:
             migrations.make_incremental(db)
+        if report.backup is not None:
+            logger.warning(
+                "%s was a file of the original: converted, and kept as %s; %d conversion_notes",
+                name,
+                report.backup,
+                report.notes,
+            )
         opened = SmithersDB(db, Outputs(folder))
         if reset:
             opened.reset()

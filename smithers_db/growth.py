@@ -20,7 +20,7 @@ VACUUM_STEP = 500
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: The rows of a run, by table; stream events hang on its agents.
-_OF_RUN = {
+OF_RUN = {
     name: (
         "agent_id IN (SELECT id FROM agents WHERE execution_id = ?)"
         if name == "agent_stream_events"
@@ -163,7 +163,7 @@ def prune(
 
 def _rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
     counts = {"executions": 1}
-    for table, condition in _OF_RUN.items():
+    for table, condition in OF_RUN.items():
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
         counts[table] = int(db.execute(sql, (execution_id,)).rows[0][0])
     return counts
@@ -242,7 +242,7 @@ def _runs(db: ReactiveDatabase) -> list[RunStats]:
             ).rows,
         )
     )
-    for table in _OF_RUN:
+    for table in OF_RUN:
         content = _content(ROW_TYPES[table])
         source, key = table, "execution_id"
         if table == "agent_stream_events":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+import tempfile
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -13,8 +14,6 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
 from smithers_db.migrations import conversion
-
-logger = logging.getLogger("smithers_db")
 
 #: https://sqlite.org/pragma.html#pragma_auto_vacuum
 INCREMENTAL = 2
@@ -132,6 +131,24 @@ def migrate(db: ReactiveDatabase) -> Report:
     return Report(done)
 
 
+def migrate_file(file: Path) -> Report:
+    """Migrates the database in a file, and prepares it for incremental vacuum."""
+    with ReactiveDatabase(file) as db:
+        report = migrate(db)
+        if report.applied:
+            make_incremental(db)
+    return report
+
+
+def rehearse(file: Path) -> Report:
+    """What `migrate_file` would do, tried on a copy; the file itself is not touched."""
+    with tempfile.TemporaryDirectory(prefix="smithers-rehearsal-") as folder:
+        copy = Path(folder) / file.name
+        with ReactiveDatabase(file, readonly=True) as db:
+            db.execute("VACUUM INTO ?", (str(copy),))
+        return migrate_file(copy)
+
+
 def _convert(db: ReactiveDatabase) -> Report:
     while True:
         before = db.execute("PRAGMA data_version").rows
@@ -151,11 +168,6 @@ def _convert(db: ReactiveDatabase) -> Report:
             copy.unlink(missing_ok=True)
             raise
         notes = int(db.execute("SELECT count(*) FROM conversion_notes").rows[0][0])
-        logger.warning(
-            "converted a file of the original; it is kept as %s; %d notes in conversion_notes",
-            copy,
-            notes,
-        )
         return Report(done, str(copy), notes)
 
 

@@ -1,0 +1,120 @@
+"""What can be wrong with a database and its output files, and how it is mended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from smithers_db import growth, rollups
+from smithers_db.facade import SmithersDB
+
+#: A staged file of a live writer is younger than this, in seconds.
+STAGED_FOR = 3600.0
+_MAGIC = b"SQLite format 3\0"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong: of which kind, what, and whether it has been mended."""
+
+    kind: str
+    detail: str
+    repaired: bool = False
+
+
+def examine(db: SmithersDB, *, repair: bool = False, end_dead: bool = False) -> list[Finding]:
+    """Looks for everything that can be wrong; returns what it found, empty when all is well.
+
+    ``repair`` mends drifted counters and removes orphan files. A dead run is only reported, for it
+    can be resumed; ``end_dead`` ends it as failed.
+    """
+    return [
+        *_integrity(db),
+        *_references(db),
+        *_counters(db, repair),
+        *_lost_files(db),
+        *_orphan_files(db, repair),
+        *_dead_runs(db, end_dead),
+    ]
+
+
+def _integrity(db: SmithersDB) -> Iterator[Finding]:
+    for (message,) in db.db.execute("PRAGMA integrity_check").rows:
+        if message != "ok":
+            yield Finding("integrity", message)
+
+
+def _references(db: SmithersDB) -> Iterator[Finding]:
+    for table, rowid, parent, _ in db.db.execute("PRAGMA foreign_key_check").rows:
+        yield Finding("foreign key", f"row {rowid} of {table} refers to no row of {parent}")
+
+
+def _counters(db: SmithersDB, repair: bool) -> Iterator[Finding]:
+    for drift in rollups.verify(db.db, repair=repair):
+        yield Finding(
+            "rollup",
+            f"{drift.table}.{drift.column} of {drift.id} is {drift.stored}, not {drift.counted}",
+            repair,
+        )
+
+
+def _lost_files(db: SmithersDB) -> Iterator[Finding]:
+    for call_id, path in db.db.execute(
+        "SELECT id, output_path FROM tool_calls "
+        "WHERE output_path IS NOT NULL AND output_inline IS NULL"
+    ).rows:
+        if db.outputs.found(path) is None:
+            yield Finding("missing output", f"tool call {call_id}: {path}")
+
+
+def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
+    # Under the write lock nobody can be between placing a file and committing its row.
+    with db.db.transaction():
+        discarded = {
+            Path(row[0]).name for row in db.db.execute("SELECT path FROM discarded_outputs").rows
+        }
+        calls = {
+            row[0]: row[1] for row in db.db.execute("SELECT id, output_path FROM tool_calls").rows
+        }
+        shared = _has_neighbours(db)
+        for file in db.outputs.files():
+            if calls.get(file.stem) is not None:
+                continue
+            if file.suffix == ".tmp":
+                if time.time() - file.stat().st_mtime < STAGED_FOR:
+                    continue
+                known = True
+            else:
+                known = file.stem in calls or file.name in discarded
+            if not known and shared:  # it may be a neighbour's
+                continue
+            if repair:
+                file.unlink(missing_ok=True)
+            yield Finding("orphan output", str(file), repair)
+    if repair:
+        growth.sweep(db.db, db.outputs)
+
+
+def _has_neighbours(db: SmithersDB) -> bool:
+    """Whether other databases may keep their outputs in the same folder."""
+    folder = db.outputs.folder
+    if folder is None or not folder.is_dir():
+        return False
+    own = {row[2] for row in db.db.execute("PRAGMA database_list").rows}
+    found = 0
+    for file in folder.parent.parent.iterdir():
+        if file.is_file() and str(file) not in own and file.suffix != ".backup":
+            with open(file, "rb") as opened:
+                found += opened.read(len(_MAGIC)) == _MAGIC
+    return found > 0
+
+
+def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:
+    for incomplete in db.execution.find_incomplete():
+        if incomplete.abandoned:
+            if end:
+                db.execution.fail(incomplete.id, "abandoned: its worker died")
+            name = incomplete.execution.name or ""
+            yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)

@@ -1,0 +1,47 @@
+"""A run as JSON lines: everything that the database holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+import msgspec
+
+from smithers_db.errors import OutputError
+from smithers_db.facade import SmithersDB
+from smithers_db.growth import OF_RUN
+from smithers_db.rows import ROW_TYPES
+
+
+def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
+    """One line ``{"table": …, "row": {…}}`` for each row of a run, its execution first.
+
+    JSON columns are given as JSON. The row of a tool call has its whole output under ``output``
+    (bytes in base64); where the file is missing, ``output_error`` says so.
+    """
+    for table, condition in {"executions": "id = ?", **OF_RUN}.items():
+        row_type = ROW_TYPES[table]
+        hints = get_type_hints(row_type, include_extras=True)
+        columns = row_type.__struct_fields__
+        decoded = {name for name in columns if getattr(hints[name], "__metadata__", None)}
+        sql = f"SELECT {', '.join(columns)} FROM {table} WHERE {condition}"
+        for values in db.db.execute(sql, (execution_id,)).rows:
+            row: dict[str, Any] = dict(zip(columns, values, strict=True))
+            for name in decoded:
+                row[name] = _parsed(row[name])
+            if table == "tool_calls":
+                try:
+                    row["output"] = db.tools.get_output(row["id"])
+                except OutputError as error:
+                    row["output_error"] = str(error)
+            yield msgspec.json.encode({"table": table, "row": row})
+
+
+def _parsed(value: Any) -> Any:
+    """JSON text as JSON, tags of other types included; text that is no JSON as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
