@@ -138,6 +138,11 @@ class Checks:
                     "I3 stale",
                     f"{op}: {watch}\n  {name}: {oracle.plain(expected)}\n  live: {state.value}",
                 )
+        if watch.follows_deltas and not watch.failures and state.error is None:
+            rows = Counter(repr(tuple(row)) for row in state.value)
+            followed = watch.follow_deltas()
+            if +followed != rows or min(followed.values(), default=0) < 0:
+                raise Broken("deltas", f"{op}: {watch}: applied {followed}, value {rows}")
         if self.counts["values compared"] % 3 == 0:
             self.check_get(watch)
 

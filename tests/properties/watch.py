@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
@@ -34,6 +35,7 @@ class Watch:
         self.seen = 0
         self.values: list[bytes | None] = []
         self.plain_values: list[bytes] = []
+        self.followed: Counter[str] = Counter()
         verb = {"watch": db.query, "one": db.query_one, "value": db.query_value}.get(op.kind)
         if verb is None:
             self.query: Any = db.observe(lambda: db.execute(op.sql, op.params).rows)
@@ -69,6 +71,16 @@ class Watch:
             self.values.append(None if state.error is not None else self.shown(state.value))
         for value in self.delivered[len(self.plain_values) :]:
             self.plain_values.append(self.shown(value))
+
+    def follow_deltas(self) -> Counter[str]:
+        """The rows, as a multiset, of whoever applies the deltas one by one."""
+        for delta in self.deltas:
+            self.followed.subtract(repr(tuple(row)) for row in delta.removed)
+            self.followed.update(repr(tuple(row)) for row in delta.added)
+            self.followed.subtract(repr(tuple(old)) for old, _ in delta.updated)
+            self.followed.update(repr(tuple(new)) for _, new in delta.updated)
+        self.deltas.clear()
+        return self.followed
 
     def close(self) -> None:
         for subscription in self.subscriptions:
