@@ -7,10 +7,9 @@ asked: no such file or run, not a Smithers database, wrong usage.
 from __future__ import annotations
 
 import os
-import queue
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from smithers_db import migrations
 from smithers_db.errors import SmithersError
 from smithers_db.export import lines_of
 from smithers_db.facade import SmithersDB, create_smithers_db
+from smithers_db.follow import brief, changes, moment_of
 from smithers_db.rows import Execution
 
 app = typer.Typer(
@@ -165,19 +165,8 @@ def show(file: File, run: Run, json: Json = False) -> None:
             [(key, value) for key, value in msgspec.structs.asdict(found).items() if value != ""],
         )
         for family, rows in families.items():
-            _rows(family, "id what status ms error", [_brief(row) for row in rows])
+            _rows(family, "id what status ms error", [brief(row) for row in rows])
         _rows("state", "key value", list(state.items()))
-
-
-def _brief(row: Any) -> tuple[Any, ...]:
-    what = next(
-        value
-        for name in ("name", "tool_name", "prompt", "component_type", "key")
-        if (value := getattr(row, name, None)) is not None or name == "key"
-    )
-    text = " ".join(str(what or "").split())[:60]
-    ms = getattr(row, "duration_ms", None)
-    return (row.id, text, getattr(row, "status", ""), ms, getattr(row, "error", None))
 
 
 @app.command()
@@ -189,65 +178,18 @@ def tail(
 ) -> None:
     """Follow a run: a line for each phase, step, agent, tool call and question that changes."""
     with _opened(file) as db:
-        found = _found(db, run)
-        families: dict[str, Callable[..., Any]] = {
-            "phase": db.phases.list,
-            "step": db.steps.list_for_execution,
-            "agent": db.agents.list,
-            "tool": db.tools.list_for_execution,
-            "question": db.human.list_pending,
-        }
-        arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-        def receiver(kind: str) -> Callable[[Any], None]:
-            return lambda rows: arrived.put((kind, rows))
-
-        watching = [
-            db.observe(read, found.id).subscribe(receiver(kind)) for kind, read in families.items()
-        ]
-        watching.append(
-            db.observe(db.execution.get, found.id).subscribe(
-                lambda row: arrived.put(("run", [row]))
-            )
-        )
-        told: dict[str, str] = {}
-        ended = False
         try:
-            while True:
-                try:
-                    kind, rows = arrived.get(timeout=0.05)
-                except queue.Empty:
-                    if ended or not follow:
-                        break
-                    db.db.look()  # another process writes: see whether it has
-                    continue
-                for row in rows:
-                    if row is None:
-                        ended = True
-                    elif told.get(row.id) != row.status:
-                        told[row.id] = row.status
-                        _tell(kind, row, json)
-                        ended = ended or (kind == "run" and row.completed_at is not None)
+            for kind, row in changes(db, _found(db, run).id, follow=follow):
+                if json:
+                    _json({"kind": kind, "row": row})
+                else:
+                    _, what, status, ms, error = brief(row)
+                    took = "" if ms is None else f"  {ms} ms"
+                    line = f"{moment_of(row)}  {kind:<8}  {status:<9}  {what}{took}  {error or ''}"
+                    sys.stdout.write(line.rstrip() + "\n")
+                sys.stdout.flush()
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        finally:
-            for subscription in watching:
-                subscription.dispose()
-
-
-def _tell(kind: str, row: Any, json: bool) -> None:
-    if json:
-        _json({"kind": kind, "row": row})
-    else:
-        when = (
-            getattr(row, "completed_at", None) or getattr(row, "started_at", None) or row.created_at
-        )
-        _, what, status, ms, error = _brief(row)
-        line = f"{when}  {kind:<8}  {status:<9}  {what}"
-        sys.stdout.write(
-            line + (f"  {ms} ms" if ms is not None else "") + (f"  {error}" if error else "") + "\n"
-        )
-    sys.stdout.flush()
 
 
 @app.command()

@@ -54,7 +54,7 @@ class SmithersDB:
         self.db = db
         self._ambient = ambient = Ambient()
         self.outputs = outputs
-        self._owner = owner = Owner()
+        self._owner = owner = Owner(db)
         self.execution = Executions(db, ambient, owner, self._sweep)
         self.phases = Phases(db, ambient)
         self.steps = Steps(db, ambient)
@@ -168,7 +168,7 @@ class SmithersDB:
         if self.db.is_closed:
             return
         self.memories.flush_access()
-        self.execution.release()
+        self._owner.release()
         self._ambient.set(Context())
         self.db.close()
         self.outputs.close()

@@ -6,8 +6,10 @@ import os
 import socket
 from pathlib import Path
 
-from smithers_db.clock import later, new_id
+from reactive_sqlite import ReactiveDatabase
+from smithers_db.clock import later, new_id, now
 from smithers_db.rows import ExecutionOwner
+from smithers_db.table import Table
 
 
 def process_started(process_id: int) -> str | None:
@@ -33,16 +35,6 @@ def _without_proc(process_id: int) -> str | None:
     return ""
 
 
-class Owner:
-    """One open database object of one process, as the owner of the executions it runs."""
-
-    def __init__(self) -> None:
-        self.id = new_id()
-        self.host = socket.gethostname()
-        self.process_id = os.getpid()
-        self.process_started = process_started(self.process_id) or ""
-
-
 def is_abandoned(owner: ExecutionOwner | None, host: str, stale_ms: int) -> bool:
     """Whether nobody works on an unfinished execution any more.
 
@@ -54,3 +46,54 @@ def is_abandoned(owner: ExecutionOwner | None, host: str, stale_ms: int) -> bool
     if owner.host == host:
         return process_started(owner.process_id) != owner.process_started
     return owner.heartbeat_at < later(-stale_ms)
+
+
+_OWN = (
+    "INSERT INTO execution_owners (execution_id, owner_id, host, process_id, process_started, "
+    "acquired_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (execution_id) DO UPDATE SET owner_id = excluded.owner_id, host = excluded.host, "
+    "process_id = excluded.process_id, process_started = excluded.process_started, "
+    "acquired_at = excluded.acquired_at, heartbeat_at = excluded.heartbeat_at"
+)
+_BEAT = "UPDATE execution_owners SET heartbeat_at = ? WHERE execution_id = ? AND owner_id = ?"
+_RELEASE = (
+    "UPDATE execution_owners SET owner_id = NULL WHERE owner_id = ? AND execution_id IN "
+    "(SELECT id FROM executions WHERE completed_at IS NULL)"
+)
+
+
+class Owner:
+    """One open database object of one process, as the owner of the executions that it runs."""
+
+    def __init__(self, db: ReactiveDatabase) -> None:
+        self._db = db
+        self._table = Table(db, "execution_owners", ExecutionOwner, key="execution_id")
+        self._id = new_id()
+        self._host = socket.gethostname()
+        self._process_id = os.getpid()
+        self._process_started = process_started(self._process_id) or ""
+
+    def of(self, execution_id: str) -> ExecutionOwner | None:
+        """Who works on an execution, or did last."""
+        return self._table.get(execution_id)
+
+    def is_mine(self, owner: ExecutionOwner | None) -> bool:
+        """Whether this is me."""
+        return owner is not None and owner.owner_id == self._id
+
+    def is_gone(self, owner: ExecutionOwner | None, stale_ms: int) -> bool:
+        """Whether nobody works there any more: `is_abandoned`, seen from this host."""
+        return is_abandoned(owner, self._host, stale_ms)
+
+    def own(self, execution_id: str, moment: str) -> None:
+        """Writes down that I work on an execution from now on."""
+        me = (self._id, self._host, self._process_id, self._process_started)
+        self._db.execute(_OWN, (execution_id, *me, moment, moment))
+
+    def beat(self, execution_id: str) -> bool:
+        """Says that I am alive; False if the execution is not mine."""
+        return bool(self._db.execute(_BEAT, (now(), execution_id, self._id)).changes)
+
+    def release(self) -> None:
+        """Gives up all that I own and that has not ended."""
+        self._db.execute(_RELEASE, (self._id,))

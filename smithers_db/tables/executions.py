@@ -13,10 +13,13 @@ from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
-from smithers_db.owner import Owner, is_abandoned
+from smithers_db.owner import Owner
 from smithers_db.rows import Execution, ExecutionOwner
 from smithers_db.table import Table, optional_text, text, whole
 from smithers_db.values import encode, encode_optional
+
+#: How old the heartbeat of a worker on another host may be, in milliseconds.
+STALE_MS = 60_000
 
 #: A new execution's state: key and JSON text.
 SEED = (("phase", '"initial"'), ("iteration", "0"), ("data", "null"))
@@ -26,23 +29,15 @@ _START = (
     "status, started_at, created_at) VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?) "
     "ON CONFLICT (id) DO NOTHING"
 )
-_OWN = (
-    "INSERT INTO execution_owners (execution_id, owner_id, host, process_id, process_started, "
-    "acquired_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (execution_id) DO UPDATE SET owner_id = excluded.owner_id, host = excluded.host, "
-    "process_id = excluded.process_id, process_started = excluded.process_started, "
-    "acquired_at = excluded.acquired_at, heartbeat_at = excluded.heartbeat_at"
-)
 _TRANSITION = (
     "INSERT INTO transitions (id, execution_id, key, new_value, trigger, created_at) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
-_BEAT = "UPDATE execution_owners SET heartbeat_at = ? WHERE execution_id = ? AND owner_id = ?"
 _ADVANCE = (
     "INSERT INTO transitions (id, execution_id, key, old_value, new_value, trigger, created_at) "
     "SELECT ?, e.id, 'iteration', s.value, coalesce(s.value, 0) + 1, 'iteration', ? "
     "FROM executions e LEFT JOIN state s ON s.execution_id = e.id AND s.key = 'iteration' "
-    "WHERE e.id = ? RETURNING new_value"
+    "WHERE e.id = ? AND (s.value IS NULL OR json_type(s.value) = 'integer') RETURNING new_value"
 )
 _STATE_AT = (
     "SELECT key, new_value, deleted, max(seq) FROM transitions "
@@ -85,7 +80,6 @@ class Executions:
         self._owner = owner
         self._sweep = sweep
         self._table = Table(db, "executions", Execution)
-        self._owners = Table(db, "execution_owners", ExecutionOwner, key="execution_id")
         self._life = Lifecycle(self._table, ambient, "execution_id")
         self._complete = self._life.ending("completed", "result")
         self._fail = self._life.ending("failed", "error")
@@ -138,15 +132,8 @@ class Executions:
             raise InvalidTransition(
                 f"an execution {execution_id!r} exists already; resume(id) goes on with it"
             )
-        self._own(execution_id, moment)
+        self._owner.own(execution_id, moment)
         return moment
-
-    def _own(self, execution_id: str, moment: str) -> None:
-        me = self._owner
-        self._db.execute(
-            _OWN,
-            (execution_id, me.id, me.host, me.process_id, me.process_started, moment, moment),
-        )
 
     def complete(self, id: str, result: Any = None) -> None:
         """Ends a run well. Raises `NotFound`, and `InvalidTransition` when it has ended."""
@@ -187,9 +174,9 @@ class Executions:
 
     def owner(self, id: str) -> ExecutionOwner | None:
         """Who works on a run, or did last; None for a run of an older file."""
-        return self._owners.get(id)
+        return self._owner.of(id)
 
-    def find_incomplete(self, stale_ms: int = 60_000) -> Sequence[Incomplete]:
+    def find_incomplete(self, stale_ms: int = STALE_MS) -> Sequence[Incomplete]:
         """The runs that have not ended, newest first, and whether anybody works on them.
 
         ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
@@ -198,12 +185,12 @@ class Executions:
         tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
         found = []
         for execution in self._table.all(tail):
-            owner = self._owners.get(execution.id)
-            abandoned = is_abandoned(owner, self._owner.host, stale_ms)
+            owner = self._owner.of(execution.id)
+            abandoned = self._owner.is_gone(owner, stale_ms)
             found.append(Incomplete(execution, owner, abandoned))
         return found
 
-    def resume(self, id: str, stale_ms: int = 60_000) -> Execution:
+    def resume(self, id: str, stale_ms: int = STALE_MS) -> Execution:
         """Takes over an abandoned run: one caller gets it, whoever else tries at the same instant.
 
         What its dead worker left running is marked failed as interrupted; what had finished stays
@@ -218,8 +205,8 @@ class Executions:
                 raise InvalidTransition(
                     f"execution {id!r} is {execution.status}: nothing to resume"
                 )
-            owner = self._owners.get(id)
-            if owner is not None and not is_abandoned(owner, self._owner.host, stale_ms):
+            owner = self._owner.of(id)
+            if owner is not None and not self._owner.is_gone(owner, stale_ms):
                 raise InvalidTransition(
                     f"execution {id!r} is being run by process {owner.process_id} on {owner.host}"
                 )
@@ -232,7 +219,7 @@ class Executions:
                     (moment, moment, id),
                 )
             self._db.execute("UPDATE executions SET status = 'running' WHERE id = ?", (id,))
-            self._own(id, moment)
+            self._owner.own(id, moment)
         self._ambient.set(Context(id))
         return self._table.one(id)
 
@@ -240,27 +227,24 @@ class Executions:
         """Says that this run is alive; one row is updated, however often.
 
         Raises:
-            InvalidTransition: another worker has taken the run over, or it has ended.
+            NotFound: there is no such run. InvalidTransition: another worker has taken it over.
         """
         execution_id = self._ambient.execution_id(id)
-        if not self._db.execute(_BEAT, (now(), execution_id, self._owner.id)).changes:
+        if not self._owner.beat(execution_id):
             self._table.one(execution_id)
             raise InvalidTransition(f"execution {execution_id!r} is not this worker's any more")
 
-    def release(self) -> None:
-        """Gives up every run that this worker owns, so that another can resume it at once."""
-        self._db.execute(
-            "UPDATE execution_owners SET owner_id = NULL WHERE owner_id = ? AND execution_id IN "
-            "(SELECT id FROM executions WHERE completed_at IS NULL)",
-            (self._owner.id,),
-        )
-
     def advance_iteration(self, execution_id: str | None = None) -> int:
-        """Raises the run's iteration, in its state and its total at once; returns the new one."""
+        """Raises the run's iteration, in its state and its total at once; returns the new one.
+
+        Raises:
+            NotFound: there is no such run. InvalidTransition: its state holds no whole number.
+        """
         execution_id = self._ambient.execution_id(execution_id)
         rows = self._db.execute(_ADVANCE, (new_id(), now(), execution_id)).rows
         if not rows:
-            self._table.missing(execution_id)
+            self._table.one(execution_id)
+            raise InvalidTransition(f"the iteration of {execution_id!r} is no whole number")
         return int(rows[0][0])
 
     def delete(self, id: str) -> None:
@@ -270,13 +254,9 @@ class Executions:
             NotFound: there is no such run. InvalidTransition: another worker is at it.
         """
         with self._db.transaction():
-            owner = self._owners.get(id)
-            mine = owner is not None and owner.owner_id == self._owner.id
-            if (
-                not mine
-                and self._life.is_open(id)
-                and not is_abandoned(owner, self._owner.host, 60_000)
-            ):
+            owner = self._owner.of(id)
+            mine = self._owner.is_mine(owner)
+            if not mine and self._life.is_open(id) and not self._owner.is_gone(owner, STALE_MS):
                 raise InvalidTransition(
                     f"execution {id!r} is running; cancel it before deleting it"
                 )

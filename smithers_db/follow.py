@@ -1,0 +1,73 @@
+"""Following a run: each phase, step, agent, tool call and question as it changes."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from smithers_db.facade import SmithersDB
+
+#: Seconds between two looks at whether another process has written.
+LOOK = 0.05
+
+
+def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterator[tuple[str, Any]]:
+    """A pair (kind, row) for each row of a run, and again whenever its status changes.
+
+    Ends when the run has ended, and with ``follow=False`` when all there is now has been given.
+    """
+    families: dict[str, Callable[[], Any]] = {
+        "phase": lambda: db.phases.list(execution_id),
+        "step": lambda: db.steps.list_for_execution(execution_id),
+        "agent": lambda: db.agents.list(execution_id),
+        "tool": lambda: db.tools.list_for_execution(execution_id),
+        "question": lambda: db.human.list_pending(execution_id),
+        "run": lambda: [db.execution.get(execution_id)],
+    }
+    arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def receiver(kind: str) -> Callable[[Any], None]:
+        return lambda rows: arrived.put((kind, rows))
+
+    watching = [db.observe(read).subscribe(receiver(kind)) for kind, read in families.items()]
+    told: dict[str, str] = {}
+    ended = False
+    try:
+        while True:
+            try:
+                kind, rows = arrived.get(timeout=LOOK)
+            except queue.Empty:
+                if ended or not follow:
+                    return
+                db.db.look()
+                continue
+            for row in rows:
+                if row is None:  # the run was deleted
+                    ended = True
+                elif told.get(row.id) != row.status:
+                    told[row.id] = row.status
+                    yield kind, row
+                    ended = ended or (kind == "run" and row.completed_at is not None)
+    finally:
+        for subscription in watching:
+            subscription.dispose()
+
+
+def brief(row: Any) -> tuple[str, str, str, int | None, str | None]:
+    """A row in few words: id, what it is, status, duration in milliseconds, error."""
+    names = ("name", "tool_name", "prompt", "component_type")
+    what = next((value for name in names if (value := getattr(row, name, None))), "")
+    return (
+        row.id,
+        " ".join(what.split())[:60],
+        row.status,
+        getattr(row, "duration_ms", None),
+        row.error,
+    )
+
+
+def moment_of(row: Any) -> str:
+    """When a row came to what it is now."""
+    names = ("completed_at", "resolved_at", "started_at", "created_at")
+    return next((value for name in names if (value := getattr(row, name, None))), "")
