@@ -1,0 +1,87 @@
+"""The commands of ``reactive-sqlite`` and their exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+
+from reactive_sqlite.cli.display import JsonLines, PlainLines, Screen, View
+from reactive_sqlite.cli.watch import Watch
+from reactive_sqlite.connection import DatabaseError
+from reactive_sqlite.database import ReactiveDatabase
+from reactive_sqlite.errors import ReactiveSqliteError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Live queries on SQLite files.",
+)
+
+#: The exit status for whatever the caller has to put right: the file, the SQL, the arguments.
+MISUSE = 2
+
+
+@app.callback()
+def _commands() -> None:
+    """Live queries on SQLite files."""
+
+
+def fail(message: str) -> NoReturn:
+    """One line on stderr, and the end."""
+    print(f"reactive-sqlite: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(MISUSE)
+
+
+@contextmanager
+def misuse_is_one_line() -> Iterator[None]:
+    """What SQLite or this package has against the arguments becomes one line and status 2."""
+    try:
+        yield
+    except (DatabaseError, ReactiveSqliteError) as error:
+        fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
+
+
+def open_to_read(file: str) -> ReactiveDatabase:
+    """The file, which must exist, without the right to write to it."""
+    if not os.path.exists(file):
+        fail(f"there is no file {file!r}")
+    if os.path.isdir(file):
+        fail(f"{file!r} is a directory, not a database file")
+    if not os.access(file, os.R_OK):
+        fail(f"no permission to read {file!r}")
+    with misuse_is_one_line():
+        return ReactiveDatabase(os.path.abspath(file), readonly=True)
+
+
+@app.command()
+def watch(
+    file: Annotated[str, typer.Argument(help="a SQLite database file")],
+    sql: Annotated[str, typer.Argument(help="a query")],
+    json: Annotated[bool, typer.Option("--json", help="one JSON object for each value")] = False,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="end after that many values, the first included")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="end after that long")] = None,
+) -> None:
+    """Show the result of a query, now and after each commit that changes it.
+
+    Whoever writes to the file, it is seen. The file is opened read-only and not changed. On a
+    terminal the result is shown in place, otherwise as lines of text. Ctrl-C ends it.
+    """
+    with open_to_read(file) as database, misuse_is_one_line():
+        query = database.query(sql)
+        columns = database.analyze(sql).access.columns
+        view: View
+        if json:
+            view = JsonLines(columns)
+        elif sys.stdout.isatty():
+            view = Screen(columns, sql)
+        else:
+            view = PlainLines(columns)
+        Watch(database, query, view).run(count=count, seconds=seconds)

@@ -1,0 +1,62 @@
+"""``reactive-sqlite watch``: subscribe, show each value, until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import time
+from typing import Any
+
+from reactive_sqlite.cli.display import View
+from reactive_sqlite.database import ReactiveDatabase
+from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.observable import LiveQuery, State
+
+#: Seconds between two looks at the file.
+LOOK_EVERY = 0.02
+
+
+class Watch:
+    """Shows the values of one live query on the main thread, whichever thread delivers them."""
+
+    def __init__(
+        self,
+        database: ReactiveDatabase,
+        query: LiveQuery[tuple[Any, ...]],
+        view: View,
+    ) -> None:
+        self._database = database
+        self._query = query
+        self._view = view
+        self._states: queue.SimpleQueue[State[tuple[Any, ...]]] = queue.SimpleQueue()
+
+    def run(self, *, count: int | None, seconds: float | None) -> None:
+        """Show values until ``count`` of them were shown, the time is up, or Ctrl-C.
+
+        Raises `ReactiveSqliteError` when the query fails from the start; later failures are shown.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        try:
+            with self._view, self._query.states().subscribe(self._states.put):
+                self._show(count, end)
+        except KeyboardInterrupt:
+            pass
+        except BrokenPipeError:
+            # Whoever read the output has gone; the interpreter must not fail when it flushes.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _show(self, count: int | None, end: float | None) -> None:
+        shown = 0
+        while (count is None or shown < count) and (end is None or time.monotonic() < end):
+            try:
+                state = self._states.get(timeout=LOOK_EVERY)
+            except queue.Empty:
+                self._database.look()
+                continue
+            if state.error is not None and not shown:
+                raise ReactiveSqliteError(f"the query fails: {state.error}") from state.error
+            self._view.show(state)
+            shown += 1
