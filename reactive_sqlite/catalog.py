@@ -97,8 +97,15 @@ class TableInfo:
 class Catalog:
     """The tables of all databases of one connection, as they were when it was loaded."""
 
-    __slots__ = ("_by_name", "_owners", "_tables", "application_functions", "column_names",
-                 "databases", "utf8")
+    __slots__ = (
+        "_by_name",
+        "_owners",
+        "_tables",
+        "application_functions",
+        "column_names",
+        "databases",
+        "utf8",
+    )
 
     def __init__(
         self,
@@ -226,8 +233,16 @@ def _load_database(
             names.add(fold(column_name))
     for _, name, kind, without_rowid, strict in listed:
         yield _table_info(
-            database, name, kind, bool(without_rowid), bool(strict), columns.get(name, []),
-            indexes.get(name, {}), name in primary_key_indexes, sql.get(name), column_metadata,
+            database,
+            name,
+            kind,
+            bool(without_rowid),
+            bool(strict),
+            columns.get(name, []),
+            indexes.get(name, {}),
+            name in primary_key_indexes,
+            sql.get(name),
+            column_metadata,
         )
 
 

@@ -89,7 +89,11 @@ class Column:
     __slots__ = ("affinity", "collation", "fold", "name", "position", "utf8")
 
     def __init__(
-        self, name: str, position: int, affinity: str, collation: str = "BINARY",
+        self,
+        name: str,
+        position: int,
+        affinity: str,
+        collation: str = "BINARY",
         utf8: bool = True,
     ) -> None:
         self.name = name

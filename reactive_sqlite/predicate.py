@@ -172,8 +172,12 @@ class Range(Predicate):
     __slots__ = ("column", "high", "high_inclusive", "low", "low_inclusive")
 
     def __init__(
-        self, column: Column, low: Bound | None, low_inclusive: bool,
-        high: Bound | None, high_inclusive: bool,
+        self,
+        column: Column,
+        low: Bound | None,
+        low_inclusive: bool,
+        high: Bound | None,
+        high_inclusive: bool,
     ) -> None:
         self.column = column
         self.low = low

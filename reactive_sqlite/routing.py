@@ -191,8 +191,9 @@ def _paths(predicate: Predicate) -> list[_Path] | None:
 
 def _cost(paths: list[_Path]) -> tuple[int, int]:
     # A value is worth more than an interval, one place to look in more than several.
-    worst = max((0 if isinstance(term, Equals | OneOf | IsNull) else 1 for _, term in paths),
-                default=0)
+    worst = max(
+        (0 if isinstance(term, Equals | OneOf | IsNull) else 1 for _, term in paths), default=0
+    )
     return (worst, len(paths))
 
 

@@ -75,9 +75,24 @@ class Access:
     views, common table expressions, triggers.
     """
 
-    __slots__ = ("bindings", "changes_schema", "columns", "databases", "first", "functions",
-                 "is_explain", "operations", "pragma", "readonly", "reads", "savepoint",
-                 "transaction", "unplaced", "views", "writes")
+    __slots__ = (
+        "bindings",
+        "changes_schema",
+        "columns",
+        "databases",
+        "first",
+        "functions",
+        "is_explain",
+        "operations",
+        "pragma",
+        "readonly",
+        "reads",
+        "savepoint",
+        "transaction",
+        "unplaced",
+        "views",
+        "writes",
+    )
 
     reads: Mapping[str, frozenset[str]]
     writes: Mapping[str, frozenset[str]]
@@ -165,8 +180,11 @@ class Reference:
     __slots__ = ("columns", "positions", "table", "template")
 
     def __init__(
-        self, table: str, columns: frozenset[str] | None = None,
-        positions: tuple[int, ...] | None = None, template: Template | None = None,
+        self,
+        table: str,
+        columns: frozenset[str] | None = None,
+        positions: tuple[int, ...] | None = None,
+        template: Template | None = None,
     ) -> None:
         self.table = table
         self.columns = columns
@@ -187,8 +205,21 @@ class Statement:
     function; `main_only` that nothing outside database main is touched.
     """
 
-    __slots__ = ("_everything", "_fixed", "_references", "access", "changes_rows", "kind",
-                 "main_only", "only_reads", "reads", "sql", "unhooked", "volatile", "writes")
+    __slots__ = (
+        "_everything",
+        "_fixed",
+        "_references",
+        "access",
+        "changes_rows",
+        "kind",
+        "main_only",
+        "only_reads",
+        "reads",
+        "sql",
+        "unhooked",
+        "volatile",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -208,7 +239,9 @@ class Statement:
         # Asked for at each run, and an Enum is slow to look up in a set.
         self.only_reads = kind in (StatementKind.SELECT, StatementKind.EXPLAIN)
         self.changes_rows = kind in (
-            StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE
+            StatementKind.INSERT,
+            StatementKind.UPDATE,
+            StatementKind.DELETE,
         )
         self.unhooked: tuple[str, ...] | None = None
         """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
@@ -229,8 +262,10 @@ class Statement:
             return self._fixed
         if isinstance(params, Mapping):
             return self._region(
-                [UNSURE if name is None else params.get(name, UNSURE)
-                 for name in self.access.bindings]
+                [
+                    UNSURE if name is None else params.get(name, UNSURE)
+                    for name in self.access.bindings
+                ]
             )
         return self._region(params)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reactive_sqlite.analysis.joins import tables_joined_by_name
 from reactive_sqlite.analysis.kinds import kind_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.narrow import mentions_of
@@ -24,7 +25,8 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     """Understand one statement. Pure; cache it by text and schema version. Never raises."""
     tokens = tokens_of(sql)
     kind = kind_of(access, tokens)
-    reads = reads_of(access, catalog)
+    unnamed = tables_joined_by_name(tokens, catalog) if kind is StatementKind.SELECT else []
+    reads = reads_of(access, catalog, unnamed)
     # What these tell is not a matter of tables.
     everything = reads.everything or kind in _NO_REGION
     texts = [tokens, *view_tokens(view.sql for view in reads.views)]
@@ -71,16 +73,18 @@ def _columns(
     """The columns whose change can change a result, and their places in a row."""
     if table is None or table.kind != "table" or names is None:
         return None, None
+    watched = names
     if names:
         # Rows come in the order of an index if SQLite walks one; then its columns matter as well.
-        # It may walk one that has a column in use, or all of them.
+        # It may walk one that has a column in use, or all of them; each ends with the row's key.
+        key = {table.columns[place].name for place in table.primary_key} | {"rowid"}
         for index in table.indexes:
             if index is None:
                 return None, None
-            if names & index or names <= index | {"rowid"}:
-                names |= index
-    places = [table.position(name) for name in names]
-    return names, tuple(sorted(place for place in places if place is not None))
+            if names & index or names <= key:
+                watched |= index
+    places = [table.position(name) for name in watched]
+    return watched, tuple(sorted(place for place in places if place is not None))
 
 
 def _public(names: frozenset[str], access: Access) -> frozenset[str]:

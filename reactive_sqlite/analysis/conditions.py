@@ -53,7 +53,12 @@ EVERY_ROW: Final = object()
 _FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _OPPOSITE: Final = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _COMPARISONS: Final[dict[type[exp.Expression], str]] = {
-    exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
 }
 _CALCULATIONS: Final[dict[type[exp.Expression], str]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 _CASTS: Final[dict[object, tuple[type, tuple[str, ...]]]] = {
@@ -96,10 +101,10 @@ class Condition:
         if isinstance(node, exp.Column):
             found = self._column(node)
             return found and (found.owner, Settled(Truth(found.column, not negated), True))
-        if isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
+        if isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ | exp.Is):
+            if not _says_only(node, "this", "expression"):
+                return None
             return self._identity(node, isinstance(node, exp.NullSafeNEQ) is not negated)
-        if isinstance(node, exp.Is) and _says_only(node, "this", "expression"):
-            return self._is(node, negated)
         if isinstance(node, exp.In) and _says_only(node, "this", "expressions"):
             return self._membership(node, negated)
         if isinstance(node, exp.Between) and _says_only(node, "this", "low", "high"):
@@ -138,24 +143,24 @@ class Condition:
     def _identity(self, node: exp.Expression, negated: bool) -> _Leaf:
         left, right = node.this, node.args["expression"]
         found = self._column(left)
+        plain = _without_collation(right)
+        if isinstance(plain, exp.Boolean):
+            # `x IS TRUE` asks whether x is true, however it is worded.
+            if found is None or negated or not self._booleans:
+                return None
+            return found.owner, Settled(Truth(found.column, bool(plain.this)), True)
+        if isinstance(right, exp.Null):
+            if found is not None:
+                term = NotNull(found.column) if negated else IsNull(found.column)
+                return found.owner, Settled(term, negated)
+            operand = self._operand(left, None)
+            return None if operand is None else (EVERY_ROW, OperandIsNull(operand, negated))
         if found is None:
             found, right = self._column(right), left
         operand = found and self._operand(_without_collation(right), found.column)
         if found is None or operand is None:
             return None
         return found.owner, Identity(_collated(found.column, left, right), operand, negated)
-
-    def _is(self, node: exp.Is, negated: bool) -> _Leaf:
-        found = self._column(node.this)
-        if isinstance(node.expression, exp.Null):
-            if found is not None:
-                term = NotNull(found.column) if negated else IsNull(found.column)
-                return found.owner, Settled(term, negated)
-            operand = self._operand(node.this, None)
-            return None if operand is None else (EVERY_ROW, OperandIsNull(operand, negated))
-        if isinstance(node.expression, exp.Boolean) and self._booleans and found and not negated:
-            return found.owner, Settled(Truth(found.column, bool(node.expression.this)), True)
-        return None
 
     def _membership(self, node: exp.In, negated: bool) -> _Leaf:
         found = self._column(node.this)

@@ -13,8 +13,11 @@ _SAVEPOINT = {
     "RELEASE": StatementKind.RELEASE,
     "ROLLBACK": StatementKind.ROLLBACK_TO,
 }
-_DML = {s.INSERT: StatementKind.INSERT, s.UPDATE: StatementKind.UPDATE,
-        s.DELETE: StatementKind.DELETE}
+_DML = {
+    s.INSERT: StatementKind.INSERT,
+    s.UPDATE: StatementKind.UPDATE,
+    s.DELETE: StatementKind.DELETE,
+}
 # What the authorizer says nothing about.
 _BY_TEXT = {
     "VACUUM": StatementKind.VACUUM,

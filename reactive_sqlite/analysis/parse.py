@@ -16,8 +16,15 @@ logging.getLogger("sqlglot").disabled = True
 
 # A parser that meets a text it was not made for fails in more ways than it declares.
 FAILURES = (
-    SqlglotError, RecursionError, ValueError, TypeError, AttributeError, LookupError,
-    AssertionError, NotImplementedError, ArithmeticError,
+    SqlglotError,
+    RecursionError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    NotImplementedError,
+    ArithmeticError,
 )
 
 

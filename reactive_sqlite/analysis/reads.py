@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo, table_key
@@ -13,12 +14,26 @@ from reactive_sqlite.statement import Access
 _SELF_CONTAINED: Final = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})
 # Table-valued functions that look at nothing but their arguments.
 _PURE: Final = frozenset(
-    {"json_each", "json_tree", "jsonb_each", "jsonb_tree", "generate_series", "carray",
-     "fts3tokenize"}
+    {
+        "json_each",
+        "json_tree",
+        "jsonb_each",
+        "jsonb_tree",
+        "generate_series",
+        "carray",
+        "fts3tokenize",
+    }
 )
 _OF_THE_SCHEMA: Final = frozenset(
-    {"pragma_table_info", "pragma_table_xinfo", "pragma_table_list", "pragma_index_list",
-     "pragma_index_info", "pragma_index_xinfo", "pragma_foreign_key_list"}
+    {
+        "pragma_table_info",
+        "pragma_table_xinfo",
+        "pragma_table_list",
+        "pragma_index_list",
+        "pragma_index_info",
+        "pragma_index_xinfo",
+        "pragma_foreign_key_list",
+    }
 )
 _CONTENT = re.compile(
     r"\bcontent\s*=\s*(?:'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|`([^`]*)`|\[([^\]]*)\]|([^\s,)]*))",
@@ -44,8 +59,11 @@ class Reads(NamedTuple):
     elsewhere: bool
 
 
-def reads_of(access: Access, catalog: Catalog) -> Reads:
-    """Interpret the reads of one statement against the schema."""
+def reads_of(access: Access, catalog: Catalog, unnamed: Iterable[TableInfo] = ()) -> Reads:
+    """Interpret the reads of one statement against the schema.
+
+    `unnamed` are tables that it reads although the engine did not say so.
+    """
     tables: dict[str, frozenset[str] | None] = {}
     views: dict[str, TableInfo] = {}
     names: set[str] = set()
@@ -99,6 +117,8 @@ def reads_of(access: Access, catalog: Catalog) -> Reads:
         for table in catalog.named(name):
             if table.kind == "view":
                 add(table, None)
+    for table in unnamed:
+        everything |= not add(table, None)
     elsewhere |= bool(access.databases - {"main"})
     return Reads(
         tables,

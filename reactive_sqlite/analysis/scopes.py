@@ -202,16 +202,42 @@ def is_row_by_row(select: exp.Select) -> bool:
 def _is_plain(item: exp.Expression) -> bool:
     # What is not listed might be an aggregate.
     plain = (
-        exp.Column, exp.Identifier, exp.Star, exp.Alias, exp.Literal, exp.Null, exp.Paren,
-        exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.DPipe, exp.Boolean, exp.Placeholder,
+        exp.Column,
+        exp.Identifier,
+        exp.Star,
+        exp.Alias,
+        exp.Literal,
+        exp.Null,
+        exp.Paren,
+        exp.Add,
+        exp.Sub,
+        exp.Mul,
+        exp.Div,
+        exp.Neg,
+        exp.DPipe,
+        exp.Boolean,
+        exp.Placeholder,
     )
     return all(isinstance(node, plain) for node in item.walk())
 
 
 def check_select(select: exp.Select) -> None:
     """Refuse what a SELECT in SQLite does not have: it was misread."""
-    only(select, "expressions", "from_", "joins", "where", "group", "having", "windows", "order",
-         "limit", "offset", "distinct", "with_")
+    only(
+        select,
+        "expressions",
+        "from_",
+        "joins",
+        "where",
+        "group",
+        "having",
+        "windows",
+        "order",
+        "limit",
+        "offset",
+        "distinct",
+        "with_",
+    )
     if select.args.get("distinct"):
         only(select.args["distinct"])
     for join in select.args.get("joins") or ():
