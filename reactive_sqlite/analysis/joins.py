@@ -1,0 +1,37 @@
+"""The tables of a join by name, about which the engine does not say a word.
+
+For ``USING (…)`` and ``NATURAL JOIN`` SQLite finds the columns itself, without asking its
+authorizer: ``SELECT count(*) FROM t NATURAL JOIN u`` names neither table, and with
+``SELECT t.b FROM t JOIN u USING (a)`` the column ``t.a`` goes unnamed as well. But a text that
+reads a table must spell its name, or that of a view which does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reactive_sqlite.analysis.lexer import Token, string_value, tokens_of
+from reactive_sqlite.catalog import Catalog, TableInfo
+from reactive_sqlite.comparison import fold
+
+
+def tables_joined_by_name(tokens: Sequence[Token], catalog: Catalog) -> list[TableInfo]:
+    """Every table that the text and its views spell, if one of them joins by name; else none."""
+    spelled: dict[str, TableInfo] = {}
+    texts = [tokens]
+    by_name = False
+    while texts:
+        for token in texts.pop():
+            if token.kind == "word":
+                name = fold(token.text)
+                by_name = by_name or name in ("using", "natural")
+            elif token.kind in ("quoted", "string"):  # SQLite takes FROM 'u' for a name too
+                name = fold(string_value(token))
+            else:
+                continue
+            for table in catalog.named(name):
+                if table.key not in spelled:
+                    spelled[table.key] = table
+                    if table.kind == "view" and table.sql is not None:
+                        texts.append(tokens_of(table.sql))
+    return list(spelled.values()) if by_name else []
