@@ -308,6 +308,7 @@ class ReactiveDatabase:
 
         >>> ReactiveDatabase().flush()
         """
+        self._engine.lock.check_open()
         self._publisher.flush()
 
     def look(self) -> bool:

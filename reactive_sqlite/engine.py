@@ -246,6 +246,7 @@ class Engine:
                 if self.lock.transaction is not None:
                     self._abandon(self.lock.transaction)
                 self.lock.closed = True
+                self.schema.is_new()  # what was known is asked for in vain from here on
                 if self._readers is not None:
                     self._readers.close(self.lock.timeout)
                 self._writer.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
 from reactive_sqlite.connection import Connection, DatabaseError, SQLError
@@ -13,6 +15,9 @@ from reactive_sqlite.statement import Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096
+
+
+_NO_CATALOG = Catalog(())
 
 
 class Schema:
@@ -60,7 +65,7 @@ class Schema:
     def _analyse_somewhere(self, sql: str) -> Statement:
         if self._lock.try_acquire():
             try:
-                return _analyse_on(self._writer, self.catalog(), sql)
+                return _analyse_on(self._writer, self.catalog, sql)
             finally:
                 self._lock.release()
         if self._readers is not None:
@@ -68,11 +73,11 @@ class Schema:
             # what counts here; only TEMP and ATTACHed tables need the writer's own view.
             try:
                 with self._readers.borrow() as reader:
-                    return _analyse_on(reader, reader.catalog(), sql)
+                    return _analyse_on(reader, reader.catalog, sql)
             except SQLError:
                 pass  # it says "no such table"; the writer may know it
         with self._lock:
-            return _analyse_on(self._writer, self.catalog(), sql)
+            return _analyse_on(self._writer, self.catalog, sql)
 
     def catalog(self) -> Catalog:
         """The writing connection's picture of the schema. Under the lock."""
@@ -89,7 +94,8 @@ class Schema:
         whose modules may keep their rows elsewhere, and ``sqlite_sequence``.
         """
         unhooked: list[str] = []
-        for key, operations in statement.access.writes.items():
+        writes = {} if statement.access.changes_schema else statement.access.writes
+        for key, operations in writes.items():
             table = self.catalog().table(key)
             if table is None:
                 continue
@@ -114,7 +120,7 @@ class Schema:
         return TableRoute(key, exact=False, primary_key=())
 
 
-def _analyse_on(connection: Connection, catalog: Catalog, sql: str) -> Statement:
+def _analyse_on(connection: Connection, catalog: Callable[[], Catalog], sql: str) -> Statement:
     prepared = connection.prepare(sql)
     rest = sql[prepared.length :]
     while rest.strip():
@@ -127,4 +133,8 @@ def _analyse_on(connection: Connection, catalog: Catalog, sql: str) -> Statement
                 f"one statement at a time; use executescript() for several: {sql!r}"
             )
         rest = rest[following.length :] if following.length else ""
-    return analyse(sql, prepared.access, catalog)
+    access = prepared.access
+    # Scripts that build a schema would read it anew after each statement; what DDL, BEGIN and the
+    # like do is known without.
+    needed = not access.changes_schema and bool(access.reads or access.writes)
+    return analyse(sql, access, catalog() if needed else _NO_CATALOG)
