@@ -21,7 +21,7 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 # From the bottom to the top: a module imports from its own layer and from those below it.
 LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
-    "understanding": "catalog statement routing analysis",
+    "understanding": "catalog statement filing routing analysis",
     "engine": "recorder connection readers ownership schema reads writes engine",
     "liveness": "incremental live sources opening publisher neighbours observable",
     "door": "database current testing cli __init__",
