@@ -11,7 +11,7 @@ from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.recorder import EVERYTHING, TableRoute
-from reactive_sqlite.statement import Statement
+from reactive_sqlite.statement import SELECT, Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096
@@ -136,5 +136,7 @@ def _analyse_on(connection: Connection, catalog: Callable[[], Catalog], sql: str
     access = prepared.access
     # Scripts that build a schema would read it anew after each statement; what DDL, BEGIN and the
     # like do is known without.
-    needed = not access.changes_schema and bool(access.reads or access.writes)
+    # A SELECT may read tables of which the engine says nothing (see analysis/joins.py).
+    reads = access.reads or SELECT in access.operations
+    needed = not access.changes_schema and bool(reads or access.writes)
     return analyse(sql, access, catalog() if needed else _NO_CATALOG)
