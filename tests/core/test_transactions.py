@@ -1,0 +1,376 @@
+"""Transactions: one publication, savepoints, text forms, owners, and what must not be half done."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from reactive_sqlite import ReactiveDatabase, TransactionError
+from reactive_sqlite.testing import Emissions
+
+
+@pytest.fixture(params=["memory", "file"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> ReactiveDatabase:
+    path = ":memory:" if request.param == "memory" else tmp_path / "a.db"
+    database = ReactiveDatabase(path, busy_timeout=2)
+    database.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); CREATE TABLE log(what)")
+    request.addfinalizer(database.close)
+    return database
+
+
+def ids(db: ReactiveDatabase) -> list[int]:
+    return [row.id for row in db.query("SELECT id FROM t ORDER BY id").get()]
+
+
+def test_a_block_publishes_once(db: ReactiveDatabase) -> None:
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with db.transaction():
+            for number in range(10):
+                db.execute("INSERT INTO t(x) VALUES (?)", (number,))
+    assert seen.values == [0, 10]
+
+
+def test_an_exception_rolls_back_and_goes_on(db: ReactiveDatabase) -> None:
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with pytest.raises(ZeroDivisionError), db.transaction():
+            db.execute("INSERT INTO t(x) VALUES (1)")
+            raise ZeroDivisionError
+    assert seen.values == [0]
+    assert ids(db) == []
+
+
+def test_a_nested_block_is_a_savepoint(db: ReactiveDatabase) -> None:
+    with Emissions(db.query("SELECT id FROM t ORDER BY id")) as seen:
+        with db.transaction():
+            db.execute("INSERT INTO t(id) VALUES (1)")
+            with pytest.raises(ZeroDivisionError), db.transaction():
+                db.execute("INSERT INTO t(id) VALUES (2)")
+                with db.transaction():
+                    db.execute("INSERT INTO t(id) VALUES (3)")
+                raise ZeroDivisionError
+            with db.transaction():
+                db.execute("INSERT INTO t(id) VALUES (4)")
+    assert [[row.id for row in rows] for rows in seen.values] == [[], [1, 4]]
+
+
+def test_reads_inside_see_what_was_written(db: ReactiveDatabase) -> None:
+    with db.transaction():
+        db.execute("INSERT INTO t(id) VALUES (1)")
+        assert ids(db) == [1]
+        assert db.execute("SELECT id FROM t").rows == ((1,),)
+
+
+def test_a_subscription_inside_waits_for_the_end(db: ReactiveDatabase) -> None:
+    query = db.query_value("SELECT count(*) FROM t")
+    with db.transaction():
+        db.execute("INSERT INTO t(x) VALUES (1)")
+        seen = Emissions(query)
+        assert seen.values == []
+        db.execute("INSERT INTO t(x) VALUES (2)")
+    assert seen.values == [2]
+
+
+def test_a_subscription_inside_one_that_is_rolled_back(db: ReactiveDatabase) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        db.execute("INSERT INTO t(x) VALUES (1)")
+        seen = Emissions(db.query_value("SELECT count(*) FROM t"))
+        raise ZeroDivisionError
+    assert seen.values == [0]
+
+
+def test_text_forms_publish_at_commit(db: ReactiveDatabase) -> None:
+    with Emissions(db.query("SELECT id FROM t ORDER BY id")) as seen:
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t(id) VALUES (1)")
+        db.execute('SAVEPOINT "My Point"')
+        db.execute("INSERT INTO t(id) VALUES (2)")
+        db.execute('ROLLBACK TO "my point"')
+        db.execute("INSERT INTO t(id) VALUES (3)")
+        assert len(seen.values) == 1
+        db.execute("COMMIT")
+        db.execute("SAVEPOINT a")
+        db.execute("DELETE FROM t")
+        db.execute("RELEASE a")
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t(id) VALUES (9)")
+        db.execute("ROLLBACK")
+    assert [[row.id for row in rows] for rows in seen.values] == [[], [1, 3], []]
+
+
+def test_a_block_inside_a_text_transaction_is_a_savepoint(db: ReactiveDatabase) -> None:
+    db.execute("BEGIN")
+    with db.transaction():
+        db.execute("INSERT INTO t(id) VALUES (1)")
+    db.execute("ROLLBACK")
+    assert ids(db) == []
+
+
+def test_ending_a_block_by_text_is_an_error(db: ReactiveDatabase) -> None:
+    with pytest.raises(TransactionError, match="ended inside"), db.transaction():
+        db.execute("INSERT INTO t(id) VALUES (1)")
+        db.execute("COMMIT")
+    assert ids(db) == [1]
+    with db.transaction():  # and nothing is left over
+        db.execute("INSERT INTO t(id) VALUES (2)")
+    assert ids(db) == [1, 2]
+
+
+def test_a_deferred_foreign_key_fails_at_commit_and_leaves_nothing(db: ReactiveDatabase) -> None:
+    db.execute("CREATE TABLE child(t_id REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED)")
+    with Emissions(db.query_value("SELECT count(*) FROM child")) as seen:
+        with pytest.raises(apsw.ConstraintError), db.transaction():
+            db.execute("INSERT INTO child VALUES (42)")
+    assert seen.values == [0]
+    assert db.query_value("SELECT count(*) FROM child").get() == 0
+    db.execute("INSERT INTO t(id) VALUES (5)")
+
+
+def test_or_rollback_ends_the_transaction(db: ReactiveDatabase) -> None:
+    db.execute("INSERT INTO t(id) VALUES (1)")
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with pytest.raises(apsw.ConstraintError), db.transaction():
+            db.execute("INSERT INTO t(id) VALUES (2)")
+            db.execute("INSERT OR ROLLBACK INTO t(id) VALUES (1)")
+    assert seen.values == [1]
+    db.execute("INSERT INTO t(id) VALUES (3)")
+    assert ids(db) == [1, 3]
+
+
+def test_or_fail_keeps_the_rows_before(db: ReactiveDatabase) -> None:
+    db.execute("INSERT INTO t(id) VALUES (2)")
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with pytest.raises(apsw.ConstraintError):
+            db.execute("INSERT OR FAIL INTO t(id) VALUES (1), (2), (3)")
+    assert seen.values == [1, 2]
+
+
+def test_a_script_that_fails_half_way(db: ReactiveDatabase) -> None:
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with pytest.raises(apsw.SQLError):
+            db.executescript("INSERT INTO t(x) VALUES (1); INSERT INTO nowhere VALUES (1);")
+        assert seen.values == [0, 1]
+        with pytest.raises(apsw.SQLError):
+            db.executescript("BEGIN; INSERT INTO t(x) VALUES (1); INSERT INTO nowhere VALUES (1);")
+        assert seen.values == [0, 1]
+        db.execute("INSERT INTO t(x) VALUES (2)")
+    assert seen.values == [0, 1, 2]
+
+
+def test_executemany_is_all_or_nothing(db: ReactiveDatabase) -> None:
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+        with pytest.raises(apsw.ConstraintError):
+            db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,), (1,)])
+        assert db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,)]).changes == 2
+    assert seen.values == [0, 2]
+
+
+def test_no_reader_waits_for_a_writer(tmp_path: Path) -> None:
+    with ReactiveDatabase(tmp_path / "a.db", busy_timeout=30) as db:
+        db.execute("CREATE TABLE t(x)")
+        read: list[object] = []
+        with db.transaction():
+            db.execute("INSERT INTO t VALUES (1)")
+            thread = threading.Thread(
+                target=lambda: (
+                    read.append(db.query_value("SELECT count(*) FROM t").get()),
+                    db.query_value("SELECT max(x) FROM t").subscribe(read.append),
+                )
+            )
+            thread.start()
+            thread.join(10)
+            assert read == [0, None]
+        assert read == [0, None, 1]
+
+
+def test_another_thread_waits_for_the_writer(db: ReactiveDatabase) -> None:
+    order: list[str] = []
+
+    def write() -> None:
+        db.execute("INSERT INTO log VALUES ('thread')")
+        order.append("thread")
+
+    with db.transaction():
+        thread = threading.Thread(target=write)
+        thread.start()
+        db.execute("INSERT INTO log VALUES ('main')")
+        order.append("main")
+    thread.join(10)
+    assert order == ["main", "thread"]
+    assert [row.what for row in db.query("SELECT what FROM log").get()] == ["main", "thread"]
+
+
+def test_a_lock_that_is_never_given_back_is_a_clear_error(tmp_path: Path) -> None:
+    with ReactiveDatabase(tmp_path / "a.db", busy_timeout=0.05) as db:
+        db.execute("CREATE TABLE t(x)")
+        errors: list[Exception] = []
+
+        def write() -> None:
+            try:
+                db.execute("INSERT INTO t VALUES (1)")
+            except apsw.BusyError as error:
+                errors.append(error)
+
+        with db.transaction():
+            thread = threading.Thread(target=write)
+            thread.start()
+            thread.join(10)
+        assert "has a transaction open" in str(errors[0])
+
+
+def test_a_transaction_open_across_an_await(db: ReactiveDatabase) -> None:
+    async def holder() -> None:
+        with db.transaction():
+            db.execute("INSERT INTO t(id) VALUES (1)")
+            await asyncio.sleep(0)
+
+    with pytest.raises(TransactionError, match="across an await"):
+        asyncio.run(holder())
+    assert ids(db) == []
+    db.execute("INSERT INTO t(id) VALUES (2)")
+
+
+def test_a_statement_after_the_await_is_refused(db: ReactiveDatabase) -> None:
+    async def holder() -> None:
+        with db.transaction():
+            await asyncio.sleep(0)
+            db.execute("INSERT INTO t(id) VALUES (1)")
+
+    with pytest.raises(TransactionError, match="across an await"):
+        asyncio.run(holder())
+    assert ids(db) == []
+
+
+def test_another_task_cannot_slip_into_a_transaction(db: ReactiveDatabase) -> None:
+    async def holder() -> None:
+        with db.transaction():
+            db.execute("INSERT INTO t(id) VALUES (1)")
+            await asyncio.sleep(0.01)
+
+    async def other() -> None:
+        await asyncio.sleep(0)
+        db.execute("INSERT INTO t(id) VALUES (2)")
+
+    async def both() -> list[BaseException | None]:
+        return await asyncio.gather(holder(), other(), return_exceptions=True)
+
+    held, slipped = asyncio.run(both())
+    assert isinstance(held, TransactionError)
+    assert isinstance(slipped, TransactionError)
+    assert ids(db) == []
+
+
+def test_a_transaction_without_await_is_fine_in_a_task(db: ReactiveDatabase) -> None:
+    async def write(number: int) -> None:
+        await asyncio.sleep(0)
+        with db.transaction():
+            db.execute("INSERT INTO t(id) VALUES (?)", (number,))
+            with db.transaction():
+                db.execute("INSERT INTO log VALUES (?)", (number,))
+
+    async def main() -> None:
+        await asyncio.gather(*[write(number) for number in range(50)])
+
+    asyncio.run(main())
+    assert ids(db) == list(range(50))
+
+
+def test_a_cancelled_task_leaves_no_transaction(db: ReactiveDatabase) -> None:
+    async def main() -> None:
+        async def holder() -> None:
+            with db.transaction():
+                db.execute("INSERT INTO t(id) VALUES (1)")
+                await asyncio.sleep(10)
+
+        task = asyncio.create_task(holder())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        db.execute("INSERT INTO t(id) VALUES (2)")
+
+    asyncio.run(main())
+    assert ids(db) == [2]
+
+
+def test_a_text_transaction_whose_task_is_over_is_undone(db: ReactiveDatabase) -> None:
+    async def forgetful() -> None:
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t(id) VALUES (1)")
+
+    asyncio.run(forgetful())
+    db.execute("INSERT INTO t(id) VALUES (2)")
+    assert ids(db) == [2]
+
+
+def test_finishing_in_another_thread_is_refused(tmp_path: Path) -> None:
+    with ReactiveDatabase(tmp_path / "a.db", busy_timeout=0.1) as db:
+        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY)")
+        block = db.transaction()
+        block.__enter__()
+        errors: list[Exception] = []
+
+        def finish() -> None:
+            try:
+                block.__exit__(None, None, None)
+            except TransactionError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=finish)
+        thread.start()
+        thread.join(10)
+        assert "thread" in str(errors[0])
+        db.execute("ROLLBACK")
+        db.execute("INSERT INTO t VALUES (1)")
+
+
+def test_the_schema_changes_inside_a_transaction(db: ReactiveDatabase) -> None:
+    with Emissions(db.query("SELECT * FROM t").states()) as seen:
+        with pytest.raises(ZeroDivisionError), db.transaction():
+            db.execute("ALTER TABLE t ADD COLUMN y DEFAULT 7")
+            db.execute("INSERT INTO t(id, x, y) VALUES (1, 2, 3)")
+            assert db.execute("SELECT * FROM t").rows[0].y == 3
+            raise ZeroDivisionError
+        db.execute("INSERT INTO t(id, x) VALUES (1, 2)")
+        with db.transaction():
+            db.execute("ALTER TABLE t ADD COLUMN y DEFAULT 7")
+    assert [state.value for state in seen.values] == [(), ((1, 2),), ((1, 2, 7),)]
+    assert all(state.error is None for state in seen.values)
+
+
+def test_memory_keeps_other_threads_out_of_a_transaction(tmp_path: Path) -> None:
+    with ReactiveDatabase(busy_timeout=10) as db:
+        db.execute("CREATE TABLE t(x)")
+        read: list[int] = []
+        started = threading.Event()
+
+        def reader() -> None:
+            started.set()
+            read.append(db.query_value("SELECT count(*) FROM t").get())
+
+        with db.transaction():
+            thread = threading.Thread(target=reader)
+            db.execute("INSERT INTO t VALUES (1)")
+            thread.start()
+            started.wait(10)
+            db.execute("INSERT INTO t VALUES (2)")
+        thread.join(10)
+        assert read == [2]
+
+
+def test_closing_undoes_what_is_open_and_leaves_no_wal(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    db = ReactiveDatabase(path)
+    db.execute("CREATE TABLE t(x)")
+    seen = Emissions(db.query_value("SELECT count(*) FROM t"))
+    db.query("SELECT * FROM t").get()
+    db.execute("BEGIN")
+    db.execute("INSERT INTO t VALUES (1)")
+    db.close()
+    assert seen.completed
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.db"]
+    with ReactiveDatabase(path) as again:
+        assert again.query_value("SELECT count(*) FROM t").get() == 0
