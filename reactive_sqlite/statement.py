@@ -203,6 +203,15 @@ class Statement:
     `reads` and `writes` are plain folded table names (views among the reads); `volatile` says
     that the result depends on more than the tables: `random()`, the clock, an application
     function; `main_only` that nothing outside database main is touched.
+
+    >>> from reactive_sqlite import ReactiveDatabase
+    >>> db = ReactiveDatabase()
+    >>> db.executescript("CREATE TABLE t(a, b); CREATE VIEW v AS SELECT a FROM t")
+    >>> statement = db.analyze("SELECT a FROM v WHERE a = ?")
+    >>> sorted(statement.reads), statement.kind.name
+    (['t', 'v'], 'SELECT')
+    >>> print(statement.region((5,)))
+    t(a)[a=5]
     """
 
     __slots__ = (

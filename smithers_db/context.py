@@ -19,7 +19,14 @@ T = TypeVar("T")
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The ids that a task works under; an immutable value."""
+    """The ids that a task works under; an immutable value.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> with db.context(execution_id="run"), db.context(phase_id="build"):
+    ...     db.current
+    Context(execution_id='run', phase_id='build', agent_id=None, step_id=None)
+    """
 
     execution_id: str | None = None
     phase_id: str | None = None

@@ -48,6 +48,13 @@ class SmithersDB:
 
     Any number of threads and asyncio tasks may use one. Every read method is live:
     ``db.observe(db.phases.list, execution_id).subscribe(print)``.
+
+    >>> with create_smithers_db() as db:
+    ...     run = db.execution.start("nightly", "workflow.py")
+    ...     with db.phases.running("build"):
+    ...         agent = db.agents.start("fix the tests")
+    ...     [(phase.name, phase.status) for phase in db.phases.list(run)]
+    [('build', 'completed')]
     """
 
     def __init__(self, db: ReactiveDatabase, outputs: Outputs) -> None:
@@ -201,6 +208,12 @@ def create_smithers_db(
     Raises:
         MigrationError: the file is newer than this version, was made by a changed one, or is no
             Smithers database. SQLite's own errors where it is no database at all.
+
+    >>> with create_smithers_db("run.db") as db:
+    ...     run = db.execution.start("nightly", "workflow.py")
+    >>> with create_smithers_db("run.db") as db:
+    ...     db.execution.get(run).name
+    'nightly'
     """
     name = os.fspath(path)
     in_memory = name == ":memory:"
