@@ -77,6 +77,10 @@ class Connection:
         self._apsw.authorizer = self._authorize
         try:
             if not readonly:
+                if self.filename and self.run("PRAGMA page_count") == [(0,)]:
+                    # Only a file without a page can still choose; without it what is deleted
+                    # never leaves the file. https://sqlite.org/pragma.html#pragma_auto_vacuum
+                    self.run("PRAGMA auto_vacuum=INCREMENTAL")
                 self._set_journal_mode(busy_timeout)
                 self.run("PRAGMA synchronous=NORMAL")
             self.run("PRAGMA foreign_keys=ON")
