@@ -222,6 +222,9 @@ def create_smithers_db(
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     db = ReactiveDatabase(name)
     try:
+        # Without it the rows that REPLACE deletes are missed by the triggers that keep the counters;
+        # https://sqlite.org/lang_conflict.html
+        db.execute("PRAGMA recursive_triggers = ON")
         report = migrations.migrate(db)
         if report.applied and not in_memory:
             migrations.make_incremental(db)

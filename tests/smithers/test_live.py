@@ -1,4 +1,4 @@
-"""Everything is live: each read method, observed, hears of a change, in its subscriber's context."""
+"""Everything is live: each read method, observed, hears of each change of its answer."""
 
 from __future__ import annotations
 

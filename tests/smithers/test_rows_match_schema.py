@@ -30,7 +30,7 @@ def test_columns_and_fields_agree(db: SmithersDB, table: str) -> None:
     row_type = ROW_TYPES[table]
     hints = get_type_hints(row_type, include_extras=True)
     columns = db.query(
-        "SELECT name, type, \"notnull\" AS required, pk FROM pragma_table_info(?)", (table,)
+        'SELECT name, type, "notnull" AS required, pk FROM pragma_table_info(?)', (table,)
     ).get()
     assert [column.name for column in columns] == list(row_type.__struct_fields__)
     for column in columns:

@@ -1,0 +1,240 @@
+"""Outputs off the row: there and synced before a row says so, and never silently gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smithers_db import InvalidTransition, InvalidValue, OutputError, SmithersDB, create_smithers_db
+from smithers_db.doctor import examine
+
+
+@pytest.fixture
+def agent(file_db: SmithersDB) -> str:
+    file_db.execution.start("r", "f")
+    return file_db.agents.start("a")
+
+
+def files(db: SmithersDB) -> list[Path]:
+    return sorted(db.outputs.files())
+
+
+OUTPUTS = [
+    "",
+    "x",
+    "x" * 1023,
+    "x" * 1024,
+    "é" * 600,
+    "line\r\nline\n" * 500,
+    "with a \0 in it",
+    "x" * 1_000_000,
+    b"",
+    b"\x00\xff",
+    bytes(range(256)) * 20,
+]
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=lambda o: f"{type(o).__name__}-{len(o)}")
+def test_an_output_comes_back_as_it_was(
+    file_db: SmithersDB, agent: str, output: str | bytes
+) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, output)
+    found = file_db.tools.get_output(call)
+    assert found == output
+    assert type(found) is type(output)
+    row = file_db.tools.get(call)
+    data = output.encode() if isinstance(output, str) else output
+    assert row is not None
+    assert row.output_size_bytes == len(data)
+    if len(data) < 1024 and b"\0" not in data:
+        assert (row.output_path, files(file_db)) == (None, [])
+        return
+    assert row.output_inline is None
+    assert row.output_path is not None
+    assert Path(row.output_path).read_bytes() == data
+    assert Path(row.output_path).name == f"{call}.txt"
+    assert Path(row.output_path).parent.parts[-2:] == (".smithers", "outputs")
+    hashed = subprocess.run(
+        ["git", "hash-object", "--no-filters", row.output_path], capture_output=True, text=True
+    )
+    assert row.output_git_hash == hashed.stdout.strip()
+    assert row.output_summary
+
+
+def test_no_output_is_none(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    assert file_db.tools.get_output(call) is None
+    file_db.tools.complete(call)
+    assert file_db.tools.get_output(call) is None
+
+
+def test_a_missing_file_is_an_error(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, "x" * 2000)
+    (file,) = files(file_db)
+    file.unlink()
+    with pytest.raises(OutputError, match="missing"):
+        file_db.tools.get_output(call)
+    assert [finding.kind for finding in examine(file_db)] == ["missing output"]
+
+
+@pytest.mark.parametrize("altered", [b"y" * 2000, b"x" * 1999])
+def test_an_altered_file_is_an_error(file_db: SmithersDB, agent: str, altered: bytes) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, "x" * 2000)
+    files(file_db)[0].write_bytes(altered)
+    with pytest.raises(OutputError, match=r"altered|1999 bytes"):
+        file_db.tools.get_output(call)
+
+
+def test_an_output_that_is_no_text_is_refused(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    for output in ("\ud800" * 2000, 5, ["x"]):
+        with pytest.raises(InvalidValue):
+            file_db.tools.complete(call, output)  # type: ignore[arg-type]
+    assert file_db.tools.get(call).status == "running"  # type: ignore[union-attr]
+    assert files(file_db) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    with create_smithers_db(tmp_path / "a.db", outputs=tmp_path / "taken") as db:
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        call = db.tools.start("Bash", {})
+        with pytest.raises(OSError, match="taken"):
+            db.tools.complete(call, "x" * 2000)
+        assert db.tools.get(call).status == "running"  # type: ignore[union-attr]
+
+
+def test_completing_twice_leaves_the_first_file_alone(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, "x" * 2000)
+    with pytest.raises(InvalidTransition):
+        file_db.tools.complete(call, "y" * 2000)
+    assert file_db.tools.get_output(call) == "x" * 2000
+    assert len(files(file_db)) == 1
+
+
+def test_the_loser_of_a_race_leaves_the_winners_file_alone(
+    file_db: SmithersDB, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = file_db.tools.start("Bash", {})
+    stage = file_db.outputs.stage
+
+    def slow(data: bytes) -> Path:
+        staged = stage(data)
+        monkeypatch.undo()
+        file_db.tools.complete(call, "the winner " * 200)
+        return staged
+
+    monkeypatch.setattr(file_db.outputs, "stage", slow)
+    with pytest.raises(InvalidTransition):
+        file_db.tools.complete(call, "the loser " * 200)
+    assert file_db.tools.get_output(call) == "the winner " * 200
+    assert len(files(file_db)) == 1
+
+
+def test_nothing_is_left_when_the_commit_fails(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    with pytest.raises(KeyboardInterrupt), file_db.db.transaction():
+        file_db.tools.complete(call, "x" * 2000)
+        raise KeyboardInterrupt
+    assert file_db.tools.get(call).status == "running"  # type: ignore[union-attr]
+    found = examine(file_db, repair=True)
+    assert [(finding.kind, finding.repaired) for finding in found] == [("orphan output", True)]
+    assert files(file_db) == []
+    file_db.tools.complete(call, "y" * 2000)
+    assert file_db.tools.get_output(call) == "y" * 2000
+
+
+def test_deleting_a_run_removes_its_files_and_no_others(file_db: SmithersDB, agent: str) -> None:
+    first = file_db.current.execution_id
+    assert first is not None
+    file_db.tools.complete(file_db.tools.start("Bash", {}), "x" * 2000)
+    file_db.execution.start("other", "f")
+    file_db.agents.start("a")
+    kept = file_db.tools.start("Bash", {})
+    file_db.tools.complete(kept, "y" * 2000)
+    file_db.execution.delete(first)
+    assert [file.stem for file in files(file_db)] == [kept]
+    assert examine(file_db) == []
+
+
+def test_a_row_deleted_by_hand_takes_its_file_along_later(file_db: SmithersDB, agent: str) -> None:
+    file_db.tools.complete(file_db.tools.start("Bash", {}), "x" * 2000)
+    file_db.db.execute("DELETE FROM tool_calls")
+    assert [finding.kind for finding in examine(file_db, repair=True)] == ["orphan output"]
+    assert files(file_db) == []
+    assert file_db.db.query("SELECT * FROM discarded_outputs").get() == ()
+
+
+def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("keep me")
+    run = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call)
+    file_db.db.execute("UPDATE tool_calls SET output_path = ?", (str(precious),))
+    file_db.execution.delete(run)
+    assert precious.read_text() == "keep me"
+
+
+def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    with create_smithers_db(tmp_path / "one" / "a.db") as db:
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        call = db.tools.start("Bash", {})
+        db.tools.complete(call, "x" * 2000)
+    (tmp_path / "one").rename(tmp_path / "two")
+    with create_smithers_db(tmp_path / "two" / "a.db") as db:
+        assert db.tools.get_output(call) == "x" * 2000
+
+
+def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
+    db.execution.start("r", "f")
+    db.agents.start("a")
+    call = db.tools.start("Bash", {})
+    db.tools.complete(call, "x" * 2000)
+    folder = db.outputs.folder
+    assert folder is not None
+    assert db.tools.get_output(call) == "x" * 2000
+    db.close()
+    assert not folder.exists()
+
+
+CRASH = """
+import os, sys
+from smithers_db import create_smithers_db
+from smithers_db.outputs import Outputs
+db = create_smithers_db(sys.argv[1])
+db.execution.start("r", "f"); db.agents.start("a"); call = db.tools.start("Bash", {})
+place = Outputs.place
+def crash(self, staged, id):
+    place(self, staged, id)
+    os.kill(os.getpid(), 9)
+Outputs.place = crash
+db.tools.complete(call, "x" * 2000)
+"""
+
+
+def test_a_crash_between_file_and_row_leaves_an_orphan_that_is_found(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, str(tmp_path / "a.db")],
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert done.returncode == -9
+    with create_smithers_db(tmp_path / "a.db") as db:
+        (call,) = db.query("SELECT id, status, output_path FROM tool_calls").get()
+        assert (call.status, call.output_path) == ("running", None)
+        assert {finding.kind for finding in examine(db)} == {"orphan output", "dead run"}
+        assert any(f.kind == "orphan output" and f.repaired for f in examine(db, repair=True))
+        assert files(db) == []
