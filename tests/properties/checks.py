@@ -119,7 +119,7 @@ class Checks:
             if engine is None or (engine is self.raw and self.has_temporary()):
                 continue
             try:
-                expected = watch.expected(engine.run(watch.op.sql, watch.op.params))
+                expected = watch.expected(engine)
             except apsw.InterruptError:
                 raise TooDear(str(watch)) from None
             except apsw.Error as error:
@@ -148,7 +148,7 @@ class Checks:
 
     def check_get(self, watch: Watch) -> None:
         try:
-            expected = watch.expected(self.twin.run(watch.op.sql, watch.op.params))
+            expected = watch.expected(self.twin)
         except apsw.Error:
             return
         got = watch.shown(watch.query.get())

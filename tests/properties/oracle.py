@@ -52,6 +52,17 @@ class Engine(apsw.Connection):
         self._spent = 0
         return self.execute(sql, params).fetchall()
 
+    def named(self, sql: str, params: Any = ()) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """The column names, empty when there are no rows, and every row of a query."""
+        self._spent = 0
+        cursor = self.execute(sql, params)
+        rows = []
+        names: tuple[str, ...] = ()
+        for row in cursor:
+            names = names or tuple(column[0] for column in cursor.get_description())
+            rows.append(row)
+        return names, rows
+
 
 def fresh(engine: Engine, sql: str, params: Any = ()) -> bytes | Failure:
     """The rows of a fresh run on `engine`, as `exact` gives them, or its Failure."""
@@ -88,6 +99,8 @@ def keyed_tables(engine: Engine) -> list[tuple[str, str, str]]:
     for database, name, kind, without_rowid in listed:
         if kind not in ("table", "shadow") or name in ("sqlite_schema", "sqlite_temp_schema"):
             continue
+        if name.startswith("sqlite_stat"):
+            continue  # ANALYZE writes them in the order of a hash table
         quoted = '"' + name.replace('"', '""') + '"'
         key = name.lower() if database == "main" else f"{database}.{name.lower()}"
         if without_rowid:

@@ -8,6 +8,7 @@ from typing import Any
 from reactive_sqlite import ReactiveDatabase
 
 from . import oracle
+from .oracle import Engine
 from .program import Op
 
 
@@ -49,21 +50,21 @@ class Watch:
                 self.query.changes().subscribe(self.deltas.append, self.failures.append)
             )
 
-    def expected(self, rows: list[tuple[Any, ...]]) -> bytes:
-        """What the value must be, exactly, when a fresh run gives `rows`."""
-        if self.op.kind in ("watch", "observe"):
-            return oracle.exact(rows)
-        if self.op.kind == "one":
-            return oracle.exact(rows[:1])
-        return oracle.exact([(rows[0][0] if rows else None,)])
+    def expected(self, engine: Engine) -> bytes:
+        """What the value must be, exactly, by a fresh run on `engine`; raises what that raises."""
+        names, rows = engine.named(self.op.sql, self.op.params)
+        if self.op.kind == "value":
+            return oracle.exact([(rows[0][0] if rows else None,)])
+        rows = rows[:1] if self.op.kind == "one" else rows
+        return oracle.exact([names, *rows] if rows else [])
 
     def shown(self, value: Any) -> bytes:
-        """A value in a form comparable with `expected`."""
-        if self.op.kind in ("watch", "observe"):
-            return oracle.exact(value)
+        """A value in a form comparable with `expected`: the names of the columns count too."""
+        if self.op.kind == "value":
+            return oracle.exact([(value,)])
         if self.op.kind == "one":
-            return oracle.exact([] if value is None else [value])
-        return oracle.exact([(value,)])
+            return oracle.exact([] if value is None else [value.keys(), value])
+        return oracle.exact([value[0].keys(), *value] if value else [])
 
     def read_new(self) -> None:
         """Take in what has arrived since the last look."""
