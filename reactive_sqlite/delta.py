@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 
@@ -17,6 +18,11 @@ class Delta:
     Rows are compared as SQLite's values are, types included; equal rows count as often as they
     occur.
 
+    Positions: ``taken`` are the places, ascending, in the value before of the rows to take out;
+    ``placed`` are pairs (place in the new value, row), ascending, of the rows to put in then. An
+    updated row is taken and placed; so is one that is the same and only comes at another place,
+    which is in neither of the other three. `apply` does it.
+
     >>> Delta.between([(1, 'a'), (2, 'b')], [(2, 'B'), (3, 'c')], version=5, key=(0,))
     Delta(added=((3, 'c'),), removed=((1, 'a'),), updated=(((2, 'b'), (2, 'B')),), version=5)
     """
@@ -25,9 +31,34 @@ class Delta:
     removed: tuple[Any, ...]
     updated: tuple[tuple[Any, Any], ...]
     version: int
+    taken: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    placed: tuple[tuple[int, Any], ...] = field(default=(), repr=False, compare=False)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.updated)
+        return bool(self.added or self.removed or self.updated or self.taken or self.placed)
+
+    def apply(self, rows: Iterable[Any]) -> tuple[Any, ...]:
+        """The value after, from the value before: all deltas in order, from ``()``, give the value.
+
+        >>> old, new = [(1, 'a'), (2, 'b')], [(2, 'B'), (1, 'a'), (2, 'b')]
+        >>> Delta.between(old, new, version=1).apply(old)
+        ((2, 'B'), (1, 'a'), (2, 'b'))
+        """
+        result = list(rows)
+        if len(self.taken) + len(self.placed) <= 64:
+            for place in reversed(self.taken):
+                del result[place]
+            for place, row in self.placed:
+                result.insert(place, row)
+            return tuple(result)
+        gone = set(self.taken)
+        kept = (row for place, row in enumerate(result) if place not in gone)
+        after: list[Any] = []
+        for place, row in self.placed:
+            after += islice(kept, place - len(after))
+            after.append(row)
+        after += kept
+        return tuple(after)
 
     @classmethod
     def between(
@@ -39,20 +70,59 @@ class Delta:
         key: tuple[int, ...] | None = None,
     ) -> Delta:
         """The difference of two results; ``key`` says which columns tell rows apart."""
-        gone = _missing_from(old, new)
-        come = _missing_from(new, old)
-        updated: list[tuple[Any, Any]] = []
-        if key is not None and gone and come:
-            by_key = {_key_of(row, key): row for row in gone}
-            for row in come:
-                before = by_key.pop(_key_of(row, key), None)
-                if before is not None:
-                    updated.append((before, row))
-            moved_old = {id(before) for before, _ in updated}
-            moved_new = {id(after) for _, after in updated}
-            gone = [row for row in gone if id(row) not in moved_old]
-            come = [row for row in come if id(row) not in moved_new]
-        return cls(tuple(come), tuple(gone), tuple(updated), version)
+        start, end = same_ends(old, new)
+        was, now = old[start : len(old) - end], new[start : len(new) - end]
+        return cls.matched(
+            was,
+            now,
+            start,
+            list(map(_exact, was)),
+            list(map(_exact, now)),
+            version,
+            None if key is None else _same_key(was, now, key),
+        )
+
+    @classmethod
+    def matched(
+        cls,
+        was: Sequence[Any],
+        now: Sequence[Any],
+        start: int,
+        marks_before: Sequence[Hashable],
+        marks_after: Sequence[Hashable],
+        version: int,
+        partners: Callable[[list[int], list[int]], dict[int, int]] | None,
+    ) -> Delta:
+        """The difference of two parts of results that begin at place ``start``.
+
+        Rows of equal marks are the same row. Of the places of those that have no equal,
+        ``partners`` says which new one (the key) is an old one (the value) that was updated.
+        """
+        there: dict[Hashable, list[int]] = {}
+        for place in range(len(was) - 1, -1, -1):
+            there.setdefault(marks_before[place], []).append(place)
+        kept: list[tuple[int, int]] = []
+        come: list[int] = []
+        for place, mark in enumerate(marks_after):
+            places = there.get(mark)
+            if places:
+                kept.append((places.pop(), place))
+            else:
+                come.append(place)
+        gone = sorted(chain.from_iterable(there.values()))
+        moved = _out_of_order(kept)
+        updates = partners(gone, come) if partners is not None and gone and come else {}
+        updated_before = set(updates.values())
+        taken = sorted([*gone, *(before for before, _ in moved)])
+        placed = sorted([*come, *(after for _, after in moved)])
+        return cls(
+            tuple(now[place] for place in come if place not in updates),
+            tuple(was[place] for place in gone if place not in updated_before),
+            tuple((was[updates[place]], now[place]) for place in come if place in updates),
+            version,
+            tuple(start + place for place in taken),
+            tuple((start + place, now[place]) for place in placed),
+        )
 
     def converted(self, convert: Callable[[Any], Any]) -> Delta:
         """The same difference with every row converted."""
@@ -61,26 +131,90 @@ class Delta:
             tuple(map(convert, self.removed)),
             tuple((convert(old), convert(new)) for old, new in self.updated),
             self.version,
+            self.taken,
+            tuple((place, convert(row)) for place, row in self.placed),
         )
 
 
-def _key_of(row: Any, key: tuple[int, ...]) -> tuple[Any, ...]:
-    return tuple(row[position] for position in key)
+def same_rows(old: Sequence[Any], new: Sequence[Any]) -> bool:
+    """Whether two results are equal, types included: 1 is not 1.0 here."""
+    return old == new and all(map(_alike, old, new))
 
 
-def _exact(row: Any) -> tuple[Any, ...]:
+def _alike(old: Any, new: Any) -> bool:
+    if old is new:
+        return True
+    if isinstance(old, tuple):
+        return list(map(type, old)) == list(map(type, new))
+    return type(old) is type(new)
+
+
+_STRIDE = 256
+
+
+def same_ends(old: Sequence[Any], new: Sequence[Any]) -> tuple[int, int]:
+    """How many rows are the same at the start and, of the rest, at the end."""
+    shorter = min(len(old), len(new))
+    start = 0
+    while start < shorter and same_rows(old[start : start + _STRIDE], new[start : start + _STRIDE]):
+        start += _STRIDE
+    start = min(start, shorter)
+    while start < shorter and old[start] == new[start] and _alike(old[start], new[start]):
+        start += 1
+    shorter -= start
+    end = 0
+    before, after = len(old), len(new)
+    while end + _STRIDE <= shorter and same_rows(
+        old[before - end - _STRIDE : before - end], new[after - end - _STRIDE : after - end]
+    ):
+        end += _STRIDE
+    while end < shorter:
+        was, now = old[before - end - 1], new[after - end - 1]
+        if was != now or not _alike(was, now):
+            break
+        end += 1
+    return start, end
+
+
+def _exact(row: Any) -> Hashable:
     # 1 and 1.0 are equal in Python and two values in a database.
-    return (*row, *map(type, row)) if isinstance(row, tuple) else (row,)
+    return (*row, *map(type, row)) if isinstance(row, tuple) else (row, type(row))
 
 
-def _missing_from(these: Sequence[Any], others: Iterable[Any]) -> list[Any]:
-    """The rows of ``these`` that ``others`` lacks, as often as it lacks them, in order."""
-    there = Counter(map(_exact, others))
-    missing = []
-    for row in these:
-        exact = _exact(row)
-        if there[exact] > 0:
-            there[exact] -= 1
+def _same_key(
+    was: Sequence[Any], now: Sequence[Any], key: tuple[int, ...]
+) -> Callable[[list[int], list[int]], dict[int, int]]:
+    def partners(gone: list[int], come: list[int]) -> dict[int, int]:
+        by_key = {tuple(was[place][column] for column in key): place for place in gone}
+        found = {}
+        for place in come:
+            before = by_key.pop(tuple(now[place][column] for column in key), None)
+            if before is not None:
+                found[place] = before
+        return found
+
+    return partners
+
+
+def _out_of_order(kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of pairs (place before, place after), sorted by the latter, the fewest that must move."""
+    if all(left[0] < right[0] for left, right in zip(kept, islice(kept, 1, None), strict=False)):
+        return []
+    # What stays is a longest ascending run of places before (patience sorting).
+    tops: list[int] = []
+    piles: list[int] = []
+    back: list[int] = []
+    for number, (before, _) in enumerate(kept):
+        pile = bisect_left(tops, before)
+        back.append(piles[pile - 1] if pile else -1)
+        if pile == len(tops):
+            tops.append(before)
+            piles.append(number)
         else:
-            missing.append(row)
-    return missing
+            tops[pile], piles[pile] = before, number
+    stays = set()
+    number = piles[-1]
+    while number >= 0:
+        stays.add(number)
+        number = back[number]
+    return [pair for number, pair in enumerate(kept) if number not in stays]

@@ -1,0 +1,110 @@
+"""The FROM clause: plain tables, joined from left to right, inner ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reactive_sqlite.analysis.clauses import depths, word
+from reactive_sqlite.analysis.lexer import Token, string_value
+from reactive_sqlite.analysis.parse import NotUnderstoodError
+from reactive_sqlite.analysis.scopes import ROWID_NAMES
+from reactive_sqlite.catalog import Catalog, TableInfo
+from reactive_sqlite.comparison import ROWID, fold
+
+#: The kinds of tokens that can be a name.
+NAMES: Final = ("word", "quoted")
+_JOINS: Final = frozenset({"join", "inner", "cross", "left", "outer", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class FromTable:
+    """One table of the FROM clause."""
+
+    info: TableInfo
+    alias: str
+    """as SQL writes it"""
+    nullable: bool
+    """whether a row of NULLs may stand for it: the right side of a LEFT JOIN"""
+
+    def column(self, name: str) -> int | None:
+        """The position of a column by its folded name, `ROWID` for the rowid, None if neither."""
+        position = self.info.position(name)
+        if position is None and name in ROWID_NAMES and not self.info.without_rowid:
+            position = self.info.rowid_column
+            return ROWID if position is None else position
+        return position
+
+
+def tables_of(tokens: list[Token], catalog: Catalog) -> tuple[FromTable, ...]:
+    """The tables of a FROM clause; raises `NotUnderstoodError` when it is anything else."""
+    tables: list[FromTable] = []
+    position, nullable = 0, False
+    while True:
+        table, position = _table(tokens, position, nullable, catalog)
+        if any(fold(table.alias) == fold(other.alias) for other in tables):
+            raise NotUnderstoodError("two tables of one name")
+        tables.append(table)
+        if tables[-1].nullable < any(other.nullable for other in tables):
+            raise NotUnderstoodError("an inner join behind an outer one")
+        position = _skip_condition(tokens, position)
+        if position == len(tokens):
+            return tuple(tables)
+        nullable = False
+        if tokens[position].text != ",":
+            kind = word(tokens[position])
+            nullable = kind == "left"
+            position += kind in ("inner", "cross", "left")
+            if nullable and position < len(tokens) and word(tokens[position]) == "outer":
+                position += 1
+            if position >= len(tokens) or word(tokens[position]) != "join":
+                raise NotUnderstoodError("a join of an unknown kind")
+        position += 1
+
+
+def _table(
+    tokens: list[Token], position: int, nullable: bool, catalog: Catalog
+) -> tuple[FromTable, int]:
+    def take() -> Token | None:
+        token = tokens[position] if position < len(tokens) else None
+        return token if token and token.kind in NAMES and word(token) not in _JOINS else None
+
+    name, database = take(), None
+    position += 1
+    if name is not None and position < len(tokens) and tokens[position].text == ".":
+        position += 1
+        database, name = name, take()
+        position += 1
+    if name is None:
+        raise NotUnderstoodError("something else than a table")
+    info = catalog.resolve(name_of(name), None if database is None else name_of(database))
+    if info is None or info.kind != "table" or info.has_virtual_columns:
+        raise NotUnderstoodError("not a plain table")
+    alias = name
+    explicit = position < len(tokens) and word(tokens[position]) == "as"
+    position += explicit
+    found = take()
+    if found is not None:
+        alias = found
+        position += 1
+    elif explicit:
+        raise NotUnderstoodError("AS without a name")
+    return FromTable(info, '"' + _plain(alias).replace('"', '""') + '"', nullable), position
+
+
+def _skip_condition(tokens: list[Token], position: int) -> int:
+    if position >= len(tokens) or word(tokens[position]) != "on":
+        return position
+    for offset, (depth, token) in enumerate(depths(tokens[position + 1 :]), position + 1):
+        if not depth and (token.text == "," or word(token) in _JOINS):
+            return offset
+    return len(tokens)
+
+
+def _plain(token: Token) -> str:
+    return string_value(token) if token.kind == "quoted" else token.text
+
+
+def name_of(token: Token) -> str:
+    """What a word or a quoted identifier names, folded."""
+    return fold(_plain(token))

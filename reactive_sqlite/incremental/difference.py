@@ -1,0 +1,69 @@
+"""The differences between two states of a maintained result, made when somebody wants them."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
+
+from reactive_sqlite.delta import Delta
+from reactive_sqlite.incremental.ordered import OrderedRows
+from reactive_sqlite.incremental.sortkey import Key
+from reactive_sqlite.row import Row
+
+
+class Entry(NamedTuple):
+    """A row of the result and the key by which it sorts."""
+
+    key: Key
+    row: Row
+
+
+#: What was and what is, None where there was or is nothing.
+Edits: TypeAlias = list[tuple[Entry | None, Entry | None]]
+
+
+def ordered_delta(
+    old: OrderedRows,
+    new: OrderedRows,
+    edits: Edits,
+    version: int,
+) -> Delta:
+    """The difference that edits make, at the price of the edits."""
+    taken = [(old.position(before.key), before.row) for before, _ in edits if before is not None]
+    placed = [(new.position(after.key), after.row) for _, after in edits if after is not None]
+    gone = [(old.position(b.key), b.row) for b, after in edits if b is not None and after is None]
+    come = [(new.position(a.key), a.row) for before, a in edits if a is not None and before is None]
+    pairs = [
+        (new.position(after.key), before.row, after.row)
+        for before, after in edits
+        if before is not None and after is not None and before.row is not after.row
+    ]
+    first = itemgetter(0)
+    return Delta(
+        tuple(row for _, row in sorted(come, key=first)),
+        tuple(row for _, row in sorted(gone, key=first)),
+        tuple((was, now) for _, was, now in sorted(pairs, key=first)),
+        version,
+        tuple(sorted(place for place, _ in taken)),
+        tuple(sorted(placed, key=first)),
+    )
+
+
+def window_delta(
+    was: tuple[Row, ...], now: tuple[Row, ...], pairs: dict[int, int], version: int
+) -> Delta:
+    """The difference of two short results that share the objects of their unchanged rows.
+
+    ``pairs`` says of which old row (by ``id``) a new row is the update.
+    """
+
+    def partners(gone: list[int], come: list[int]) -> dict[int, int]:
+        before = {id(was[place]): place for place in gone}
+        found = {}
+        for place in come:
+            old = before.get(pairs.get(id(now[place]), 0))
+            if old is not None:
+                found[place] = old
+        return found
+
+    return Delta.matched(was, now, 0, list(map(id, was)), list(map(id, now)), version, partners)

@@ -1,0 +1,278 @@
+"""Keeps the rows of a filter, a projection, a join, in order, with a window on them.
+
+SQLite evaluates the conditions and expressions, for the changed rows only. What is done here is to
+know which row of the result comes from which rows of the tables, and where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import is_not, itemgetter
+from typing import Any, Final, NamedTuple
+
+from reactive_sqlite.analysis.shape import Shape
+from reactive_sqlite.change import ChangeSet, Image, RowChange
+from reactive_sqlite.comparison import ROWID
+from reactive_sqlite.delta import same_rows
+from reactive_sqlite.incremental.difference import Edits, Entry, ordered_delta, window_delta
+from reactive_sqlite.incremental.ordered import OrderedRows
+from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
+from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
+from reactive_sqlite.incremental.texts import Extended, Read, flat, identity_of, in_batches
+from reactive_sqlite.row import Row
+
+MARGIN: Final = 100
+"""Rows kept beyond a window, so that rows can leave it for a while without a query."""
+FEW: Final = 64
+"""Changed rows that are always worth following; of more, only a part of the result."""
+
+
+class Window(NamedTuple):
+    """OFFSET and LIMIT."""
+
+    start: int
+    stop: int
+
+
+class RowsMaintainer:
+    """The rows of one SELECT without aggregates.
+
+    ``tie`` says that rows of equal sort keys come in the order of their rowids, as they do when
+    SQLite scans one table by rowid; without it equal keys end the maintenance.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        params: Sequence[Any],
+        make: Callable[[Iterable[Any]], Row],
+        window: Window | None,
+        *,
+        tie: bool,
+    ) -> None:
+        self.tables = frozenset(table.info.key for table in shape.tables)
+        self._shape = shape
+        self._params = tuple(params)
+        self._make = make
+        self._window = window
+        self._extended = Extended(shape, len(self._params))
+        self._tie = tie
+        self._identify = [identity_of(table) for table in shape.tables]
+        self._single = len(shape.tables) == 1
+        self._keys = SortKeys(
+            [Direction(t.descending, t.nulls_first, t.collation) for t in shape.order]
+        )
+        self._identity = _getter(sum(self._extended.identities, ()))
+        self._width = len(shape.outputs)
+        self._from_image = self._image_reader()
+        self._entries: dict[Any, Entry] = {}
+        self._by_row: list[dict[Any, set[Any]]] = []
+        self._rows = OrderedRows.of((), ())
+        self._shown: tuple[Row, ...] = ()
+        self._complete = True
+
+    @property
+    def extended(self) -> Extended:
+        """The SELECT with what identifies and sorts its rows."""
+        return self._extended
+
+    # -- from scratch ---------------------------------------------------------------------------
+
+    def seed(self, read: Read) -> None:
+        """Run the whole query once. Raises `NotMaintainable`."""
+        kept = self._entries
+        if self._window is None:
+            found = read(self._extended.whole(limited=False), self._params)
+        else:
+            most = 2 * self._window.stop + MARGIN
+            found = read(self._extended.whole(limited=True), (*self._params, most))
+            self._complete = len(found) < most
+        columns = list(zip(*found, strict=True))
+        if found and len(columns) != len(self._extended.columns):
+            raise NotMaintainable("other columns than were expected")
+        identities = list(map(self._identity, found))
+        keys: list[Key] = []
+        if found:
+            keys = self._keys.many(
+                [columns[place] for place in self._extended.order],
+                identities if self._tie else None,
+            )
+        width, make = self._width, self._make
+        if len(columns) > width:
+            rows = [make(row[:width]) for row in found]
+        else:
+            rows = list(map(make, found))
+        for place, identity in enumerate(identities if kept else ()):
+            before = kept.get(identity)
+            if before is not None and _exactly(before.row, rows[place]):
+                rows[place] = before.row
+        self._rows = OrderedRows.of(keys, rows)
+        self._entries = dict(zip(identities, map(Entry, keys, rows), strict=True))
+        if len(self._entries) != len(found):
+            raise NotMaintainable("two rows from the same rows")
+        if not self._single:
+            self._by_row = [{} for _ in self._shape.tables]
+            for identity in identities:
+                self._note(identity)
+        if self._window is not None:
+            self._shown = self._rows.values(*self._window)
+
+    def rows(self) -> Deferred:
+        """The rows of the result now."""
+        if self._window is not None:
+            shown = self._shown
+            return Deferred(lambda: shown)
+        return Deferred(self._rows.values)
+
+    # -- from the changes -----------------------------------------------------------------------
+
+    def apply(self, change: ChangeSet, read: Read) -> Step:
+        """The next state. Raises `NotMaintainable`; the state is of no use then."""
+        touched, found = (
+            self._changed_single(change, read) if self._single else self._changed(change, read)
+        )
+        edits: Edits = []
+        entries, last = self._entries, self._rows.last() if not self._complete else None
+        for identity in {*touched, *found}:
+            before, after = entries.get(identity), found.get(identity)
+            if last is not None and after is not None and not after.key < last:
+                after = None  # beyond what is kept
+            if before is not None and after is not None:
+                if _exactly(before.row, after.row):
+                    if before.key == after.key:
+                        continue
+                    after = Entry(after.key, before.row)
+            elif before is after:
+                continue
+            edits.append((before, after))
+            if after is None:
+                del entries[identity]
+                self._forget(identity)
+            else:
+                entries[identity] = after
+                if before is None:
+                    self._note(identity)
+        if not edits:
+            return Step(self.rows(), None)
+        old = self._rows
+        self._rows = new = old.changed(
+            [before.key for before, _ in edits if before is not None],
+            [after for _, after in edits if after is not None],
+        )
+        if self._window is None:
+            return Step(
+                Deferred(new.values), lambda version: ordered_delta(old, new, edits, version)
+            )
+        return self._windowed(self._window, edits, read)
+
+    def _windowed(self, window: Window, edits: Edits, read: Read) -> Step:
+        size = len(self._rows)
+        if (size <= window.stop and not self._complete) or size > 4 * (window.stop + MARGIN):
+            self.seed(read)
+        was, now = self._shown, self._rows.values(*window)
+        if len(was) == len(now) and not any(map(is_not, was, now)):
+            return Step(self.rows(), None)
+        self._shown = now
+        pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
+        return Step(Deferred(lambda: now), lambda seq: window_delta(was, now, pairs, seq))
+
+    def _changed_single(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
+        identify, (table,) = self._identify[0], self._shape.tables
+        touched: set[Any] = set()
+        present: dict[Any, RowChange] = {}
+        for row in change.rows.get(table.info.key, ()):
+            if row.old is not None:
+                touched.add(identify(row, False))
+            if row.new is not None:
+                present[identify(row, True)] = row
+        self._check_size(len(touched) + len(present))
+        if self._from_image is None:
+            return touched, self._fetch(0, present, read)
+        found = {}
+        for identity, row in present.items():
+            assert row.new is not None
+            values = self._from_image(row.new, row.new_rowid)
+            found[identity] = self._entry(identity, values)
+        return touched, found
+
+    def _changed(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
+        touched: set[Any] = set()
+        found: dict[Any, Entry] = {}
+        for number, table in enumerate(self._shape.tables):
+            identify, by_row = self._identify[number], self._by_row[number]
+            rows = change.rows.get(table.info.key, ())
+            self._check_size(len(rows))
+            before = {identify(row, False) for row in rows if row.old is not None}
+            after = {identify(row, True) for row in rows if row.new is not None}
+            if not table.nullable:
+                for identity in before | after:
+                    touched |= by_row.get(identity, set())
+                found |= self._fetch(number, after, read)
+                continue
+            # A row that NULLs stood for may have come, or gone: ask again for all that the rows
+            # of the first table are joined with, of which there always is something.
+            firsts = {result[0] for i in before | after for result in by_row.get(i, ())}
+            for piece in in_batches(after):
+                sql = self._extended.partners(number, len(piece))
+                firsts.update(row[0] for row in read(sql, (*self._params, *flat(piece))))
+            self._check_size(len(firsts))
+            for identity in firsts:
+                touched |= self._by_row[0].get(identity, set())
+            found |= self._fetch(0, firsts, read)
+        return touched, found
+
+    def _check_size(self, count: int) -> None:
+        if count > FEW and count * 8 > len(self._entries):
+            raise NotMaintainable("a large part of the result has changed")
+
+    def _fetch(self, number: int, identities: Iterable[Any], read: Read) -> dict[Any, Entry]:
+        """The rows of the result that come from these rows of one table."""
+        found = {}
+        for piece in in_batches(identities):
+            sql = self._extended.some(number, len(piece))
+            for values in read(sql, (*self._params, *flat(piece))):
+                identity = self._identity(values)
+                found[identity] = self._entry(identity, values)
+        return found
+
+    def _entry(self, identity: Any, values: tuple[Any, ...]) -> Entry:
+        terms = [values[place] for place in self._extended.order]
+        key = self._keys.one(terms, (identity,) if self._tie else ())
+        row = values if len(values) == self._width else values[: self._width]
+        return Entry(key, self._make(row))
+
+    def _image_reader(self) -> Callable[[Image, int | None], tuple[Any, ...]] | None:
+        """Gives the row of a SELECT of nothing but columns of all rows; None for any other."""
+        columns = self._extended.columns
+        if not self._single or self._shape.where or None in columns:
+            return None
+        places = [column[1] for column in columns if column is not None]
+        if ROWID not in places:
+            pick = _getter(tuple(places), always_tuple=True)
+            return lambda image, _: pick(image)
+        return lambda image, rowid: tuple(
+            rowid if place == ROWID else image[place] for place in places
+        )
+
+    def _note(self, identity: Any) -> None:
+        for by_row, row in zip(self._by_row, identity, strict=True) if self._by_row else ():
+            by_row.setdefault(row, set()).add(identity)
+
+    def _forget(self, identity: Any) -> None:
+        for by_row, row in zip(self._by_row, identity, strict=True) if self._by_row else ():
+            by_row[row].discard(identity)
+            if not by_row[row]:
+                del by_row[row]
+
+
+def _getter(
+    places: tuple[int, ...], *, always_tuple: bool = False
+) -> Callable[[Sequence[Any]], Any]:
+    if len(places) == 1 and always_tuple:
+        place = places[0]
+        return lambda row: (row[place],)
+    return itemgetter(*places)
+
+
+def _exactly(left: Row, right: Row) -> bool:
+    return left == right and same_rows((left,), (right,))
