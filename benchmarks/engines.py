@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,7 +61,7 @@ class Ours:
 
     def load(self, tables: Sequence[Table]) -> None:
         for table in tables:
-            self._tables[table.name] = table
+            self._tables[table.name] = replace(table, rows=())
             for statement in table.schema():
                 self.db.execute(statement)
             self.db.executemany(table.insert(), table.rows)
@@ -126,7 +127,7 @@ class Raw:
 
     def load(self, tables: Sequence[Table]) -> None:
         for table in tables:
-            self._tables[table.name] = table
+            self._tables[table.name] = replace(table, rows=())
             for statement in table.schema():
                 self.connection.execute(statement)
             with self.connection:

@@ -18,7 +18,7 @@ from benchmarks.workload import Size, Workload
 PEERS = ("tanstack", "rindle", "rxdb", "tinybase", "pglite")
 PEER_FOLDER = Path(__file__).parent / "peers"
 ROOT = Path(__file__).parent.parent
-TIME_LIMIT: dict[Size, int] = {"smoke": 60, "quick": 60, "full": 150}  # seconds, load included
+TIME_LIMIT: dict[Size, int] = {"smoke": 60, "quick": 15, "full": 75}  # seconds, load included
 Say = Callable[[str], None]
 
 
