@@ -56,6 +56,7 @@ class Machine(Checks):
         self.twin: Engine = Engine(":memory:")
         self.history: list[Op] = []
         self.upkeep = False
+        self.unlooked = False
         self.db = ReactiveDatabase(":memory:" if path is None else str(path))
         self.raw = None if path is None else Engine(str(path))
         if self.raw is not None:
@@ -89,8 +90,13 @@ class Machine(Checks):
                 self._foreign(op)
             case _:
                 self._write(op)
+        if self.unlooked and op.kind == "foreign":
+            return  # the next operation meets a neighbour's commit that nobody has looked at
+        if self.raw is not None and not self.twin.in_transaction:
+            self.db.look()
+        foreign, self.unlooked = self.unlooked or op.kind == "foreign", False
         self.db.flush()
-        self.check(op, self.changes[changes:])
+        self.check(op, self.changes[changes:], foreign=foreign)
 
     def run(self, program: Program) -> None:
         """Every operation of `program`, then leave what it left open."""
@@ -144,7 +150,7 @@ class Machine(Checks):
                 self.raw.execute("ROLLBACK")
         with contextlib.suppress(apsw.Error):
             self.twin.run(op.sql, op.params)
-        self.db.invalidate()
+        self.unlooked = len(op.sql) % 2 == 1
 
     def _write(self, op: Op) -> None:
         ours = self._attempt(self._on_database, op)
