@@ -109,7 +109,10 @@ class Reads:
         try:
             if several:
                 self._writer.run("BEGIN")
-            return self._neighbour_committed()
+            committed = self._neighbour_committed()
+            if committed and not several:
+                self._writer.run("BEGIN")  # everything will be refreshed
+            return committed
         except BaseException:
             self.end_refresh()
             raise
