@@ -64,13 +64,20 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """One index: its folded column names, and whether there are expressions among them."""
+
+    columns: frozenset[str]
+    has_expressions: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TableInfo:
     """One table, view, virtual table or shadow table.
 
     `columns` are those of an ordinary table in the order of `PRAGMA table_xinfo`; it is empty for
     views and virtual tables. `rowid_column` is the position of the INTEGER PRIMARY KEY that is an
-    alias of the rowid. `indexes` holds the folded column names of each index, None for an index
-    over an expression.
+    alias of the rowid.
     """
 
     key: str
@@ -84,7 +91,7 @@ class TableInfo:
     has_virtual_columns: bool = False
     module: str | None = None
     sql: str | None = None
-    indexes: tuple[frozenset[str] | None, ...] = ()
+    indexes: tuple[IndexInfo, ...] = ()
 
     def position(self, name: str) -> int | None:
         """The position of a column by its folded name, None if there is no such column."""
@@ -215,22 +222,18 @@ def _load_database(
         (database,),
     ):
         columns.setdefault(table, []).append(tuple(column))
-    indexes: dict[str, dict[str, set[str] | None]] = {}
+    keys: dict[str, dict[str, list[str | None]]] = {}
     primary_key_indexes = set()
-    for table, index, origin, cid, column_name, is_key in run(
-        "SELECT l.name, i.name, i.origin, x.cid, x.name, x.key FROM pragma_table_list AS l"
+    for table, index, origin, name in run(
+        "SELECT l.name, i.name, i.origin, iif(x.cid = -2, NULL, x.name) FROM pragma_table_list AS l"
         " JOIN pragma_index_list(l.name, l.schema) AS i"
         " JOIN pragma_index_xinfo(i.name, l.schema) AS x"
-        " WHERE l.schema = ? AND l.type = 'table'",
+        " WHERE l.schema = ? AND l.type = 'table' AND x.key",
         (database,),
     ):
         if origin == "pk":
             primary_key_indexes.add(table)
-        names = indexes.setdefault(table, {}).setdefault(index, set())
-        if cid == -2:
-            indexes[table][index] = None
-        elif names is not None and column_name is not None and is_key:
-            names.add(fold(column_name))
+        keys.setdefault(table, {}).setdefault(index, []).append(name)
     for _, name, kind, without_rowid, strict in listed:
         yield _table_info(
             database,
@@ -239,11 +242,16 @@ def _load_database(
             bool(without_rowid),
             bool(strict),
             columns.get(name, []),
-            indexes.get(name, {}),
+            [_index_info(names) for names in keys.get(name, {}).values()],
             name in primary_key_indexes,
             sql.get(name),
             column_metadata,
         )
+
+
+def _index_info(names: Sequence[str | None]) -> IndexInfo:
+    columns = [fold(name) for name in names if name is not None]
+    return IndexInfo(frozenset(columns), len(columns) < len(names))
 
 
 def _table_info(
@@ -253,7 +261,7 @@ def _table_info(
     without_rowid: bool,
     strict: bool,
     rows: Sequence[tuple[Any, ...]],
-    indexes: Mapping[str, set[str] | None],
+    indexes: Sequence[IndexInfo],
     has_primary_key_index: bool,
     sql: str | None,
     column_metadata: ColumnMetadata,
@@ -284,5 +292,5 @@ def _table_info(
         has_virtual_columns=any(row[3] == 2 for row in rows),
         module=fold(module[1].strip("\"'`[]")) if kind == "virtual" and module else None,
         sql=sql,
-        indexes=tuple(None if names is None else frozenset(names) for names in indexes.values()),
+        indexes=tuple(indexes),
     )

@@ -179,7 +179,7 @@ Drawer: TypeAlias = Equalities | Ranges | Prefixes
 
 
 class Residue:
-    """Entries that cannot be looked up, by the columns they read: one comparison decides for all."""
+    """Entries that cannot be looked up, by the columns they read: decided for all at once."""
 
     __slots__ = ("by_columns",)
 

@@ -70,8 +70,9 @@ class Access:
 
     `reads` and `writes` are by table key (see `reactive_sqlite.catalog.table_key`); columns are
     folded names, the rowid appears as `rowid`, the empty set means that rows are only counted.
-    `unplaced` names tables that SQLite mentioned without a database, as it does when no column is
-    read; they count as main's in `reads`. `views` are the names inside which reads happened:
+    `unplaced` names tables that SQLite mentioned without a database, as it does when no column but
+    the rowid is read; they count as main's in `reads`, and `placed` are the keys it did name.
+    `views` are the names inside which reads happened:
     views, common table expressions, triggers.
     """
 
@@ -84,6 +85,7 @@ class Access:
         "functions",
         "is_explain",
         "operations",
+        "placed",
         "pragma",
         "readonly",
         "reads",
@@ -100,6 +102,7 @@ class Access:
     functions: frozenset[str]
     databases: frozenset[str]
     unplaced: frozenset[str]
+    placed: frozenset[str]
     operations: frozenset[int]
     first: int | None
     transaction: str | None
@@ -125,8 +128,8 @@ class Access:
         self = cls()
         reads: dict[str, set[str]] = {}
         writes: dict[str, set[str]] = {}
-        views, functions, databases, unplaced = set(), set(), set(), set()
-        operations = set()
+        views, functions, databases = set(), set(), set()
+        operations, unplaced, placed = set(), set(), set()
         self.first = self.transaction = self.savepoint = self.pragma = None
         for code, first, second, database, inside in actions:
             operations.add(code)
@@ -136,9 +139,12 @@ class Access:
                 databases.add(fold(database))
             if code == READ:
                 assert first is not None
+                key = table_key(database or "main", first)
                 if database is None:
                     unplaced.add(fold(first))
-                found = reads.setdefault(table_key(database or "main", first), set())
+                else:
+                    placed.add(key)
+                found = reads.setdefault(key, set())
                 if second:
                     found.add(fold(second))
             elif code in _WRITES:
@@ -158,7 +164,8 @@ class Access:
         self.reads = {key: frozenset(names) for key, names in reads.items()}
         self.writes = {key: frozenset(names) for key, names in writes.items()}
         self.views, self.functions = frozenset(views), frozenset(functions)
-        self.databases, self.unplaced = frozenset(databases), frozenset(unplaced)
+        self.databases = frozenset(databases)
+        self.unplaced, self.placed = frozenset(unplaced), frozenset(placed)
         self.operations = frozenset(operations)
         # An EXPLAIN only tells what would be done.
         self.changes_schema = not is_explain and bool(operations & _CHANGES_SCHEMA)

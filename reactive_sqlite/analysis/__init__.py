@@ -79,10 +79,12 @@ def _columns(
         # It may walk one that has a column in use, or all of them; each ends with the row's key.
         key = {table.columns[place].name for place in table.primary_key} | {"rowid"}
         for index in table.indexes:
-            if index is None:
+            used = bool(names & index.columns) or names <= key
+            if used and index.has_expressions:
                 return None, None
-            if names & index or names <= key:
-                watched |= index
+            # An expression in use has all its columns in use.
+            if used or index.has_expressions:
+                watched |= index.columns
     places = [table.position(name) for name in watched]
     return watched, tuple(sorted(place for place in places if place is not None))
 

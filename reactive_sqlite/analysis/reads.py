@@ -94,24 +94,39 @@ def reads_of(access: Access, catalog: Catalog, unnamed: Iterable[TableInfo] = ()
         hidden.add(table.key)
         return add(table, None)
 
-    for key, columns in access.reads.items():
-        name = plain_name(key)
-        found = catalog.table(key)
-        candidates = catalog.named(name) if name in access.unplaced else (found,) if found else ()
-        for table in candidates:
-            everything |= not add(table, columns)
-            if table.kind == "shadow" or len(candidates) > 1:
-                hidden.add(catalog.owner_of(table.key))
-        if candidates or name in _PURE:
-            continue
+    def add_unlisted(name: str, placed: bool) -> None:
+        nonlocal everything, elsewhere
         if name in SCHEMA_TABLES:
             names.add(name)
+            elsewhere |= "temp" in name
         elif name.startswith("pragma_"):
             everything |= name not in _OF_THE_SCHEMA
             elsewhere = True
-        elif name not in access.unplaced or name not in access.views:
+        elif name not in _PURE and (placed or name not in access.views):
             # A module of the application, or one that looks at the file itself (dbstat).
             everything = elsewhere = True
+
+    for key in access.placed:
+        columns, found = access.reads[key], catalog.table(key)
+        if found is None:
+            add_unlisted(plain_name(key), placed=True)
+            continue
+        everything |= not add(found, columns)
+        if found.kind == "shadow":
+            hidden.add(catalog.owner_of(key))
+    through_views = any(
+        table.kind == "view" for name in access.views for table in catalog.named(name)
+    )
+    for name in access.unplaced:
+        meant = catalog.resolve(name)
+        # Inside a view of another database it could be any table of this name.
+        candidates = catalog.named(name) if through_views else (meant,) if meant else ()
+        for table in candidates:
+            everything |= not add(table, frozenset())
+            if table.kind == "shadow" or len(candidates) > 1:
+                hidden.add(catalog.owner_of(table.key))
+        if not candidates:
+            add_unlisted(name, placed=False)
     # `SELECT count(*) FROM view` names the view only as the place where its tables are read.
     for name in access.views:
         for table in catalog.named(name):
