@@ -178,5 +178,5 @@ def accessed(
         connection.authorizer = previous
     roots = dict(connection.execute("SELECT rootpage, tbl_name FROM sqlite_schema").fetchall())
     opened = {roots.get(p2) for _, code, _, p2, p3, *_ in steps if code == "OpenRead" and p3 == 0}
-    reads |= {name.lower() for name in opened if name}
+    reads |= {name.lower() for name in opened if name} - writes
     return frozenset(reads), frozenset(writes)
