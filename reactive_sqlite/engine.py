@@ -74,14 +74,20 @@ class Engine:
         lock = self.lock
         lock.acquire()
         try:
-            return self.writes.run(statement, params)
+            return self.writes.run(self._still_true(statement), params)
         finally:
             lock.release()
 
     def execute_many(self, statement: Statement, rows: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets, in one transaction."""
         with self.transaction():
-            return self.writes.run_many(statement, rows)
+            return self.writes.run_many(self._still_true(statement), rows)
+
+    def _still_true(self, statement: Statement) -> Statement:
+        """The statement, analysed anew if the schema changed while it waited for the lock."""
+        if statement.epoch == self.schema.epoch:
+            return statement
+        return self.schema.statement(statement.sql)
 
     def execute_script(self, script: str) -> None:
         """Run several statements, each as if by `execute`.

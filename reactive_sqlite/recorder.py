@@ -267,7 +267,8 @@ def _net_of_one(event: _Event) -> dict[str, tuple[RowChange, ...]]:
 
 def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
     """Fold the events of each row into its first old and last new image; drop what is equal."""
-    tables: dict[TableRoute, dict[Any, tuple[Image | None, Image | None]]] = {}
+    tables: dict[str, dict[Any, tuple[Image | None, Image | None]]] = {}
+    routes: dict[str, TableRoute] = {}
     last: TableRoute | None = None
     net: dict[Any, tuple[Image | None, Image | None]] = {}
     for event in events:
@@ -275,7 +276,9 @@ def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
             continue
         route, before, after, old, new = event
         if route is not last:
-            net, last = tables.setdefault(route, {}), route
+            # By key: after a change of the schema the same table has another route.
+            net, last = tables.setdefault(route.key, {}), route
+            routes[route.key] = route
         if route.primary_key:
             before = _key_of(old, route.primary_key)
             after = _key_of(new, route.primary_key)
@@ -289,7 +292,7 @@ def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
             earlier = net.get(after)
             net[after] = (None if earlier is None else earlier[0], new)
     return {
-        route.key: changes for route, net in tables.items() if (changes := _changes_of(route, net))
+        key: changes for key, net in tables.items() if (changes := _changes_of(routes[key], net))
     }
 
 

@@ -32,7 +32,8 @@ class Schema:
         self._writer = writer
         self._lock = lock
         self._readers = readers
-        self._epoch = 0
+        self.epoch = 0
+        """counts the schemas seen"""
         self.pending = False
         self._statements: dict[str, Statement] = {}
         self._catalog: Catalog | None = None
@@ -40,7 +41,7 @@ class Schema:
 
     def is_new(self) -> None:
         """The schema is another one: forget what was known of the old one."""
-        self._epoch += 1
+        self.epoch += 1
         self._statements = {}
         self._catalog = None
         self._routes = {}
@@ -54,9 +55,10 @@ class Schema:
         if not isinstance(sql, str):
             raise TypeError(f"SQL must be a str, not {type(sql).__name__}")
         self._lock.check_open()
-        epoch = self._epoch
+        epoch = self.epoch
         statement = self._analyse_somewhere(sql)
-        if epoch == self._epoch and not self.pending:
+        statement.epoch = epoch
+        if epoch == self.epoch and not self.pending:
             if len(self._statements) >= STATEMENTS_KEPT:
                 self._statements = {}
             self._statements[sql] = statement

@@ -227,6 +227,7 @@ class Statement:
         "_references",
         "access",
         "changes_rows",
+        "epoch",
         "kind",
         "main_only",
         "only_reads",
@@ -259,6 +260,8 @@ class Statement:
             StatementKind.UPDATE,
             StatementKind.DELETE,
         )
+        self.epoch = 0
+        """under which `reactive_sqlite.schema.Schema` it was analysed"""
         self.unhooked: tuple[str, ...] | None = None
         """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
         self.access = access

@@ -203,10 +203,9 @@ class Writes:
         open_now = self._connection.in_transaction
         if transaction is not None and not open_now:
             self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
-        elif not statement.changes_rows:
-            if transaction is None and not open_now:
-                recorder.rollback()
-        elif self._may_keep_rows(statement):
+        elif statement.kind is StatementKind.COMMIT or statement.access.savepoint is not None:
+            pass  # it is still open, and so is all that was written
+        elif statement.changes_rows and self._may_keep_rows(statement):
             recorder.keep_tables_from(mark)
             if transaction is None:
                 self.committed()
@@ -223,7 +222,8 @@ class Writes:
         for database in {"main", "temp", *statement.access.databases}:
             quoted = database.replace('"', '""')
             if self._connection.run(
-                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE sql LIKE '%fail%' LIMIT 1"
+                # not LIKE: PRAGMA case_sensitive_like would make it overlook RAISE(FAIL)
+                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE instr(lower(sql), 'fail') LIMIT 1"
             ):
                 return True
         return False
