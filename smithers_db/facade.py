@@ -222,7 +222,7 @@ def create_smithers_db(
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     db = ReactiveDatabase(name)
     try:
-        # Without it the rows that REPLACE deletes are missed by the triggers that keep the counters;
+        # Without it the triggers that keep the counters miss the rows that REPLACE deletes;
         # https://sqlite.org/lang_conflict.html
         db.execute("PRAGMA recursive_triggers = ON")
         report = migrations.migrate(db)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NoReturn, TypeVar, get_args, get_type_hints
+from functools import cache
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -77,6 +78,35 @@ _ADAPTERS: dict[type, Callable[[str, Any], Any]] = {
 }
 
 
+class _Shape(NamedTuple):
+    """What is known of a row type, worked out once for all databases."""
+
+    adapters: dict[str, Callable[[str, Any], Any]]
+    optional: frozenset[str]
+    decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+@cache
+def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
+    adapters: dict[str, Callable[[str, Any], Any]] = {}
+    optional = set()
+    decoders: list[tuple[int, Callable[[Any], Any]]] = []
+    hints = get_type_hints(row_type, include_extras=True)
+    for position, column in enumerate(row_type.__struct_fields__):
+        if getattr(hints[column], "__metadata__", None) == ("json",):
+            adapters[column] = _json
+            decoders.append((position, decode))
+            optional.add(column)
+            continue
+        kinds = get_args(hints[column]) or (hints[column],)
+        adapters[column] = _ADAPTERS[kinds[0]]
+        if type(None) in kinds:
+            optional.add(column)
+        if kinds[0] is bool:
+            decoders.append((position, truth))
+    return _Shape(adapters, frozenset(optional), tuple(decoders))
+
+
 class Table(Generic[R]):
     """The rows of one table, typed.
 
@@ -100,24 +130,9 @@ class Table(Generic[R]):
         self.columns: tuple[str, ...] = row_type.__struct_fields__
         self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
         self._by_key = f"{self.select}WHERE {key} = ?"
-        self._adapters: dict[str, Callable[[str, Any], Any]] = {}
-        self._optional: set[str] = set()
-        self._decoders: list[tuple[int, Callable[[Any], Any]]] = []
+        self._adapters, self._optional, self._decoders = _shape_of(row_type)
         self._inserts: dict[tuple[str, ...], str] = {}
         self._parents = [name for name in _PARENT if name in self.columns] if parents else []
-        hints = get_type_hints(row_type, include_extras=True)
-        for position, column in enumerate(self.columns):
-            if getattr(hints[column], "__metadata__", None) == ("json",):
-                self._adapters[column] = _json
-                self._decoders.append((position, decode))
-                self._optional.add(column)
-                continue
-            kinds = get_args(hints[column]) or (hints[column],)
-            self._adapters[column] = _ADAPTERS[kinds[0]]
-            if type(None) in kinds:
-                self._optional.add(column)
-            if kinds[0] is bool:
-                self._decoders.append((position, truth))
 
     def typed(self, row: Sequence[Any]) -> R:
         """A row of SQL, its columns in the table's order, as a typed row."""

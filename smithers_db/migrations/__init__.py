@@ -1,9 +1,10 @@
-"""Numbered migrations: SQL files, applied in order, each in one transaction, and remembered."""
+"""Numbered migrations: SQL files, applied in order, all or nothing, and remembered."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -89,13 +90,20 @@ def pending(db: ReactiveDatabase) -> list[Migration]:
     return missing
 
 
-def apply(db: ReactiveDatabase, migration: Migration) -> None:
-    """Applies one migration and remembers it; for use inside a transaction."""
+def apply(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
+    """Applies migrations and remembers them; for use inside a transaction."""
+    for migration in migrations:
+        db.executescript(migration.sql)
+    remember(db, migrations)
+
+
+def remember(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
+    """Writes down that migrations are applied."""
     db.execute(_REMEMBERED)
-    db.executescript(migration.sql)
-    db.execute(
+    moment = now()
+    db.executemany(
         "INSERT INTO schema_migrations (id, applied_at, checksum) VALUES (?, ?, ?)",
-        (migration.id, now(), migration.checksum),
+        [(migration.id, moment, migration.checksum) for migration in migrations],
     )
 
 
@@ -110,9 +118,9 @@ class Report(msgspec.Struct, frozen=True):
 def migrate(db: ReactiveDatabase) -> Report:
     """Brings a file to this version's schema, whatever it is.
 
-    Each migration has its own transaction; a file of the original is backed up and converted in
-    one. Several processes may do this with one file at the same time: each looks again under the
-    write lock.
+    What is pending is applied in one transaction, all or nothing; a file of the original is backed
+    up and converted in one. Several processes may do this with one file at the same time: each
+    looks again under the write lock.
 
     Raises:
         MigrationError: the file is newer, was made by a changed migration, or holds the tables of
@@ -121,14 +129,11 @@ def migrate(db: ReactiveDatabase) -> Report:
     missing = pending(db)
     if missing and not applied(db) and conversion.tables(db):
         return _convert(db)
-    done = []
-    while missing:
+    if missing:
         with db.transaction():
-            missing = pending(db)
-            if missing:
-                apply(db, missing[0])
-                done.append(missing[0].id)
-    return Report(done)
+            missing = pending(db)  # another process may have been faster
+            apply(db, missing)
+    return Report([migration.id for migration in missing])
 
 
 def migrate_file(file: Path) -> Report:
@@ -172,13 +177,14 @@ def _convert(db: ReactiveDatabase) -> Report:
 
 
 def _convert_now(db: ReactiveDatabase) -> list[str]:
-    first, *others = known()
+    tables, *others = known()
     converting = conversion.Conversion(db)
     converting.set_aside()
-    apply(db, first)
+    db.executescript(tables.sql)
     converting.carry_over()
     for migration in others:
-        apply(db, migration)
+        db.executescript(migration.sql)
+    remember(db, known())
     converting.check()
     return [migration.id for migration in known()]
 

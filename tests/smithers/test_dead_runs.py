@@ -1,0 +1,183 @@
+"""Dead and resumed runs: running is told from abandoned, and a run is taken over once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smithers_db import Context, InvalidTransition, NotFound, SmithersDB, create_smithers_db
+from smithers_db.clock import later
+from smithers_db.owner import is_abandoned
+from smithers_db.rows import ExecutionOwner
+
+ROOT = Path(__file__).parents[2]
+
+WORKER = """
+import sys, time
+from smithers_db import create_smithers_db
+db = create_smithers_db(sys.argv[1])
+run = db.execution.start("worked", "f", id="run")
+phase = db.phases.start("p")
+with db.steps.running("finished"): pass
+db.steps.start("half done"); db.tasks.start("t"); db.agents.start("a"); db.tools.start("Bash", {})
+db.human.request("text", "still to be answered?")
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+RESUMER = """
+import sys
+from smithers_db import create_smithers_db, InvalidTransition
+db = create_smithers_db(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    db.execution.resume("run")
+    print("mine", flush=True)
+    sys.stdin.readline()
+except InvalidTransition:
+    print("taken", flush=True)
+"""
+
+
+def child(code: str, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Any:
+    path = tmp_path / "a.db"
+    worker = child(WORKER, path)
+    assert line(worker) == "ready"
+    with create_smithers_db(path) as db:
+        (incomplete,) = db.execution.find_incomplete()
+        assert incomplete.running
+        with pytest.raises(InvalidTransition, match=f"process {worker.pid}"):
+            db.execution.resume("run")
+        with pytest.raises(InvalidTransition):
+            db.execution.heartbeat("run")
+        with pytest.raises(InvalidTransition, match="running"):
+            db.execution.delete("run")
+    worker.kill()
+    worker.communicate()
+    return path
+
+
+def test_a_killed_run_is_abandoned_and_resumed(killed: Path) -> None:
+    with create_smithers_db(killed) as db:
+        (incomplete,) = db.execution.find_incomplete()
+        assert (incomplete.id, incomplete.abandoned) == ("run", True)
+        row = db.execution.resume("run")
+        assert (row.status, db.current) == ("running", Context("run"))
+        steps = db.steps.list_for_execution("run")
+        assert [(step.name, step.status) for step in steps] == [
+            ("finished", "completed"),
+            ("half done", "failed"),
+        ]
+        for rows in (steps[1:], db.phases.list(), db.tasks.list(), db.agents.list()):
+            assert [(row.status, row.error) for row in rows] == [
+                ("failed", "interrupted: its worker died")
+            ]
+            assert rows[0].completed_at is not None
+        (call,) = db.tools.list_for_execution()
+        assert call.status == "failed"
+        assert len(db.human.list_pending()) == 1
+        assert db.tasks.running_count(0) == 0
+        (incomplete,) = db.execution.find_incomplete()
+        assert incomplete.running
+        db.execution.heartbeat()
+        with pytest.raises(InvalidTransition):
+            db.execution.resume("run")
+        db.execution.complete("run")
+        assert db.execution.find_incomplete() == []
+        with pytest.raises(InvalidTransition, match="completed"):
+            db.execution.resume("run")
+        with pytest.raises(NotFound):
+            db.execution.resume("nobody")
+
+
+def test_two_processes_at_the_same_instant_take_it_once(killed: Path) -> None:
+    resumers = [child(RESUMER, killed) for _ in range(3)]
+    assert [line(process) for process in resumers] == ["ready"] * 3
+    for process in resumers:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert sorted(line(process) for process in resumers) == ["mine", "taken", "taken"]
+    for process in resumers:
+        process.communicate("end\n")
+
+
+def test_a_closed_database_gives_its_runs_up(tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        ended = db.execution.start("ended", "f")
+        db.execution.complete(ended)
+    with create_smithers_db(tmp_path / "a.db") as db:
+        assert [(row.id, row.abandoned) for row in db.execution.find_incomplete()] == [(run, True)]
+        assert db.execution.owner(ended).owner_id is not None  # type: ignore[union-attr]
+        db.execution.resume(run)
+
+
+def test_a_beat_is_no_new_row_and_wakes_no_view_of_the_run(db: SmithersDB, run: str) -> None:
+    seen: list[Any] = []
+    db.observe(db.execution.get, run).subscribe(seen.append)
+    db.db.execute("UPDATE execution_owners SET heartbeat_at = '2000'")
+    before = db.stats().tables
+    for _ in range(5):
+        db.execution.heartbeat()
+    assert {t.name: t.rows for t in db.stats().tables} == {t.name: t.rows for t in before}
+    assert len(seen) == 1
+    assert db.execution.owner(run).heartbeat_at > "2020"  # type: ignore[union-attr]
+
+
+def test_on_another_host_the_heartbeat_speaks() -> None:
+    def owner(host: str, pid: int, started: str, beat: int) -> ExecutionOwner:
+        return ExecutionOwner("e", "o", host, pid, started, later(beat), later(beat))
+
+    assert is_abandoned(None, "here", 60_000)
+    assert is_abandoned(owner("there", 1, "", -61_000), "here", 60_000)
+    assert not is_abandoned(owner("there", 1, "", -10_000), "here", 60_000)
+    assert is_abandoned(owner("here", 2**22 + 1, "1", 0), "here", 60_000)
+    assert is_abandoned(owner("here", os.getpid(), "another start", 0), "here", 60_000)
+
+
+def test_a_fork_has_the_state_of_a_transition(db: SmithersDB) -> None:
+    origin = db.execution.start("r", "f", {"model": "opus"})
+    at = db.state.set("a", {"n": 1})
+    db.state.set("a", 2)
+    db.state.set("b", 3)
+    db.phases.start("of the origin")
+    forked = db.execution.fork(origin, at)
+    assert db.current == Context(forked)
+    assert db.state.get_all() == {"a": {"n": 1}, "data": None, "iteration": 0, "phase": "initial"}
+    row = db.execution.get(forked)
+    assert row is not None
+    assert (row.forked_from, row.forked_transition, row.config) == (origin, at, {"model": "opus"})
+    assert db.phases.list() == []
+    db.state.set("a", "changed")
+    assert db.state.get("a", execution_id=origin) == 2
+    whole = db.execution.fork(origin)
+    assert db.state.get("b", execution_id=whole) == 3
+    other = db.state.set("x", 1)
+    with pytest.raises(NotFound):
+        db.execution.fork(origin, other)
+    with pytest.raises(NotFound):
+        db.execution.fork("nobody")
+    assert len(db.execution.list()) == 3

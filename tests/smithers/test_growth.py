@@ -1,0 +1,143 @@
+"""Growth: what takes the room is known, old runs leave it, and kept ones are not touched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smithers_db import InvalidValue, SmithersDB, create_smithers_db
+from smithers_db.clock import later
+from smithers_db.doctor import examine
+from smithers_db.export import lines_of
+from smithers_db.rows import ROW_TYPES
+
+from .tour import tour
+
+
+def a_run(db: SmithersDB, name: str, outputs: int = 1, *, end: bool = True) -> str:
+    run = db.execution.start(name, "f")
+    with db.phases.running("p"):
+        agent = db.agents.start("a")
+        for number in range(outputs):
+            db.tools.complete(db.tools.start("Bash", {}), f"{name} {number} " * 1000)
+            db.agents.record_stream_event(agent, {"type": "text", "content": "x" * 500})
+            db.state.set("k", number)
+        db.agents.complete(agent, "done")
+    if end:
+        db.execution.complete(run)
+    return run
+
+
+def everything(db: SmithersDB, run: str) -> list[bytes]:
+    return list(lines_of(db, run))
+
+
+def test_keep_and_older_than(db: SmithersDB) -> None:
+    runs = [a_run(db, str(number)) for number in range(5)]
+    for number, run in enumerate(runs):
+        when = later(-(5 - number) * 86_400_000)
+        db.db.execute("UPDATE executions SET completed_at = ? WHERE id = ?", (when, run))
+    assert db.prune(keep=4, older_than=timedelta(days=3), dry_run=True).executions == runs[:1]
+    assert db.prune(older_than=timedelta(days=3), dry_run=True).executions == runs[:3]
+    assert db.prune(keep=0, older_than="2999-01-01", dry_run=True).executions == runs
+    report = db.prune(keep=2, dry_run=True)
+    assert (report.executions, report.dry_run, len(db.execution.list())) == (runs[:3], True, 5)
+    done = db.prune(keep=2)
+    assert (done.executions, done.rows, done.output_bytes) == (
+        report.executions,
+        report.rows,
+        report.output_bytes,
+    )
+    assert [row.id for row in db.execution.list()] == [runs[4], runs[3]]
+    assert done.rows["agents"] == done.rows["agent_stream_events"] == 3
+    for wrong in ({}, {"keep": -1}, {"keep": 1.5}, {"older_than": "yesterday"}, {"older_than": 3}):
+        with pytest.raises(InvalidValue):
+            db.prune(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_run_that_has_not_ended_is_never_pruned(db: SmithersDB) -> None:
+    run = a_run(db, "open", end=False)
+    assert db.prune(keep=0, older_than=timedelta(days=-1)).executions == []
+    assert db.execution.get(run) is not None
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=6), st.integers(0, 4))
+@settings(max_examples=12)
+def test_nothing_of_a_kept_run_changes(runs: list[tuple[int, bool]], keep: int) -> None:
+    with create_smithers_db() as db:
+        made = [(a_run(db, str(n), outputs, end=end), end) for n, (outputs, end) in enumerate(runs)]
+        before = {run: everything(db, run) for run, _ in made}
+        ended = [run for run, end in made if end]
+        gone = ended[: max(0, len(ended) - keep)]
+        assert db.prune(keep=keep).executions == gone
+        for run, _ in made:
+            assert everything(db, run) == ([] if run in gone else before[run])
+        assert db.verify_rollups() == []
+        assert [f for f in examine(db) if f.kind != "dead run"] == []
+        files = {file.stem for file in db.outputs.files()}
+        assert files == {row.id for row in db.query("SELECT id FROM tool_calls").get()}
+
+
+def test_the_file_shrinks(file_db: SmithersDB, tmp_path: Path) -> None:
+    for number in range(3):
+        a_run(file_db, str(number), outputs=200)
+    before = file_db.stats()
+    report = file_db.prune(keep=0)
+    after = file_db.stats()
+    assert after.file_bytes < before.file_bytes - 200_000
+    assert report.freed_bytes == before.file_bytes - after.file_bytes
+    assert report.output_bytes == before.output_bytes > 0
+    assert (after.free_bytes, after.output_files) == (0, 0)
+    assert (tmp_path / "smithers.db").stat().st_size == after.file_bytes
+
+
+def test_stats_say_what_takes_the_room(file_db: SmithersDB) -> None:
+    small, large = a_run(file_db, "small"), a_run(file_db, "large", outputs=50)
+    stats = file_db.stats()
+    rows = {table.name: table.rows for table in stats.tables}
+    for table in ROW_TYPES:
+        assert rows[table] == file_db.query(f"SELECT count(*) FROM {table}").get()[0][0]
+    pages = sum(table.bytes for table in stats.tables)
+    assert 0.9 * stats.file_bytes < pages <= stats.file_bytes
+    by_id = {run.id: run for run in stats.runs}
+    assert by_id[large].bytes > 20 * by_id[small].bytes / 4
+    assert by_id[large].output_bytes + by_id[small].output_bytes == stats.output_bytes
+    assert by_id[small].rows == len(everything(file_db, small))
+
+
+def test_what_grows_beside_runs_is_pruned_too(db: SmithersDB) -> None:
+    db.memories.add_fact("kept", "yes")
+    db.memories.add("fact", "expired", "yes", expires_at=later(-1))
+    for captured in ("2020-01-01T00:00:00.000Z", "2021-01-01T00:00:00.000Z"):
+        db.rate_limits.record(provider="p", model="m", captured_at=captured)
+    number = db.vcs_queue.enqueue("commit", None)
+    db.vcs_queue.dequeue()
+    db.vcs_queue.complete(number)
+    report = db.prune(older_than=timedelta(days=-1))
+    assert report.rows == {"memories": 1, "rate_limit_snapshots": 1, "vcs_queue": 1}
+    assert db.rate_limits.latest("p", "m") is not None
+    assert [row.key for row in db.memories.list()] == ["kept"]
+
+
+def test_reset_forgets_every_table(file_db: SmithersDB, tmp_path: Path) -> None:
+    tour(file_db)
+    file_db.close()
+    with create_smithers_db(tmp_path / "smithers.db", reset=True) as db:
+        left = {table.name: table.rows for table in db.stats().tables if table.rows}
+        assert left == {"build_state": 1}
+        assert list(db.outputs.files()) == []
+        assert db.build_state.get().status == "passing"
+        tour(db)
+        assert db.memories.search("sky")
+
+
+def test_progress_is_told(db: SmithersDB) -> None:
+    for number in range(3):
+        a_run(db, str(number), outputs=0)
+    told: list[tuple[int, int]] = []
+    db.prune(keep=1, progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 2), (1, 2)]
