@@ -53,6 +53,9 @@ class Equalities:
         self.column = column
         self.buckets: dict[Any, Bucket] = {}
 
+    def __len__(self) -> int:
+        return len(self.buckets)
+
     def add(self, term: Any, entry: Entry) -> None:
         for key in _keys(term):
             bucket = self.buckets.get(key)
@@ -111,6 +114,9 @@ class Ranges:
         self.column = column
         self.intervals: IntervalSet[Entry] = IntervalSet()
 
+    def __len__(self) -> int:
+        return len(self.intervals)
+
     def add(self, term: Any, entry: Entry) -> None:
         self.intervals.add(term.low, term.high, entry)
 
@@ -140,6 +146,9 @@ class Prefixes:
         self.buckets: dict[str, dict[Entry, None]] = {}
         # How many of the prefixes have a length: a text begins with one prefix of each.
         self.lengths: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.buckets)
 
     def add(self, term: Any, entry: Entry) -> None:
         bucket = self.buckets.setdefault(term.prefix, {})

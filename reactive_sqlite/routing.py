@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from reactive_sqlite.change import ChangeSet, RowChange
-from reactive_sqlite.filing import Drawer, Entry, Residue, drawer_for, slips_for
+from reactive_sqlite.filing import Drawer, Entry, Equalities, Residue, drawer_for, slips_for
 from reactive_sqlite.region import Region
 
 T = TypeVar("T", bound=Hashable)
@@ -21,23 +21,27 @@ T = TypeVar("T", bound=Hashable)
 class _Table:
     """All that is registered on one table."""
 
-    __slots__ = ("drawers", "entries", "residue")
+    __slots__ = ("drawers", "entries", "residue", "sole")
 
     def __init__(self) -> None:
         self.entries: dict[Entry, None] = {}
         self.drawers: dict[Hashable, Drawer] = {}
         self.residue = Residue()
+        self.sole: Equalities | None = None
+        """the drawer in which everything lies, if there is just one and it goes by value"""
 
     def add(self, entry: Entry) -> None:
         self.entries[entry] = None
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.add(entry)
+            self.sole = None
             return
         for key, term in slips:
             drawer = self.drawers.get(key)
             if drawer is None:
                 drawer = self.drawers[key] = drawer_for(term)
+                self._find_sole()
             drawer.add(term, entry)
 
     def discard(self, entry: Entry) -> None:
@@ -45,9 +49,20 @@ class _Table:
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.discard(entry)
+            self._find_sole()
             return
         for key, term in slips:
-            self.drawers[key].discard(term, entry)
+            drawer = self.drawers.get(key)
+            if drawer is not None:
+                drawer.discard(term, entry)
+                if not drawer:  # it may be of a column that is gone
+                    del self.drawers[key]
+                    self._find_sole()
+
+    def _find_sole(self) -> None:
+        drawers = list(self.drawers.values())
+        single = drawers[0] if len(drawers) == 1 and not self.residue.by_columns else None
+        self.sole = single if isinstance(single, Equalities) else None
 
     def collect(self, change: RowChange, hits: set[int]) -> None:
         """Add the numbers of the owners that this change of a row touches."""
@@ -73,10 +88,13 @@ class RegionIndex(Generic[T]):
         self._filed: dict[T, tuple[int, tuple[Entry, ...]]] = {}
         self._everything: dict[int, None] = {}
         self._next = 0
+        self.additions = 0
+        """how often something was registered: what was asked before may have another answer"""
 
     def add(self, owner: T, region: Region) -> None:
         """Register an owner; one that is known already gets this region, and keeps no other."""
         self.discard(owner)
+        self.additions += 1
         number = self._next
         self._next += 1
         if region.everything:
@@ -108,6 +126,15 @@ class RegionIndex(Generic[T]):
         """Whether a region names this table, by its key, or everything."""
         return table in self._tables or bool(self._everything)
 
+    def sole_drawer(self, table: str) -> Equalities | None:
+        """The drawer that alone decides which rows of this table matter, if there is one.
+
+        Of a row whose value in its column is not among the ``buckets``, before and after a change,
+        nobody needs to hear.
+        """
+        found = self._tables.get(table)
+        return None if found is None or self._everything else found.sole
+
     def touched(self, change: ChangeSet) -> list[T]:
         """The owners whose `region.touched_by(change)` is true, in order of registration."""
         if change.everything or change.schema:
@@ -124,7 +151,7 @@ class RegionIndex(Generic[T]):
             if table is not None and key not in change.tables:
                 for row in rows:
                     table.collect(row, hits)
-        return [self._owners[number] for number in sorted(hits)]
+        return [self._owners[number] for number in sorted(hits)] if hits else []
 
     def __len__(self) -> int:
         return len(self._filed)

@@ -13,6 +13,7 @@ from reactive_sqlite.analysis.kinds import kind_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
+from reactive_sqlite.analysis.scopes import Mention
 from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions, view_tokens
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
@@ -63,8 +64,23 @@ def _references(
                 key = mention.table.key
                 if mention.table.kind == "table" and key not in reads.hidden:
                     whole.pop(key, None)
-                    references.append(Reference(key, *columns[key], conjunction(mention.demands)))
+                    references.append(_narrowed(mention, *columns[key]))
     return references + [Reference(key, *columns[key]) for key in whole]
+
+
+def _narrowed(
+    mention: Mention, columns: frozenset[str] | None, positions: tuple[int, ...] | None
+) -> Reference:
+    """One mention of a table with what is demanded of its rows."""
+    template = conjunction(mention.demands)
+    if template is not None and columns is not None and positions is not None:
+        # SQLite says nothing of what it never evaluates (`a IN () AND b`), but a row is judged by
+        # it, so that it has to be looked at as well.
+        judged = {column for column in template.columns() if column.position >= 0}
+        if not {column.name for column in judged} <= columns:
+            columns |= {column.name for column in judged}
+            positions = tuple(sorted({*positions, *(column.position for column in judged)}))
+    return Reference(mention.table.key, columns, positions, template)
 
 
 def _columns(

@@ -47,6 +47,9 @@ class Binding(NamedTuple):
 Resolve: TypeAlias = Callable[[exp.Column], Binding | None]
 _Leaf: TypeAlias = tuple[object, Term] | None
 
+WORDS: Final = frozenset({"booleans", "patterns"})
+"""TRUE and FALSE, which may be columns; LIKE and GLOB, which the application may have replaced."""
+
 EVERY_ROW: Final = object()
 """The owner of terms that are about no row at all."""
 
@@ -68,12 +71,13 @@ _CASTS: Final[dict[object, tuple[type, tuple[str, ...]]]] = {
 
 
 class Condition:
-    """One WHERE or ON. `booleans` says whether TRUE and FALSE mean what they say."""
+    """One WHERE or ON. `certain` are the words that mean what they say (see `WORDS`)."""
 
-    def __init__(self, tree: exp.Expression, resolve: Resolve, booleans: bool = True) -> None:
+    def __init__(self, tree: exp.Expression, resolve: Resolve, certain: frozenset[str]) -> None:
         self._tree = tree
         self._resolve = resolve
-        self._booleans = booleans
+        self._booleans = "booleans" in certain
+        self._patterns = "patterns" in certain
         self._leaves: dict[tuple[int, bool], _Leaf] = {}
 
     def about(self, owner: object) -> Term | None:
@@ -109,8 +113,8 @@ class Condition:
             return self._membership(node, negated)
         if isinstance(node, exp.Between) and _says_only(node, "this", "low", "high"):
             return self._between(node, negated)
-        if isinstance(node, exp.Like | exp.Glob) and not negated and not node.args.get("negate"):
-            return self._pattern(node)
+        if isinstance(node, exp.Like | exp.Glob) and self._patterns:
+            return None if negated or node.args.get("negate") else self._pattern(node)
         return None
 
     def _comparison(self, node: exp.Expression, operator: str) -> _Leaf:

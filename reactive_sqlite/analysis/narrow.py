@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp
 
-from reactive_sqlite.analysis.conditions import Binding
+from reactive_sqlite.analysis.conditions import WORDS, Binding
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.parse import FAILURES, NotUnderstoodError, only, parse
 from reactive_sqlite.analysis.scopes import (
@@ -87,18 +87,18 @@ class _Walker:
         self._catalog = catalog
         self.mentions: list[Mention] = []
         self._visited = 0
-        self._booleans = True
+        self._certain = WORDS
 
     def statement(self, tree: exp.Expression, database: str | None = None) -> _Query:
         """Walk one text: the statement itself, or the query of a view."""
-        outside, outside_booleans = self._visited, self._booleans
+        outside, outside_certain = self._visited, self._certain
         self._visited = 0
-        self._booleans = _booleans_mean_that(tree, self._catalog)
+        self._certain = _certain_words(tree, self._catalog)
         result = self._query(tree, _Environment(database=database))
         # A table that was passed by would be missed, one understood twice would not.
         if self._visited != sum(1 for _ in tree.find_all(exp.Table)):
             raise NotUnderstoodError("a table in an unknown place")
-        self._visited, self._booleans = outside, outside_booleans
+        self._visited, self._certain = outside, outside_certain
         return result
 
     def _query(self, tree: exp.Expression, environment: _Environment) -> _Query:
@@ -126,7 +126,7 @@ class _Walker:
     def _select(self, select: exp.Select, environment: _Environment) -> _Query:
         check_select(select)
         environment = self._with(select, environment)
-        scope = Scope(select, self._booleans)
+        scope = Scope(select, self._certain)
         sources: list[tuple[Source, exp.Join | None]] = []
         start = select.args.get("from_")
         if start is not None:
@@ -248,9 +248,12 @@ def _derived(alias: str, query: _Query, names: Sequence[str] = ()) -> Source:
     return Source(alias, found, query.mentions)
 
 
-def _booleans_mean_that(tree: exp.Expression, catalog: Catalog) -> bool:
-    """Whether TRUE and FALSE are no columns, as https://sqlite.org/lang_expr.html has it."""
-    for identifier in tree.find_all(exp.Identifier):
-        if fold(identifier.name) in ("true", "false"):
-            return False
-    return not catalog.column_names & {"true", "false"}
+def _certain_words(tree: exp.Expression, catalog: Catalog) -> frozenset[str]:
+    certain = WORDS
+    # https://sqlite.org/lang_expr.html#boolean_expressions: a column of that name comes first.
+    names = {fold(identifier.name) for identifier in tree.find_all(exp.Identifier)}
+    if (names | catalog.column_names) & {"true", "false"}:
+        certain -= {"booleans"}
+    if catalog.application_functions & {"like", "glob"}:
+        certain -= {"patterns"}
+    return certain

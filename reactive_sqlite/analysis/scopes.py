@@ -90,9 +90,9 @@ def table_source(mention: Mention, alias: str, utf8: bool) -> Source:
 class Scope:
     """The sources of one SELECT, joined from left to right, and the names in it."""
 
-    def __init__(self, select: exp.Select, booleans: bool) -> None:
+    def __init__(self, select: exp.Select, certain: frozenset[str]) -> None:
         self._select = select
-        self._booleans = booleans
+        self._certain = certain
         self.sources: list[Source] = []
 
     def join(self, sources: Sequence[tuple[Source, exp.Join | None]]) -> None:
@@ -124,7 +124,7 @@ class Scope:
             self._demand(where.this, seen)
 
     def _demand(self, tree: exp.Expression, mentions: Sequence[Mention]) -> None:
-        condition = Condition(tree, self.resolve, self._booleans)
+        condition = Condition(tree, self.resolve, self._certain)
         for owner, term in demands(condition, mentions):
             assert isinstance(owner, Mention)
             owner.demand(term)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, ClassVar, Final
 
 from reactive_sqlite.analysis.operands import Operand
@@ -21,6 +22,7 @@ from reactive_sqlite.predicate import (
     Predicate,
     Prefix,
     Range,
+    Truth,
     all_of,
     any_of,
 )
@@ -40,11 +42,24 @@ class Term:
         """Whether a row of NULLs surely fails."""
         return self.rejects_null
 
+    def columns(self) -> Iterator[Column]:
+        """The columns that it judges."""
+        raise NotImplementedError
 
-class Equality(Term):
+
+class _OfColumn(Term):
+    __slots__ = ("column",)
+
+    column: Column
+
+    def columns(self) -> Iterator[Column]:
+        yield self.column
+
+
+class Equality(_OfColumn):
     """`column = operand`."""
 
-    __slots__ = ("column", "operand")
+    __slots__ = ("operand",)
 
     def __init__(self, column: Column, operand: Operand) -> None:
         self.column = column
@@ -78,10 +93,10 @@ COMPARISONS: Final[dict[str, Callable[[Column, Key], Predicate]]] = {
 }
 
 
-class Comparison(Term):
+class Comparison(_OfColumn):
     """`column <op> operand` for `<>`, `<`, `<=`, `>`, `>=`."""
 
-    __slots__ = ("column", "operand", "operator")
+    __slots__ = ("operand", "operator")
 
     def __init__(self, column: Column, operator: str, operand: Operand) -> None:
         self.column = column
@@ -99,10 +114,10 @@ class Comparison(Term):
         return COMPARISONS[self.operator](self.column, key)
 
 
-class Identity(Term):
+class Identity(_OfColumn):
     """`column IS operand`, or `IS NOT`."""
 
-    __slots__ = ("column", "negated", "operand")
+    __slots__ = ("negated", "operand")
     rejects_null = False
 
     def __init__(self, column: Column, operand: Operand, negated: bool) -> None:
@@ -119,10 +134,10 @@ class Identity(Term):
         return Differs(self.column, key, True) if self.negated else Equals(self.column, key)
 
 
-class Membership(Term):
+class Membership(_OfColumn):
     """`column IN (operands)`, or `NOT IN`."""
 
-    __slots__ = ("column", "negated", "operands")
+    __slots__ = ("negated", "operands")
 
     def __init__(self, column: Column, operands: Sequence[Operand], negated: bool) -> None:
         self.column = column
@@ -145,10 +160,10 @@ class Membership(Term):
         return OneOf(column, found)
 
 
-class Pattern(Term):
+class Pattern(_OfColumn):
     """`column LIKE operand`, or GLOB: what comes before the first wildcard."""
 
-    __slots__ = ("column", "glob", "operand")
+    __slots__ = ("glob", "operand")
 
     def __init__(self, column: Column, operand: Operand, glob: bool) -> None:
         self.column = column
@@ -174,9 +189,12 @@ class Settled(Term):
 
     __slots__ = ("predicate", "strict")
 
-    def __init__(self, predicate: Predicate, strict: bool) -> None:
+    def __init__(self, predicate: IsNull | NotNull | Truth, strict: bool) -> None:
         self.predicate = predicate
         self.strict = strict
+
+    def columns(self) -> Iterator[Column]:
+        yield self.predicate.column
 
     def bind(self, values: Sequence[Any]) -> Predicate:
         return self.predicate
@@ -195,6 +213,9 @@ class OperandIsNull(Term):
         self.operand = operand
         self.negated = negated
 
+    def columns(self) -> Iterator[Column]:
+        return iter(())
+
     def bind(self, values: Sequence[Any]) -> Predicate:
         value = self.operand.value(values)
         if value is UNSURE or value != value:  # NaN is bound as NULL
@@ -202,13 +223,20 @@ class OperandIsNull(Term):
         return ALWAYS if (value is None) is not self.negated else NEVER
 
 
-class Conjunction(Term):
-    """All of the terms. Ranges over one column become one range."""
-
+class _Several(Term):
     __slots__ = ("terms",)
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(terms)
+
+    def columns(self) -> Iterator[Column]:
+        return chain.from_iterable(term.columns() for term in self.terms)
+
+
+class Conjunction(_Several):
+    """All of the terms. Ranges over one column become one range."""
+
+    __slots__ = ()
 
     def bind(self, values: Sequence[Any]) -> Predicate:
         bound: list[Predicate] = []
@@ -229,13 +257,10 @@ class Conjunction(Term):
         return any(term.is_strict() for term in self.terms)
 
 
-class Disjunction(Term):
+class Disjunction(_Several):
     """Any of the terms."""
 
-    __slots__ = ("terms",)
-
-    def __init__(self, terms: Sequence[Term]) -> None:
-        self.terms = tuple(terms)
+    __slots__ = ()
 
     def bind(self, values: Sequence[Any]) -> Predicate:
         return any_of([term.bind(values) for term in self.terms])

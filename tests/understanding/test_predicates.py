@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from random import Random
 
 import apsw
@@ -22,15 +23,22 @@ def check(random: Random) -> dict[str, int]:
     counts = dict.fromkeys(("asked", "missed", "spurious", "no", "whole", "invalid"), 0)
     key = random.choice(["", "id INTEGER PRIMARY KEY, ", "id INTEGER PRIMARY KEY DESC, "])
     encoding = random.choice(["UTF-8", "UTF-8", "UTF-16le"])
-    engine = Engine(
-        f"PRAGMA encoding = '{encoding}'", f"CREATE TABLE t({key}{columns(random, COLUMNS)})"
+    strict = random.random() < 0.2
+    engine = Engine(f"PRAGMA encoding = '{encoding}'")
+    engine.connection.create_collation("ODD", lambda a, b: (len(a) > len(b)) - (len(a) < len(b)))
+    engine.run(
+        f"CREATE TABLE t({key}{columns(random, COLUMNS, strict)}) {'STRICT' if strict else ''}"
     )
+    engine.run(f"PRAGMA case_sensitive_like = {random.randrange(2)}")
+    engine.load()
     names = [*COLUMNS, "rowid", *(["id"] if key else [])]
     for number in range(ROWS):
         row = [value(random) for _ in COLUMNS]
-        engine.run(
-            f"INSERT INTO t(rowid, {', '.join(COLUMNS)}) VALUES ({number - 10}, ?, ?, ?, ?)", row
-        )
+        with contextlib.suppress(apsw.ConstraintError):
+            engine.run(
+                f"INSERT INTO t(rowid, {', '.join(COLUMNS)}) VALUES ({number - 10}, ?, ?, ?, ?)",
+                row,
+            )
     table = engine.catalog.table("t")
     assert table is not None
     images = engine.rows(table)
@@ -39,7 +47,7 @@ def check(random: Random) -> dict[str, int]:
         sql = f"SELECT rowid FROM t WHERE {predicates.condition()}"
         try:
             matching = {row[0] for row in engine.run(sql, predicates.params)}
-        except (apsw.SQLError, OverflowError):
+        except (apsw.SQLError, OverflowError, UnicodeDecodeError):
             counts["invalid"] += 1
             continue
         region = engine.analyse(sql).region(predicates.params)

@@ -115,7 +115,7 @@ TYPES = [
     "DATETIME",
     "BOOLEAN",
 ]
-COLLATIONS = ["", "", " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"]
+COLLATIONS = ["", "", " COLLATE ODD", " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"]
 COLUMNS = ["a", "b", "c", "d"]
 
 
@@ -140,8 +140,11 @@ def literal(item: Any) -> str:
     return repr(item)
 
 
-def columns(random: Random, names: list[str]) -> str:
+def columns(random: Random, names: list[str], strict: bool = False) -> str:
     """Column definitions of all affinities and collations."""
+    if strict:
+        kinds = ["INT", "INTEGER", "REAL", "TEXT", "TEXT COLLATE NOCASE", "BLOB", "ANY", "ANY"]
+        return ", ".join(f"{name} {random.choice(kinds)}" for name in names)
     return ", ".join(f"{name} {random.choice(TYPES)}{random.choice(COLLATIONS)}" for name in names)
 
 
@@ -189,10 +192,17 @@ class Predicates:
                     "5.",
                 ]
             )
-        if item == "a\x00b" and pick < 0.5:
-            item = "a\x00B"
+        return self.parameter(item)
+
+    def parameter(self, item: Any) -> str:
+        """A parameter of any form, sometimes one that was given before."""
+        pick, count = self.random.random(), len(self.params)
+        if count and pick < 0.05:
+            return f"?{self.random.randrange(count) + 1}"
         self.params.append(item)
-        return "?"
+        if pick < 0.6:
+            return "?"
+        return self.random.choice(["?{}", ":p{}", "@p{}", "$p{}", "$p::q{}(x)"]).format(count + 1)
 
     def column(self) -> str:
         random = self.random
