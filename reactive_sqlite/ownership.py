@@ -127,9 +127,9 @@ class WriterLock:
                 "an await. Do the awaiting before or after the `with db.transaction()` block"
             )
 
-    def try_acquire(self) -> bool:
+    def try_acquire(self, timeout: float = 0.0) -> bool:
         """The bare lock, if it is free or the caller's, whatever transaction is open."""
-        return self._lock.acquire(blocking=False)
+        return self._lock.acquire(timeout=timeout)
 
     def hold(self) -> None:
         """The bare lock, whatever transaction is open and also after the end."""

@@ -1,0 +1,128 @@
+"""Other processes with the same file open: hearing of their commits, and telling them of ours.
+
+`Neighbours` is what one database has to do with it. A file is watched from its first live query
+on until the last one is gone; a program without live queries pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import BusyError
+from reactive_sqlite.engine import Engine
+from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
+from reactive_sqlite.neighbours.watcher import Member, Watcher, identity_of, join, leave
+from reactive_sqlite.publisher import Publisher
+
+logger = logging.getLogger("reactive_sqlite")
+
+#: Seconds for which the watcher waits for a connection in use before it tries again.
+PATIENCE = 0.05
+
+
+class Neighbours:
+    """The other databases that have one file open, here and in other processes.
+
+    Watches the file while the publisher has an audience; what is found is delivered on the
+    watcher's thread.
+    """
+
+    def __init__(self, engine: Engine, publisher: Publisher) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._path = path = engine.filename
+        self._member = Member(self._glance, self._lost)
+        self._bells = Doorbells(bells_of(*identity_of(path)))
+        self._lock = threading.Lock()
+        self._watcher: Watcher | None = None
+        self._closed = False
+
+    def watch(self) -> None:
+        """Watch the file, or do not, as there are live queries or none."""
+        with self._lock:
+            wanted = self._publisher.has_audience and not self._closed
+            watcher = self._watcher
+            if wanted and watcher is None:
+                try:
+                    watcher = self._watcher = join(self._path, self._member)
+                except OSError as error:
+                    logger.error("%s cannot be watched for other processes: %s", self._path, error)
+                    return
+                self._bells.own = None if watcher.bell is None else watcher.bell.name
+                self._bells.forget()
+            elif not wanted and watcher is not None:
+                leave(watcher, self._member)
+                self._watcher = self._bells.own = None
+                self._bells.forget()
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def look(self) -> bool:
+        """Look now whether somebody else has committed, and deliver what that changes.
+
+        True if so. Waits for the writing connection; inside a transaction there is nothing to
+        see.
+        """
+        with self._engine.lock:
+            found = not self._engine.lock.in_own_transaction and self._refresh()
+        self._publisher.deliver()
+        return found
+
+    def _glance(self) -> bool:
+        """`look` for the watcher, which must not wait for long: whether it could look."""
+        lock = self._engine.lock
+        if not lock.try_acquire(PATIENCE):
+            return False
+        try:
+            if not lock.closed and lock.transaction is None:
+                self._refresh()
+        except BusyError:
+            return False
+        finally:
+            lock.release()
+        self._publisher.deliver()
+        return True
+
+    def _refresh(self) -> bool:
+        """Under the lock."""
+        reads = self._engine.reads
+        found = reads.begin_refresh(several=True)
+        try:
+            if found:
+                self._publisher.refresh(ChangeSet.whole(self._engine.neighbours_version()))
+        finally:
+            reads.end_refresh()
+        return found
+
+    def _lost(self, why: str) -> None:
+        self._publisher.fail(ReactiveSqliteError(why))
+
+    # -- being heard ----------------------------------------------------------------------------
+
+    @property
+    def present(self) -> bool:
+        """Whether somebody else watches the file, as of a few milliseconds ago."""
+        watcher = self._watcher
+        return bool(self._bells.names()) or (watcher is not None and len(watcher.members) > 1)
+
+    def ring(self) -> None:
+        """Tell everybody who watches the file that there is something to see."""
+        self._bells.ring()
+        watcher = self._watcher
+        if watcher is not None and len(watcher.members) > 1:
+            watcher.wake()
+
+    def close(self) -> None:
+        """Watch and ring no more; when it returns, no look is under way that this one asked for."""
+        watcher = self._watcher
+        with self._lock:
+            self._closed = True
+        self.watch()
+        self._bells.close()
+        if watcher is None or watcher.members:
+            return
+        if watcher.thread is not threading.current_thread():
+            watcher.thread.join(timeout=5)

@@ -1,0 +1,199 @@
+"""The watcher: one thread per process and database file that notices what others commit.
+
+``PRAGMA data_version`` is the truth; a doorbell and the kernel's word that the file was written
+only say when to look. Who does neither is caught by a look now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of
+from reactive_sqlite.neighbours.inotify import Inotify
+
+logger = logging.getLogger("reactive_sqlite")
+
+#: Seconds between two looks when the kernel tells of writes, and when it does not.
+LOOK_WITH_HINTS = 0.25
+LOOK_WITHOUT_HINTS = 0.02
+#: A hint can come before the commit can be seen: look again after so many seconds.
+LOOK_AGAIN = (0.001, 0.003, 0.008)
+
+
+class Identity(NamedTuple):
+    """Which file a path names."""
+
+    device: int
+    inode: int
+
+
+def identity_of(path: str) -> Identity:
+    """Asks the directory; the file itself is not opened. Raises OSError when there is none."""
+    found = os.stat(path)
+    return Identity(found.st_dev, found.st_ino)
+
+
+class Member(NamedTuple):
+    """One database that wants to know. Both are called on the watcher's thread."""
+
+    look: Callable[[], bool]
+    """look whether another process has committed, and deliver what that changes; false when the
+    database is in use just now, so that it could not look"""
+    lost: Callable[[str], None]
+    """the path names another file now, or none: why"""
+
+
+class Watcher:
+    """Watches one file for the databases of this process that have live queries on it."""
+
+    def __init__(self, path: str, identity: Identity) -> None:
+        self.path = path
+        self.identity = identity
+        self.members: tuple[Member, ...] = ()
+        self.looks = 0
+        """how often it has looked"""
+        self._stopping = False
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        self.bell = self._hang_bell()
+        self.hints = self._watch_file()
+        self.thread = threading.Thread(
+            target=self._run, name=f"reactive-sqlite watcher of {path}", daemon=True
+        )
+
+    def _hang_bell(self) -> Doorbell | None:
+        directory = bells_of(*self.identity)
+        try:
+            return None if directory is None else Doorbell(directory)
+        except OSError as error:
+            logger.debug("no doorbell for %s: %s", self.path, error)
+            return None
+
+    def _watch_file(self) -> Inotify | None:
+        try:
+            return Inotify(self.path, self.path + "-wal")
+        except OSError as error:
+            logger.debug("no inotify for %s: %s", self.path, error)
+            return None
+
+    def wake(self) -> None:
+        """Look now. From any thread."""
+        with contextlib.suppress(OSError):  # full: it is awake; closed: it has stopped
+            self._wake.send(b"!")
+
+    def stop(self) -> None:
+        """End the thread, soon. From any thread."""
+        self._stopping = True
+        self.wake()
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            with selectors.DefaultSelector() as all_news, selectors.DefaultSelector() as calls:
+                for source in (self._woken, self.bell, self.hints):
+                    if source is not None:
+                        all_news.register(source, selectors.EVENT_READ)
+                        if source is not self.hints:
+                            calls.register(source, selectors.EVENT_READ)
+                self._watch(all_news, calls)
+        finally:
+            for source in (self.bell, self.hints, self._wake, self._woken):
+                if source is not None:
+                    source.close()
+
+    def _watch(self, all_news: selectors.BaseSelector, calls: selectors.BaseSelector) -> None:
+        """Wait and look, until stopped.
+
+        After a hint, hints wake nobody for a moment: they may tell of this process's own writes,
+        and be many. What they tell of is seen by the looks that follow anyway.
+        """
+        pause = LOOK_WITHOUT_HINTS if self.hints is None else LOOK_WITH_HINTS
+        again: list[float] = []
+        checked = 0.0
+        while True:
+            if again:
+                calls.select(again.pop())
+            else:
+                all_news.select(pause)
+            hinted = self._drain()
+            if self._stopping:
+                return
+            if hinted and not again:
+                again = list(reversed(LOOK_AGAIN))
+            if not self._look():
+                again.append(0.0)
+            if time.monotonic() - checked > LOOK_WITH_HINTS:
+                self._check_file()
+                checked = time.monotonic()
+
+    def _drain(self) -> bool:
+        """Take what woke the thread; whether a hint was among it."""
+        if self.bell is not None:
+            self.bell.drain()
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(64):
+                pass
+        return False if self.hints is None else self.hints.drain()
+
+    def _look(self) -> bool:
+        """Have all members look; whether all could."""
+        self.looks += 1
+        looked = True
+        for member in self.members:
+            try:
+                looked &= member.look()
+            except Exception:
+                logger.exception("could not look for other processes' commits to %s", self.path)
+        return looked
+
+    def _check_file(self) -> None:
+        """Notice when the path names another file now, or none."""
+        if self.hints is not None:
+            self.hints.watch_again()
+        try:
+            why = None if identity_of(self.path) == self.identity else "was replaced"
+        except OSError:
+            why = "was deleted or moved"
+        if why is not None:
+            logger.error("%s %s; its live queries show the file of before", self.path, why)
+            members, self.members = self.members, ()
+            for member in members:
+                member.lost(f"{self.path} {why} while it was open")
+
+
+_lock = threading.Lock()
+_watchers: dict[Identity, Watcher] = {}
+
+
+def join(path: str, member: Member) -> Watcher:
+    """Have the file watched for this member, by the process's one watcher of the file."""
+    identity = identity_of(path)
+    with _lock:
+        watcher = _watchers.get(identity)
+        if watcher is None:
+            watcher = _watchers[identity] = Watcher(path, identity)
+            watcher.members = (member,)
+            watcher.thread.start()
+        else:
+            watcher.members = (*watcher.members, member)
+        return watcher
+
+
+def leave(watcher: Watcher, member: Member) -> None:
+    """The member wants to know no more; with the last one the thread ends."""
+    with _lock:
+        watcher.members = tuple(kept for kept in watcher.members if kept is not member)
+        if not watcher.members:
+            if _watchers.get(watcher.identity) is watcher:
+                del _watchers[watcher.identity]
+            watcher.stop()
