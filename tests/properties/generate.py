@@ -66,6 +66,8 @@ class Generator:
         if random.random() < 0.3:
             for sql in schemas.full_text(random, self.model):
                 yield Op("execute", sql)
+            if random.random() < 0.4:
+                yield Op("execute", schemas.vocabulary())
         if random.random() < 0.15:
             yield from (Op("execute", sql) for sql in schemas.rtree())
         for _ in range(random.randint(0, 3)):

@@ -128,6 +128,8 @@ class Machine(Checks):
         if len(self.watches) >= 14:
             self.watches.pop(0).close()
         expected = oracle.fresh(self.twin, op.sql, op.params)
+        if isinstance(expected, Failure) and isinstance(expected.error, apsw.InterruptError):
+            raise TooDear(str(op))
         try:
             watch = Watch(self.db, op)
         except (apsw.Error, ReactiveSqliteError) as error:
@@ -153,12 +155,12 @@ class Machine(Checks):
         self.unlooked = len(op.sql) % 2 == 1
 
     def _write(self, op: Op) -> None:
-        ours = self._attempt(self._on_database, op)
         theirs = self._attempt(self._on_twin, op)
         if not self.twin.in_transaction:
             self.transactions += 1
         if theirs == "InterruptError":
             raise TooDear(str(op))
+        ours = self._attempt(self._on_database, op)
         if ours != theirs and not (ours.startswith("misuse") and theirs != "done"):
             raise Broken("outcome", f"{op}\nthe plain engine: {theirs}\nthe database: {ours}")
 

@@ -27,7 +27,7 @@ class Table:
 
     database: str
     name: str
-    kind: str  # table | view | fts5 | rtree
+    kind: str  # table | view | fts5 | fts5vocab | rtree
     without_rowid: bool
     columns: tuple[Column, ...]
     sql_text: str
@@ -94,7 +94,7 @@ def load(connection: apsw.Connection) -> Model:
             continue
         text = texts[database, name]
         if kind == "virtual":
-            kind = "rtree" if "rtree" in text.lower() else "fts5"
+            kind = next(k for k in ("rtree", "fts5vocab", "fts5") if k in text.lower())
         try:
             columns = connection.execute(
                 f"PRAGMA {database}.table_xinfo({quoted(name)})"

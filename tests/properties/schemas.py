@@ -13,6 +13,7 @@ DECLARED = ("INTEGER", "TEXT", "REAL", "NUMERIC", "BLOB", "", "VARCHAR(9)", "BOO
 COLLATIONS = ("", "", "", " COLLATE NOCASE", " COLLATE RTRIM")
 COLUMN_NAMES = ("a", "b", "c", "status", "n", "Name", "order", "é x")
 TABLE_NAMES = ("t", "u", "Tasks", "group", "w")
+CONFLICTS = ("REPLACE", "REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
 ACTIONS = (
     "CASCADE",
     "SET NULL",
@@ -34,7 +35,7 @@ def columns(random: Random, count: int) -> list[tuple[str, str]]:
             text += f" NOT NULL ON CONFLICT {random.choice(('REPLACE', 'ABORT', 'IGNORE'))}"
             text += " DEFAULT 7" if "DEFAULT" not in text else ""
         if random.random() < 0.12:
-            text += f" UNIQUE ON CONFLICT {random.choice(('REPLACE', 'REPLACE', 'IGNORE', 'FAIL'))}"
+            text += f" UNIQUE ON CONFLICT {random.choice(CONFLICTS)}"
         if random.random() < 0.06:
             text += f" CHECK ({quoted(name)} IS NOT 8)"
         made.append((name, text))
@@ -71,6 +72,8 @@ def table(random: Random, name: str, others: list[str]) -> list[str]:
             f"FOREIGN KEY (parent_id) REFERENCES {quoted(random.choice(others))}(id)"
             f" ON DELETE {random.choice(ACTIONS[:4])} ON UPDATE {random.choice(ACTIONS)}"
         )
+    if random.random() < 0.06 and all(" ANY" in p or " TEXT" in p or "INTEGER" in p for p in parts):
+        tail = f"{tail}, STRICT" if tail else " STRICT"
     constraints = [p for p in parts if p.startswith(("PRIMARY KEY (", "FOREIGN KEY"))]
     parts = [p for p in parts if p not in constraints] + constraints
     statements = [f"CREATE TABLE {quoted(name)}({', '.join(parts)}){tail}"]
@@ -185,6 +188,11 @@ def full_text(random: Random, model: Model) -> list[str]:
                 f" VALUES (new.rowid, new.{column}); END",
             ]
     return ["CREATE VIRTUAL TABLE ft USING fts5(title, content='', contentless_delete=1)"]
+
+
+def vocabulary() -> str:
+    """A table that shows what is in the index of the full-text table."""
+    return "CREATE VIRTUAL TABLE words USING fts5vocab('ft', 'row')"
 
 
 def rtree() -> list[str]:

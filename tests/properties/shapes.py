@@ -121,6 +121,9 @@ def derived(q: QueryWriter) -> str:
         f"SELECT EXISTS ({inner})",
         f"SELECT ({inner} ORDER BY quote(k) LIMIT 1), (SELECT count(*) FROM {q.table().sql})",
         f"SELECT count(*), sum(typeof(k) = 'text') FROM ({inner})",
+        f"SELECT * FROM ({inner} ORDER BY quote(k) LIMIT 2) AS d JOIN {q.table().sql} AS e ON true",
+        f"SELECT k FROM ({inner}) WHERE k IS NOT {q.parameters(q.random.choice((1, 'a', None)))}",
+        f"WITH one AS ({inner}), two AS (SELECT k FROM one WHERE k > 0) SELECT * FROM two UNION ALL SELECT count(*) FROM one",
     ))  # fmt: skip
 
 
@@ -148,7 +151,19 @@ def special(q: QueryWriter) -> str:
             f"SELECT count(*) FROM {full_text.sql}({word})",
             f"SELECT * FROM {full_text.sql}",
             f"SELECT rowid, * FROM {full_text.sql} WHERE rowid = {q.parameters(1)}",
+            f"SELECT rowid, round(rank, 3) FROM {full_text.sql} WHERE {full_text.sql} MATCH {word} ORDER BY rank, rowid",
+            f"SELECT highlight({full_text.sql}, 0, '[', ']') FROM {full_text.sql}({word})",
         ] * 2
+    for words in q.model.of_kind("fts5vocab"):
+        made += [
+            f"SELECT term, doc, cnt FROM {words.sql} ORDER BY term",
+            f"SELECT count(*) FROM {words.sql}",
+        ] * 3
+    if any("AUTOINCREMENT" in t.sql_text for t in q.model.plain):
+        made += [
+            "SELECT name, seq FROM sqlite_sequence ORDER BY name",
+            "SELECT max(seq) FROM sqlite_sequence",
+        ]
     for boxes in q.model.of_kind("rtree"):
         made += [
             f"SELECT id FROM {boxes.sql} WHERE x0 >= {q.parameters(1)} AND x1 <= {q.parameters(5)} ORDER BY id",
