@@ -14,7 +14,9 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import NotAMutation, NotAQuery
+from reactive_sqlite.incremental import Policy
 from reactive_sqlite.live import LiveStore
+from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.observable import CommitStream, LiveQuery
 from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
 from reactive_sqlite.publisher import Publisher
@@ -32,7 +34,9 @@ class ReactiveDatabase:
 
     ``path`` is a file (made if there is none), ``":memory:"``, or a ``file:`` URI; ``readonly``
     opens without the right to write; ``busy_timeout`` is how long, in seconds, a writer waits for
-    another one. A file is put into WAL mode; foreign keys are enforced.
+    another one; ``maintain`` says whether large results are kept from the changed rows instead of
+    run again: ``"auto"`` by their cost, ``"always"`` (for tests) or ``"never"``. A file is put into
+    WAL mode; foreign keys are enforced.
 
     One database may be used from any number of threads. Reads of a file run beside a writer, on
     connections of their own. It is a context manager: leaving the block closes it.
@@ -54,10 +58,11 @@ class ReactiveDatabase:
         *,
         readonly: bool = False,
         busy_timeout: float = 30.0,
+        maintain: Policy = "auto",
     ) -> None:
         self._stats = Stats()
         self._store = LiveStore()
-        self._publisher = Publisher(self._store, self._stats)
+        self._publisher = Publisher(self._store, self._stats, maintain)
         self._engine = Engine(
             path,
             readonly=readonly,
@@ -66,7 +71,10 @@ class ReactiveDatabase:
             on_commit=self._publisher.publish,
             on_end=self._publisher.transaction_ended,
         )
-        self._publisher.attach(self._engine)
+        self._neighbours = (
+            Neighbours(self._engine, self._publisher) if self._engine.filename else None
+        )
+        self._publisher.attach(self._engine, self._neighbours)
 
     # -- statements -----------------------------------------------------------------------------
 
@@ -317,7 +325,7 @@ class ReactiveDatabase:
         >>> ReactiveDatabase().look()
         False
         """
-        return self._publisher.look()
+        return self._neighbours is not None and self._neighbours.look()
 
     # -- functions and collations ---------------------------------------------------------------
 
@@ -367,6 +375,8 @@ class ReactiveDatabase:
         >>> db.close(); db.close(); db.is_closed
         True
         """
+        if self._neighbours is not None:
+            self._neighbours.close()
         self._engine.close()
         self._publisher.complete()
 

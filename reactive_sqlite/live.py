@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol
 
 from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.delta import Delta
+from reactive_sqlite.incremental import Deferred, Policy, Step
 from reactive_sqlite.region import Region
 from reactive_sqlite.routing import RegionIndex
 
@@ -19,7 +21,22 @@ from reactive_sqlite.routing import RegionIndex
 class Emission:
     """One new state of a live result, on its way to subscribers."""
 
-    __slots__ = ("converted", "error", "first", "previous", "value", "version")
+    __slots__ = (
+        "_delta",
+        "_previous",
+        "_value",
+        "converted",
+        "error",
+        "first",
+        "previous",
+        "step",
+        "value",
+        "version",
+    )
+
+    value: Any
+    previous: Any
+    """the value before; None in a first emission"""
 
     def __init__(
         self,
@@ -29,15 +46,40 @@ class Emission:
         error: Exception | None = None,
         *,
         first: bool = False,
+        step: Step | None = None,
     ) -> None:
-        self.value = value
-        self.previous = previous
-        """the value before; None in a first emission"""
+        if type(value) is Deferred:
+            self._value = value  # see __getattr__
+        else:
+            self.value = value
+        if type(previous) is Deferred:
+            self._previous = previous
+        else:
+            self.previous = previous
+        self.step = step
+        """how a maintained result came to this state; None when the query was run"""
+        self._delta: Delta | None = None
         self.version = version
         self.error = error
         self.first = first
         self.converted: dict[Any, Any] | None = None
         """what subscribers have made of the value, so that each making happens once"""
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached only while `value` or `previous` is not there: it is built when somebody asks.
+        if name == "value":
+            self.value = self._value.get()
+            return self.value
+        if name == "previous":
+            self.previous = self._previous.get()
+            return self.previous
+        raise AttributeError(name)
+
+    def delta(self, step: Step) -> Delta:
+        """The difference to the state before, made once for all subscribers."""
+        if self._delta is None:
+            self._delta = step.delta(self.version)
+        return self._delta
 
 
 class Receiver(Protocol):
@@ -51,11 +93,15 @@ class Receiver(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What asking a source gave: a value or an error, and the region that was looked at."""
+    """What asking a source gave: a value or an error, and the region that was looked at.
+
+    The value may be a `Deferred`; ``step`` says how it was got when the query was not run.
+    """
 
     value: Any
     region: Region
     error: Exception | None
+    step: Step | None = None
 
 
 class Source(Protocol):
@@ -66,6 +112,12 @@ class Source(Protocol):
 
     def evaluate(self) -> Outcome:
         """Ask again. Does not raise."""
+
+    def follows(self, policy: Policy) -> bool:
+        """Whether `refresh` may need several reads of one snapshot."""
+
+    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+        """Make use of what has changed, or ask again. Under the writing lock. Does not raise."""
 
     def same(self, old: Any, new: Any) -> bool:
         """Whether two values are equal, types and order included."""
@@ -112,6 +164,11 @@ class LiveResult:
         newcomers, self.newcomers = self.newcomers, ()
         self.receivers += newcomers
         return newcomers
+
+    def present(self) -> Any:
+        """The value, built if it was not."""
+        value = self.value
+        return value.get() if type(value) is Deferred else value
 
     def __repr__(self) -> str:
         return f"<LiveResult {self.source} region={self.region} version={self.version}>"

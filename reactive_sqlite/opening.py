@@ -102,11 +102,15 @@ class StatementOpening:
 
     def delta(self, emission: Emission) -> Delta:
         """The difference of an emission's rows and the rows before."""
-        delta = Delta.between(
-            self._make.rows(None if emission.first else emission.previous),
-            self._make.rows(emission.value),
-            version=emission.version,
-        )
+        step = emission.step
+        if step is not None and self._make is StatementSource:
+            delta = emission.delta(step)
+        else:
+            delta = Delta.between(
+                self._make.rows(None if emission.first else emission.previous),
+                self._make.rows(emission.value),
+                version=emission.version,
+            )
         return delta if self._convert is None else delta.converted(self._convert)
 
 

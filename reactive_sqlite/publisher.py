@@ -12,10 +12,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
+from typing import Protocol
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
+from reactive_sqlite.incremental import Deferred, Policy, Step
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
 from reactive_sqlite.trace import Stats
 
@@ -32,6 +33,16 @@ class _Ticket(threading.local):
     ticket = 0
 
 
+class Outside(Protocol):
+    """The other users of the file: told of commits, watched as long as there is an audience."""
+
+    def ring(self) -> None:
+        """There is a new commit. Under the writing lock."""
+
+    def watch(self) -> None:
+        """The audience has changed."""
+
+
 class Publisher:
     """Turns commits into emissions and delivers them.
 
@@ -40,10 +51,12 @@ class Publisher:
     the running delivery goes on with it.
     """
 
-    def __init__(self, store: LiveStore, stats: Stats) -> None:
+    def __init__(self, store: LiveStore, stats: Stats, policy: Policy = "auto") -> None:
         self._store = store
         self._stats = stats
+        self._policy = policy
         self._engine: Engine | None = None
+        self._outside: Outside | None = None
         self._queue: deque[Callable[[], None]] = deque()
         self._queued = 0
         self._handed = 0
@@ -53,9 +66,10 @@ class Publisher:
         self._waiting: list[LiveResult] = []
         self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
 
-    def attach(self, engine: Engine) -> None:
-        """The engine whose commits are published here."""
+    def attach(self, engine: Engine, outside: Outside | None = None) -> None:
+        """The engine whose commits are published here, and who else has its file open."""
         self._engine = engine
+        self._outside = outside
 
     @property
     def _attached(self) -> Engine:
@@ -69,6 +83,8 @@ class Publisher:
 
         None is a commit that changed only what nobody reads.
         """
+        if self._outside is not None:
+            self._outside.ring()
         stats = self._stats
         stats.commits += 1
         if change is None:
@@ -81,21 +97,25 @@ class Publisher:
             stats.skipped += 1
             return
         reads = self._attached.reads
-        neighbour_committed = reads.begin_refresh(several=len(touched) > 1)
+        several = len(touched) > 1 or touched[0].source.follows(self._policy)
+        neighbour_committed = reads.begin_refresh(several=several)
         try:
             if neighbour_committed:
                 change = ChangeSet.whole(change.seq)
                 touched = self._store.touched_by(change)
             for node in touched:
-                self._refresh(node, change.seq)
+                self._refresh(node, change)
         finally:
             reads.end_refresh()
 
-    def _refresh(self, node: LiveResult, version: int) -> None:
-        """Ask the node's source again. Called under the lock, inside a snapshot."""
-        stats = self._stats
-        stats.refetched += 1
-        value, region, error = node.source.evaluate()
+    def _refresh(self, node: LiveResult, change: ChangeSet) -> None:
+        """Bring the node up to date. Called under the lock, inside a snapshot."""
+        stats, version = self._stats, change.seq
+        value, region, error, step = node.source.refresh(change, self._policy)
+        if step is None:
+            stats.refetched += 1
+        else:
+            stats.maintained += 1
         if region is not node.region:
             self._store.place(node, region)
         if error is not None:
@@ -104,11 +124,15 @@ class Publisher:
             value = node.value
             stats.failed += 1
             logger.warning("a live query fails: %s: %s", node.source, error)
-        elif node.loaded and node.error is None and node.source.same(node.value, value):
+        elif (
+            node.loaded
+            and node.error is None
+            and _is_unchanged(node, value, step)
+        ):
             node.version, node.exact = version, True
             stats.unchanged += 1
             return
-        emission = Emission(value, node.value, version, error)
+        emission = Emission(value, node.value, version, error, step=step)
         with self._store.lock:
             node.value, node.error, node.version = value, error, version
             node.loaded = node.exact = True
@@ -131,6 +155,7 @@ class Publisher:
         """
         engine = self._attached
         node = self._store.join(key, make, receiver)
+        self._audience_changed()
         if engine.lock.in_own_transaction:
             self._waiting.append(node)
             return node
@@ -153,7 +178,7 @@ class Publisher:
         begun, done, version = engine.writes.begun, engine.writes.done, engine.writes.version
         self._stats.opened += 1
         try:
-            value, region, error = node.source.evaluate()
+            value, region, error, _ = node.source.evaluate()
             if error is not None:
                 self._stats.failed += 1
             if region is not node.region:
@@ -238,37 +263,43 @@ class Publisher:
 
     # -- neighbours, listeners, the end ---------------------------------------------------------
 
-    def look(self) -> bool:
-        """Has another process committed? Then refresh everything. True when it had."""
-        engine = self._attached
-        try:
-            with engine.lock:
-                if engine.lock.in_own_transaction:
-                    return False
-                neighbour_committed = engine.reads.begin_refresh(several=True)
-                try:
-                    if neighbour_committed:
-                        change = ChangeSet.whole(engine.neighbours_version())
-                        self._stats.commits += 1
-                        for listener in self._listeners:
-                            self._enqueue_call(partial(listener, change))
-                        for node in self._store.touched_by(change):
-                            self._refresh(node, change.seq)
-                finally:
-                    engine.reads.end_refresh()
-        except BusyError:
-            return False
+    def refresh(self, change: ChangeSet) -> None:
+        """Refresh what another process's commit touches. Between begin_refresh and end_refresh."""
+        self._stats.commits += 1
+        for listener in self._listeners:
+            self._enqueue_call(partial(listener, change))
+        touched = self._store.touched_by(change)
+        self._stats.skipped += not touched
+        for node in touched:
+            self._refresh(node, change)
+
+    def fail(self, error: Exception) -> None:
+        """Tell all subscribers that their values are not kept up to date any more."""
+        with self._attached.lock:
+            for node in self._store.nodes():
+                emission = Emission(node.value, None, node.version, error)
+                self._enqueue(node.receivers, emission)
         self.deliver()
-        return neighbour_committed
+
+    def _audience_changed(self) -> None:
+        if self._outside is not None:
+            self._outside.watch()
+
+    @property
+    def has_audience(self) -> bool:
+        """Whether anybody wants to hear of commits."""
+        return bool(self._listeners) or len(self._store) > 0
 
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
         self._listeners = (*self._listeners, listener)
         self._attached.recorder.records_all = True
+        self._audience_changed()
 
         def stop() -> None:
             self._listeners = tuple(kept for kept in self._listeners if kept is not listener)
             self._attached.recorder.records_all = bool(self._listeners)
+            self._audience_changed()
 
         return stop
 
@@ -279,12 +310,23 @@ class Publisher:
     def unsubscribe(self, node: LiveResult, receiver: Receiver) -> None:
         """Take a receiver away."""
         self._store.leave(node, receiver)
+        self._audience_changed()
 
     def complete(self) -> None:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
             self._enqueue(node.receivers + node.newcomers, None)
         self.deliver()
+
+
+def _is_unchanged(node: LiveResult, value: object, step: Step | None) -> bool:
+    if step is not None and not step.changed:
+        return True
+    if type(value) is Deferred:
+        if step is not None:
+            return False
+        value = value.get()
+    return node.source.same(node.present(), value)
 
 
 def _alike(left: Exception, right: Exception) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.errors import TransactionError
@@ -123,6 +124,10 @@ class Reads:
         self._lock.refreshing = False
         if self._readers is not None and self._writer.in_transaction:
             self._writer.run("COMMIT")
+
+    def raw(self, sql: str, params: Params) -> list[tuple[Any, ...]]:
+        """Plain rows from the writing connection, between `begin_refresh` and `end_refresh`."""
+        return self._writer.run(sql, params)
 
     @contextmanager
     def _pinned(self, connection: Connection) -> Iterator[None]:

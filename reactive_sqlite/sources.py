@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from time import perf_counter
 from typing import Any
 
-from reactive_sqlite.change import same_image
+from reactive_sqlite.change import ChangeSet, same_image
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
+from reactive_sqlite.incremental import DEAR, Deferred, Following, Policy
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
@@ -30,7 +32,7 @@ def frozen_params(params: Params) -> Params:
 class StatementSource:
     """A SELECT with its parameters. The value is all its rows."""
 
-    __slots__ = ("_engine", "_sql", "_statement", "params", "region")
+    __slots__ = ("_cost", "_engine", "_following", "_sql", "_statement", "params", "region")
 
     def __init__(self, engine: Engine, statement: Statement, params: Params, region: Region):
         self._engine = engine
@@ -38,6 +40,8 @@ class StatementSource:
         self._statement = statement
         self.region = region
         self.params = params
+        self._cost = 0.0
+        self._following: Following | None = None
 
     def __str__(self) -> str:
         return f"{self._sql} {self.params!r}" if self.params else self._sql
@@ -49,12 +53,46 @@ class StatementSource:
             if statement is not self._statement:
                 self.region = statement.region(self.params)
                 self._statement = statement
-            return Outcome(self._run(statement), self.region, None)
+            started = perf_counter()
+            value = self._run(statement)
+            self._cost = perf_counter() - started
+            return Outcome(value, self.region, None)
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self.region, error)
 
     def _run(self, statement: Statement) -> Any:
         return self._engine.reads.read(statement, self.params)
+
+    def follows(self, policy: Policy) -> bool:
+        """Whether the query took long enough to be followed, the last time it was run."""
+        return self._cost >= DEAR[policy]
+
+    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+        """Follow the changes if the query is dear and can be followed, else run it."""
+        if self._cost < DEAR[policy]:
+            return self.evaluate()
+        engine, following = self._engine, self._following
+        if following is None:
+            following = self._following = Following()
+        if change.schema:
+            following.stop()
+            return self.evaluate()
+        read = engine.reads.raw
+        step = following.apply(change, read)
+        if step is not None:
+            return Outcome(self._of(step.rows), self.region, None, step)
+        rows = following.start(
+            self._statement, self.params, engine.schema.catalog(), read, policy, self._narrow
+        )
+        return self.evaluate() if rows is None else Outcome(self._of(rows), self.region, None)
+
+    _narrow = False
+    """whether only results of one row are worth following"""
+
+    @staticmethod
+    def _of(rows: Deferred) -> Any:
+        """The value that these rows make, perhaps deferred."""
+        return rows
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -84,6 +122,13 @@ class OneRowSource(StatementSource):
         rows = self._engine.reads.read(statement, self.params, only_first=True)
         return rows[0] if rows else None
 
+    _narrow = True
+
+    @staticmethod
+    def _of(rows: Deferred) -> Any:
+        found = rows.get()
+        return found[0] if found else None
+
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
         """The row converted, if there is one."""
@@ -109,6 +154,11 @@ class OneValueSource(OneRowSource):
     def _run(self, statement: Statement) -> Any:
         rows = self._engine.reads.read(statement, self.params, only_first=True)
         return tuple.__getitem__(rows[0], 0) if rows else None
+
+    @staticmethod
+    def _of(rows: Deferred) -> Any:
+        found = rows.get()
+        return tuple.__getitem__(found[0], 0) if found else None
 
     def same(self, old: Any, new: Any) -> bool:
         """The same value of the same type."""
@@ -144,6 +194,14 @@ class FunctionSource:
     def evaluate(self) -> Outcome:
         """Call the function in one snapshot and note what it reads."""
         return self._context.copy().run(self._evaluate)
+
+    def follows(self, policy: Policy) -> bool:
+        """Never: what a function makes of its reads is its own affair."""
+        return False
+
+    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+        """Call the function again."""
+        return self.evaluate()
 
     def _evaluate(self) -> Outcome:
         with self._engine.reads.snapshot(), self._engine.reads.noting() as regions:

@@ -1,13 +1,23 @@
 """Results kept from the changes of their tables instead of by running their query again.
 
-`plan` finds a `Maintainer` for a statement; each commit that touches the result is applied to it.
-SQLite evaluates every expression, for the changed rows only. When there is any doubt it raises
-`NotMaintainable`, and the query is run again.
+`plan` finds a `Maintainer` for a statement; each commit that touches the result is applied to it;
+`Following` decides when. SQLite evaluates every expression, for the changed rows only. When there
+is any doubt it raises `NotMaintainable`, and the query is run again.
 """
 
 from __future__ import annotations
 
+from reactive_sqlite.incremental.following import DEAR, Following, Policy
 from reactive_sqlite.incremental.plan import Maintainer, plan
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 
-__all__ = ["Deferred", "Maintainer", "NotMaintainable", "Step", "plan"]
+__all__ = [
+    "DEAR",
+    "Deferred",
+    "Following",
+    "Maintainer",
+    "NotMaintainable",
+    "Policy",
+    "Step",
+    "plan",
+]

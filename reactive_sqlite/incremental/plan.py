@@ -39,12 +39,22 @@ class Maintainer(Protocol):
 
 
 def plan(
-    statement: Statement, params: Sequence[Any] | Mapping[str, Any], catalog: Catalog, read: Read
+    statement: Statement,
+    params: Sequence[Any] | Mapping[str, Any],
+    catalog: Catalog,
+    read: Read,
+    *,
+    narrow: bool = False,
 ) -> Maintainer:
-    """A maintainer, seeded. Raises `NotMaintainable` when there is none for this statement."""
+    """A maintainer, seeded. Raises `NotMaintainable` when there is none for this statement.
+
+    ``narrow`` refuses results that may have more than one row.
+    """
     shape = shape_of(statement, catalog)
     if shape is None:
         raise NotMaintainable("not surely understood")
+    if narrow and (not shape.aggregated or shape.group):
+        raise NotMaintainable("perhaps more than one row, of which only the first is asked for")
     values = _positional(params, statement)
     maintainer = _rows(statement, shape, values, read)
     maintainer.seed(read)

@@ -1,0 +1,87 @@
+"""When a result is kept from the changes, and when its query is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import DatabaseError
+from reactive_sqlite.incremental.plan import Maintainer, plan
+from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
+from reactive_sqlite.incremental.texts import Read
+from reactive_sqlite.statement import Statement
+
+#: ``auto`` follows results whose query takes long, ``always`` all that can be followed (for
+#: tests), ``never`` none.
+Policy: TypeAlias = Literal["auto", "always", "never"]
+
+#: Seconds that a query must take to be followed. SQLite answers most bounded queries over an
+#: index in less, and then running them again costs less than knowing their rows.
+DEAR: Final[Mapping[Policy, float]] = {"auto": 0.0004, "always": 0.0, "never": float("inf")}
+
+
+class Following:
+    """Follows one live result. Used under the writing lock only.
+
+    Results that turn out hard to follow are tried again at ever longer intervals.
+    """
+
+    __slots__ = ("_failures", "_maintainer", "_skip")
+
+    def __init__(self) -> None:
+        self._maintainer: Maintainer | None = None
+        self._failures = 0
+        self._skip = 0
+
+    def apply(self, change: ChangeSet, read: Read) -> Step | None:
+        """The next state; None when the query must be run again."""
+        maintainer, self._maintainer = self._maintainer, None
+        if (
+            maintainer is None
+            or change.everything
+            or change.schema
+            or not change.tables.isdisjoint(maintainer.tables)
+        ):
+            return None
+        try:
+            step = maintainer.apply(change, read)
+        except (NotMaintainable, DatabaseError):
+            # The fresh run will say what is wrong, if anything is.
+            self._failed()
+            return None
+        self._maintainer = maintainer
+        self._failures = max(self._failures - 1, 0)
+        return step
+
+    def start(
+        self,
+        statement: Statement,
+        params: Sequence[Any] | Mapping[str, Any],
+        catalog: Catalog,
+        read: Read,
+        policy: Policy,
+        narrow: bool,
+    ) -> Deferred | None:
+        """Run the query in a way that its result can be followed; None if it cannot, or not now.
+
+        ``narrow`` refuses results that may have more than one row.
+        """
+        if self._skip and policy == "auto":
+            self._skip -= 1
+            return None
+        try:
+            self._maintainer = maintainer = plan(statement, params, catalog, read, narrow=narrow)
+        except (NotMaintainable, DatabaseError):
+            self._failed()
+            return None
+        return maintainer.rows()
+
+    def stop(self) -> None:
+        """Forget what was known: the statement is another one now."""
+        self._maintainer, self._failures, self._skip = None, 0, 0
+
+    def _failed(self) -> None:
+        self._failures = min(self._failures + 2, 20)
+        self._skip = 1 << self._failures
