@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from benchmarks import compare, measure, questions, ratios, report, results, runner
+from benchmarks import compare, measure, questions, ratios, report, results, runner, wake_precision
 from benchmarks.workload import Row, Workload, digest
 
 WORKLOADS = [workload for module in questions.MODULES for workload in module.workloads("smoke")]
@@ -69,6 +69,15 @@ def test_bars_can_be_measured(bar: ratios.Bar) -> None:
     assert all(line["ratio"] > 0 for line in lines)
     assert bar.name in {line["workload"] for line in lines}
     assert ratios.table(lines).count("\n") == 1 + len({line["workload"] for line in lines})
+
+
+def test_no_wake_up_is_missed() -> None:
+    found = wake_precision.run(40)
+    assert [line["workload"] for line in found] == list(wake_precision.QUERIES)
+    for line in found:
+        assert line["delivered"] == line["changed"]
+        assert 0 <= line["spurious"] <= line["asked"] - line["changed"]
+    assert sum(line["changed"] for line in found) > 40
 
 
 def test_quantiles_are_values_that_occurred() -> None:
