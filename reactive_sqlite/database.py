@@ -67,7 +67,7 @@ class ReactiveDatabase:
             path,
             readonly=readonly,
             busy_timeout=busy_timeout,
-            watches=self._store.watches,
+            index=self._store.index,
             on_commit=self._publisher.publish,
             on_end=self._publisher.transaction_ended,
         )

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, DatabaseError, Params
@@ -20,6 +21,7 @@ from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.reads import Reads
 from reactive_sqlite.recorder import ChangeRecorder
+from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.writes import Result, Writes
@@ -28,7 +30,7 @@ from reactive_sqlite.writes import Result, Writes
 class Engine:
     """The connections of one database and the verbs on them.
 
-    ``watches(key)`` says whether a live query reads the table; ``on_commit`` gets each commit
+    ``index`` knows what the live queries read; ``on_commit`` gets each commit
     that changed something, ``on_end`` the end of each transaction that was open for longer than
     a statement. Both run on the writing thread, under the lock.
     """
@@ -39,7 +41,7 @@ class Engine:
         *,
         readonly: bool,
         busy_timeout: float,
-        watches: Callable[[str], bool],
+        index: RegionIndex[Any],
         on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
     ) -> None:
@@ -55,7 +57,7 @@ class Engine:
                 self._setup,
             )
         self.schema = Schema(writer, self.lock, self._readers)
-        self.recorder = ChangeRecorder(self.schema.route_of, watches, writer.remove_hook)
+        self.recorder = ChangeRecorder(self.schema.route_of, index, writer.remove_hook)
         writer.install_hook(self.recorder.on_row)
         self.reads = Reads(writer, self.lock, self._readers, self.schema)
         self.writes = Writes(

@@ -182,9 +182,8 @@ class LiveStore:
         self.loaded = threading.Condition(self.lock)
         """told when a result has its first value and somebody may be waiting for it"""
         self._nodes: dict[Hashable, LiveResult] = {}
-        self._index: RegionIndex[LiveResult] = RegionIndex()
-        self.watches = self._index.watches
-        """Whether any live result reads the table with this key; asked for each changed row."""
+        self.index: RegionIndex[LiveResult] = RegionIndex()
+        """of all nodes by their regions; changed under the lock only"""
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -223,14 +222,14 @@ class LiveStore:
                 node.receivers = _without(node.receivers, receiver)
             if not node.receivers and not node.newcomers and self._nodes.get(node.key) is node:
                 del self._nodes[node.key]
-                self._index.discard(node)
+                self.index.discard(node)
 
     def clear(self) -> list[LiveResult]:
         """Forget all nodes; they are handed out for their farewell."""
         with self.lock:
             nodes, self._nodes = list(self._nodes.values()), {}
             for node in nodes:
-                self._index.discard(node)
+                self.index.discard(node)
             return nodes
 
     def place(self, node: LiveResult, region: Region) -> None:
@@ -243,14 +242,14 @@ class LiveStore:
 
     def _place(self, node: LiveResult, region: Region) -> None:
         if node.region is not None:
-            self._index.discard(node)
+            self.index.discard(node)
         node.region = region
-        self._index.add(node, region)
+        self.index.add(node, region)
 
     def touched_by(self, change: ChangeSet) -> list[LiveResult]:
         """The live results whose value this commit may have changed."""
         with self.lock:
-            return self._index.touched(change)
+            return self.index.touched(change)
 
 
 def _without(receivers: tuple[Receiver, ...], receiver: Receiver) -> tuple[Receiver, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeAlias
 
 from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
+from reactive_sqlite.routing import RegionIndex
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -24,6 +25,7 @@ ROWS_PER_STATEMENT = 200
 ROWS_PER_TRANSACTION = 10_000
 
 _SCHEMA = "*schema*"
+_UNHEEDED = "~"
 #: The key under which a change of unknown extent is recorded.
 EVERYTHING = "*everything*"
 
@@ -52,15 +54,25 @@ class PreUpdate(Protocol):
 class TableRoute:
     """How the changes of one table are recorded."""
 
-    __slots__ = ("exact", "key", "primary_key")
+    __slots__ = ("exact", "key", "primary_key", "rowid_columns", "unheeded")
 
-    def __init__(self, key: str, exact: bool, primary_key: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        key: str,
+        exact: bool,
+        primary_key: tuple[int, ...],
+        rowid_columns: tuple[int, ...] = (),
+    ) -> None:
         self.key = key
         """the table's key, or that of the virtual table that owns it"""
         self.exact = exact
         """whether the hook can tell its rows"""
         self.primary_key = primary_key
         """positions of the key columns of a WITHOUT ROWID table, else empty"""
+        self.rowid_columns = rowid_columns
+        """positions that stand for the rowid: that of its alias, and -1 for itself"""
+        self.unheeded = _UNHEEDED + key
+        """the event that stands for rows of which nobody needs to hear"""
 
 
 _Event: TypeAlias = "str | tuple[TableRoute, Any, Any, Image | None, Image | None]"
@@ -70,18 +82,22 @@ class ChangeRecorder:
     """The changes of the open transaction, with a mark for each savepoint.
 
     Only the connection that owns it calls it, under the lock of that connection. ``route_of``
-    says how a table is recorded; ``watches`` whether anybody reads it (of an unwatched table
-    only its name is kept); ``detach`` takes the hook away in the middle of a bulk statement.
+    says how a table is recorded; the index of live queries whether anybody reads it (of a
+    table that nobody reads only the name is kept); ``detach`` takes the hook away in the middle
+    of a bulk statement.
     """
 
     def __init__(
         self,
         route_of: Callable[[str, str], TableRoute],
-        watches: Callable[[str], bool],
+        index: RegionIndex[Any],
         detach: Callable[[], None],
     ) -> None:
         self._route_of = route_of
-        self._watches = watches
+        self._index = index
+        self._watches = index.watches
+        self._sole_drawer = index.sole_drawer
+        self._additions: int | None = None
         self._detach = detach
         self._routes: dict[tuple[str, str], TableRoute] = {}
         self._events: list[_Event] = []
@@ -106,6 +122,8 @@ class ChangeRecorder:
             elif not route.exact or not (self.records_all or self._watches(key)):
                 self._whole.add(key)
                 self._events.append(key)
+            elif route.rowid_columns and not self.records_all and self._unheeded(route, row):
+                self._count_down()
             elif row.blob_write >= 0 or len(self._events) >= ROWS_PER_TRANSACTION:
                 self.touch(key)
             else:
@@ -116,6 +134,34 @@ class ChangeRecorder:
             # An exception here would surface in the writer's statement, which did nothing wrong.
             logger.exception("a row change could not be recorded; everything is taken as changed")
             self.everything_changed()
+
+    def _unheeded(self, route: TableRoute, row: PreUpdate) -> bool:
+        """Whether all that is read of the table are rows of other rowids than this one.
+
+        Then its images need not be fetched. Should a live query be opened before the commit,
+        `commit` will see that the index has grown, and say that the table was touched.
+        """
+        additions = self._index.additions  # looked at first: what is added later will show
+        drawer = self._sole_drawer(route.key)
+        if (
+            drawer is None
+            or drawer.column.position not in route.rowid_columns
+            or row.rowid in drawer.buckets
+            or row.rowid_new in drawer.buckets
+        ):
+            return False
+        if self._additions is None:
+            self._additions = additions
+        if route.unheeded not in self._whole:
+            self._whole.add(route.unheeded)
+            self._events.append(route.unheeded)
+        return True
+
+    def _grown(self) -> bool:
+        """Whether what nobody heeded when it was written may concern somebody now."""
+        return self.records_all or (
+            self._additions is not None and self._additions != self._index.additions
+        )
 
     def _count_down(self) -> None:
         self._rows_left -= 1
@@ -212,11 +258,11 @@ class ChangeRecorder:
 
         Then no `ChangeSet` is worth making; `clear` will do.
         """
-        if self._rows or not self._events or self.records_all:
+        if self._rows or not self._events or self._grown():
             return False
         # A loop, not all(): this is asked at every commit, and a generator costs more.
-        for key in self._whole:  # noqa: SIM110
-            if key[0] == "*" or self._watches(key):
+        for key in self._whole:
+            if key[0] == "*" or (key[0] != _UNHEEDED and self._watches(key)):
                 return False
         return True
 
@@ -227,6 +273,11 @@ class ChangeRecorder:
             if self._savepoints:
                 self._savepoints = []
             return None
+        if self._additions is not None:
+            unheeded = {key for key in whole if key[0] == _UNHEEDED}
+            whole -= unheeded
+            if self._grown():
+                whole |= {key[1:] for key in unheeded}
         self.clear()
         if not whole:
             rows = _net_of_one(events[0]) if len(events) == 1 else _net_changes(events)
@@ -243,6 +294,7 @@ class ChangeRecorder:
         self._events = []
         self._whole = set()
         self._rows = 0
+        self._additions = None
         if self._savepoints:
             self._savepoints = []
 
@@ -254,7 +306,8 @@ def _folded(name: str) -> str:
 
 def _net_of_one(event: _Event) -> dict[str, tuple[RowChange, ...]]:
     """`_net_changes` of a single event, which most commits are."""
-    assert not isinstance(event, str)
+    if isinstance(event, str):
+        return {}
     route, rowid, rowid_new, old, new = event
     if route.primary_key or rowid != rowid_new:
         return _net_changes((event,))

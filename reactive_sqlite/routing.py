@@ -94,7 +94,6 @@ class RegionIndex(Generic[T]):
     def add(self, owner: T, region: Region) -> None:
         """Register an owner; one that is known already gets this region, and keeps no other."""
         self.discard(owner)
-        self.additions += 1
         number = self._next
         self._next += 1
         if region.everything:
@@ -107,6 +106,7 @@ class RegionIndex(Generic[T]):
             table.add(entry)
         self._owners[number] = owner
         self._filed[owner] = (number, entries)
+        self.additions += 1  # last: see `ChangeRecorder`, which looks at it first, without a lock
 
     def discard(self, owner: T) -> None:
         """Forget an owner; nothing happens if it is not known."""

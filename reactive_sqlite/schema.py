@@ -103,7 +103,11 @@ class Schema:
                 continue
             primary_key = table.primary_key if table.without_rowid else ()
             exact = table.kind == "table" and not table.has_virtual_columns
-            self._routes[table.database, table.name] = TableRoute(key, exact, primary_key)
+            rowid: tuple[int, ...] = ()
+            if exact and not table.without_rowid:
+                alias = table.rowid_column
+                rowid = (-1,) if alias is None else (-1, alias)
+            self._routes[table.database, table.name] = TableRoute(key, exact, primary_key, rowid)
             if table.kind == "virtual":
                 unhooked.append(key)
             elif "insert" in operations and "autoincrement" in (table.sql or "").lower():
