@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks import compare, questions, ratios, report, results, runner
 from benchmarks.workload import Size
@@ -26,11 +27,11 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="ours",
-        choices=("ours", "peers", "ratios", "compare"),
+        choices=("ours", "peers", "ratios", "show", "compare"),
         help="ours beside raw APSW with the bars (default); also the peers from npm; the bars "
-        "alone; or two kept runs side by side",
+        "alone; the tables of a kept run; or two kept runs side by side",
     )
-    parser.add_argument("paths", nargs="*", type=Path, help="for compare: two kept runs")
+    parser.add_argument("paths", nargs="*", type=Path, help="for show and compare: kept runs")
     parser.add_argument("--quick", action="store_true", help="small sizes: a minute at most")
     parser.add_argument("--only", default="", help="workloads or bars, by the start of their name")
     parser.add_argument("--engines", default="", help="a comma-separated choice of engines")
@@ -48,41 +49,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         print(compare.compare(*asked.paths))
         return 0
+    if asked.what == "show":
+        for path in asked.paths:
+            _show(results.read(path)["results"])
+        return 0
     size: Size = "quick" if asked.quick else "full"
-    rounds = asked.rounds or ROUNDS[size]
     starts = tuple(asked.only.split(","))
     collected = []
     if asked.what in ("ours", "ratios"):
-        bars = ratios.run(size, starts, _say)
-        print(ratios.table(bars), end="\n\n")
-        collected += bars
+        collected += ratios.run(size, starts, _say)
     if asked.what in ("ours", "peers"):
+        usual = JOINT if asked.what == "peers" else OURS if size == "full" else QUICK
+        engines = asked.engines.split(",") if asked.engines else usual
+        if any(engine in runner.PEERS for engine in engines):
+            try:
+                runner.prepare_peers()
+            except runner.PeersMissing as reason:
+                _say(str(reason))
+                return 2
         chosen = [
             workload
             for module in questions.MODULES
             for workload in module.workloads(size)
             if workload.name.startswith(starts)
         ]
-        names = {workload.name: workload.question for workload in chosen}
-        engines = asked.engines.split(",") if asked.engines else None
-        if asked.what == "ours":
-            engines = engines or (OURS if size == "full" else QUICK)
-            found = runner.run(chosen, engines, size, rounds, _say)
-            print(report.by_engine(found, names))
-        else:
-            try:
-                runner.prepare_peers()
-            except runner.PeersMissing as reason:
-                _say(str(reason))
-                return 2
-            engines = engines or JOINT
-            found = runner.run(chosen, engines, size, rounds, _say)
-            print(report.joint(found, names, engines))
-            print(f"\n{report.reasons(found)}")
-        collected += found
+        collected += runner.run(chosen, engines, size, asked.rounds or ROUNDS[size], _say)
+    _show(collected)
     path = results.keep(asked.what, size, collected, asked.out)
     _say(f"kept in {path}")
     return 0
+
+
+def _show(found: Sequence[Mapping[str, Any]]) -> None:
+    bars = [result for result in found if "limit" in result]
+    timed = [result for result in found if "question" in result]
+    if bars:
+        print(ratios.table(bars), end="\n\n")
+    if any(result["engine"] in runner.PEERS for result in timed):
+        print(f"{report.joint(timed)}\n\n{report.reasons(timed)}")
+    elif timed:
+        print(report.by_engine(timed))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ resqlite's "disjoint columns", without its two yields per write and the pause in
 
 from __future__ import annotations
 
-from benchmarks.workload import Size, Table, Update, View, Workload, Write
+from benchmarks.workload import Column, Size, Table, Update, View, Workload, Write
 
 ROWS: dict[Size, int] = {"smoke": 300, "quick": 5_000, "full": 5_000}
 WRITES: dict[Size, int] = {"smoke": 20, "quick": 200, "full": 500}
@@ -16,10 +16,10 @@ SQL = "SELECT id, a, b FROM wide WHERE id < 1000 ORDER BY id"
 def workloads(size: Size) -> list[Workload]:
     """Writes beside what is read, and writes to what is read."""
     letters = "abcdefghijklmnopqrst"
-    columns = (("id", "int"), *((letter, "text") for letter in letters))
+    texts: list[Column] = [(letter, "text") for letter in letters]
     table = Table(
         "wide",
-        columns,  # type: ignore[arg-type]  # a generator's strings are not seen as literals
+        (("id", "int"), *texts),
         [(key, *(f"v{key}" for _ in letters)) for key in range(ROWS[size])],
     )
     views = tuple(View("wide_ab", SQL) for _ in range(STREAMS))

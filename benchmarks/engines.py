@@ -119,7 +119,9 @@ class Raw:
 
     def __init__(self, *, disk: bool = False) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-") if disk else None
-        self.connection = raw_connection(Path(self._folder.name) / "raw.db" if disk else None)
+        self.connection = raw_connection(
+            Path(self._folder.name) / "raw.db" if self._folder else None
+        )
         self._tables: dict[str, Table] = {}
         self._views: dict[int, tuple[View, Emit]] = {}
         self._values: dict[int, Sequence[Row]] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from benchmarks.workload import Size, Table, Update, View, Workload, Write
+from benchmarks.workload import Column, Size, Table, Update, View, Workload, Write
 
 ROWS: dict[Size, int] = {"smoke": 400, "quick": 20_000, "full": 100_000}
 WRITES: dict[Size, int] = {"smoke": 15, "quick": 50, "full": 200}
@@ -28,7 +28,8 @@ def _table(size: Size) -> Table:
         )
         for key in range(1, ROWS[size] + 1)
     ]
-    return Table("sale", (("id", "int"), *((name, "int") for name in columns)), rows)  # type: ignore[arg-type]
+    numbers: list[Column] = [(name, "int") for name in columns]
+    return Table("sale", (("id", "int"), *numbers), rows)
 
 
 def _views(name: str, aggregates: str) -> tuple[View, ...]:

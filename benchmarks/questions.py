@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from benchmarks import (
     burst,
     disjoint_columns,
@@ -16,7 +18,14 @@ from benchmarks import (
 )
 from benchmarks.workload import Size, Workload
 
-MODULES = (
+
+class Questions(Protocol):
+    """A module of this folder that asks one question."""
+
+    def workloads(self, size: Size) -> list[Workload]: ...
+
+
+MODULES: tuple[Questions, ...] = (
     sorted_rows,
     issue_views,
     keyed_streams,

@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -350,7 +350,7 @@ def run(size: Size, starts: tuple[str, ...], say: Callable[[str], None]) -> list
     return found
 
 
-def table(bars: Sequence[dict[str, Any]]) -> str:
+def table(bars: Sequence[Mapping[str, Any]]) -> str:
     """One line per bar: the figures in memory and on disk beside the bar."""
     rows = []
     for _, lines in itertools.groupby(bars, lambda bar: bar["workload"]):
@@ -367,14 +367,14 @@ def table(bars: Sequence[dict[str, Any]]) -> str:
     return report.table(["what", "bar", "in memory", "on disk"], rows)
 
 
-def _cell(line: dict[str, Any] | None) -> str:
+def _cell(line: Mapping[str, Any] | None) -> str:
     if line is None:
         return ""
     verdict = "reached" if line["reached"] else f"MISSED by {line['missed_by']:.2f}×"
     return f"{line['ratio']:.3g}{line['unit']} {verdict}"
 
 
-def _line(line: dict[str, Any]) -> str:
+def _line(line: Mapping[str, Any]) -> str:
     return f"{line['what']} ({line['engine']}): {_cell(line)}"
 
 

@@ -33,14 +33,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), f"| {' | '.join(rule)} |", *(line(row) for row in rows)])
 
 
-def by_engine(results: Sequence[Result], questions: Mapping[str, str]) -> str:
-    """One row per workload: median and p99, emissions and queries of ours, and the raw re-run."""
+def by_engine(results: Sequence[Result]) -> str:
+    """One row per workload and engine: times, values delivered of those expected, queries run."""
     rows = []
-    for name, found in _by_workload(results).items():
+    for found in _by_workload(results):
         for engine, result in found.items():
+            if "na" in result:
+                continue
             rows.append(
                 [
-                    questions[name] if engine == next(iter(found)) else "",
+                    result["question"] if engine == next(iter(found)) else "",
                     engine,
                     duration(result["median_us"]),
                     duration(result["p99_us"]),
@@ -55,11 +57,12 @@ def by_engine(results: Sequence[Result], questions: Mapping[str, str]) -> str:
     return table(head, rows)
 
 
-def joint(results: Sequence[Result], questions: Mapping[str, str], engines: Sequence[str]) -> str:
+def joint(results: Sequence[Result]) -> str:
     """One row per workload, one column per engine (medians), and who wins by how much."""
+    engines = list(dict.fromkeys(result["engine"] for result in results))
     rows = []
-    for name, found in _by_workload(results).items():
-        cells = [questions[name]]
+    for found in _by_workload(results):
+        cells = [next(iter(found.values()))["question"]]
         medians = {}
         for engine in engines:
             result = found.get(engine)
@@ -89,11 +92,11 @@ def reasons(results: Sequence[Result]) -> str:
     return "\n".join(f"- {reason} ({', '.join(names)})" for reason, names in lines.items())
 
 
-def _by_workload(results: Sequence[Result]) -> dict[str, dict[str, Result]]:
+def _by_workload(results: Sequence[Result]) -> list[dict[str, Result]]:
     found: dict[str, dict[str, Result]] = {}
     for result in results:
         found.setdefault(result["workload"], {})[result["engine"]] = result
-    return found
+    return list(found.values())
 
 
 def _queries(counters: Mapping[str, int]) -> str:

@@ -69,7 +69,9 @@ def run(
                         collected[engine].append(_ours(engine, workload, size))
                     elif turn == 0:
                         collected[engine].append(_peer(engine, workload, document, size))
-        results = [_typical(collected[engine]) for engine in engines]
+        results = [
+            {"question": workload.question} | _typical(collected[engine]) for engine in engines
+        ]
         _check(workload, results)
         say(f"{workload.question}: " + ", ".join(_short(result) for result in results))
         found += results

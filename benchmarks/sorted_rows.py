@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from benchmarks.workload import Mode, Size, Table, Update, View, Workload, Write
+from benchmarks.workload import Column, Mode, Size, Table, Update, View, Workload, Write
 
 ROWS: dict[Size, int] = {"smoke": 300, "quick": 10_000, "full": 100_000}
 WRITES: dict[Size, int] = {"smoke": 12, "quick": 40, "full": 100}
@@ -21,7 +21,7 @@ def _table(size: Size, *, index: bool = False) -> Table:
     ranks = [GAP * place for place in range(1, ROWS[size] + 1)]
     random.shuffle(ranks)
     rows = [(key, rank, f"item {key}") for key, rank in enumerate(ranks, 1)]
-    columns = (("id", "int"), ("rank", "int"), ("name", "text"))
+    columns: tuple[Column, ...] = (("id", "int"), ("rank", "int"), ("name", "text"))
     return Table("item", columns, rows, (("rank",),) if index else ())
 
 

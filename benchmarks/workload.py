@@ -21,6 +21,7 @@ Cell = int | str | None
 Row = Sequence[Any]
 Mode = Literal["value", "delta"]
 Size = Literal["smoke", "quick", "full"]
+Column = tuple[str, Literal["int", "text"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Table:
     """A table; its first column is the key. `indexes` are tuples of column names."""
 
     name: str
-    columns: tuple[tuple[str, Literal["int", "text"]], ...]
+    columns: tuple[Column, ...]
     rows: Sequence[Row]
     indexes: tuple[tuple[str, ...], ...] = ()
 
