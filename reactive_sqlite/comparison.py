@@ -120,7 +120,7 @@ class Column:
         if kind is int:
             if not -(1 << 63) <= value < 1 << 63:
                 return UNSURE
-            return str(value) if self.affinity == "TEXT" else value
+            return self.constant(str(value)) if self.affinity == "TEXT" else value
         if kind is str:
             return value if self.fold is None else self.fold(value)
         if value is None or kind is bytes:

@@ -26,7 +26,9 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     """Understand one statement. Pure; cache it by text and schema version. Never raises."""
     tokens = tokens_of(sql)
     kind = kind_of(access, tokens)
-    unnamed = tables_joined_by_name(tokens, catalog) if kind is StatementKind.SELECT else []
+    unnamed: Sequence[TableInfo] = ()
+    if kind is StatementKind.SELECT:
+        unnamed = tables_joined_by_name(tokens, catalog, bool(access.views))
     reads = reads_of(access, catalog, unnamed)
     # What these tell is not a matter of tables.
     everything = reads.everything or kind in _NO_REGION

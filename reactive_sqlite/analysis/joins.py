@@ -15,8 +15,16 @@ from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.comparison import fold
 
 
-def tables_joined_by_name(tokens: Sequence[Token], catalog: Catalog) -> list[TableInfo]:
+def _is_by_name(token: Token) -> bool:
+    return token.kind == "word" and fold(token.text) in ("using", "natural")
+
+
+def tables_joined_by_name(
+    tokens: Sequence[Token], catalog: Catalog, through_views: bool = True
+) -> list[TableInfo]:
     """Every table that the text and its views spell, if one of them joins by name; else none."""
+    if not through_views and not any(map(_is_by_name, tokens)):
+        return []
     spelled: dict[str, TableInfo] = {}
     texts = [tokens]
     by_name = False
@@ -24,7 +32,7 @@ def tables_joined_by_name(tokens: Sequence[Token], catalog: Catalog) -> list[Tab
         for token in texts.pop():
             if token.kind == "word":
                 name = fold(token.text)
-                by_name = by_name or name in ("using", "natural")
+                by_name = by_name or _is_by_name(token)
             elif token.kind in ("quoted", "string"):  # SQLite takes FROM 'u' for a name too
                 name = fold(string_value(token))
             else:

@@ -40,11 +40,12 @@ class Token(NamedTuple):
 
 def tokens_of(sql: str) -> list[Token]:
     """The tokens of a text, without white space and comments."""
-    return [
-        Token(match.lastgroup or "", match[0])
-        for match in _TOKEN.finditer(sql)
-        if match.lastgroup != "space"
-    ]
+    found = []
+    for match in _TOKEN.finditer(sql):
+        kind = match.lastgroup
+        if kind is not None and kind != "space":
+            found.append(Token(kind, match[0]))
+    return found
 
 
 def first_word(tokens: Sequence[Token]) -> str:
@@ -88,7 +89,7 @@ def _rewritten(tokens: Sequence[Token]) -> Iterator[str]:
             yield '"' + string_value(Token(kind, text)).replace('"', '""') + '"'
         elif kind == "number":
             yield _number(text)
-        elif kind == "word" and _is_indexed_by(tokens, position):
+        elif kind == "word" and len(text) == 7 and _is_indexed_by(tokens, position):
             skip = 2
         elif kind == "word" and (not text.isascii() or "$" in text):
             yield f'"{text}"'

@@ -251,9 +251,10 @@ def _derived(alias: str, query: _Query, names: Sequence[str] = ()) -> Source:
 def _certain_words(tree: exp.Expression, catalog: Catalog) -> frozenset[str]:
     certain = WORDS
     # https://sqlite.org/lang_expr.html#boolean_expressions: a column of that name comes first.
-    names = {fold(identifier.name) for identifier in tree.find_all(exp.Identifier)}
-    if (names | catalog.column_names) & {"true", "false"}:
-        certain -= {"booleans"}
+    if tree.find(exp.Boolean) is not None:
+        names = {fold(identifier.name) for identifier in tree.find_all(exp.Identifier)}
+        if (names | catalog.column_names) & {"true", "false"}:
+            certain -= {"booleans"}
     if catalog.application_functions & {"like", "glob"}:
         certain -= {"patterns"}
     return certain

@@ -23,6 +23,7 @@ def SCHEMA(random: Random) -> list[str]:
         "CREATE VIEW v AS SELECT id, a, b FROM t WHERE b IS NOT NULL",
         "CREATE VIEW vj(i, kk, yy) AS SELECT t.id, u.k, u.y FROM t LEFT JOIN u ON u.t_id = t.id",
         "CREATE VIEW vv AS SELECT v.id AS i, w.z FROM v JOIN w ON w.a = v.a AND w.z > 0",
+        "CREATE VIEW vn AS SELECT id FROM t NATURAL JOIN w",
         "CREATE VIEW va AS SELECT a, count(*) AS n FROM t GROUP BY a",
     ]
     for index in (
@@ -189,6 +190,30 @@ class Queries:
             inner = "SELECT x.a AS p, n AS q FROM va AS x"
         return f"({inner}) AS {alias}"
 
+    def by_name(self) -> str:
+        """Joins whose columns SQLite finds itself, without a word to its authorizer."""
+        random = self.random
+        join = random.choice(
+            [
+                "t JOIN w USING (a)",
+                "t LEFT JOIN w USING (a)",
+                "t NATURAL JOIN w",
+                "t NATURAL LEFT JOIN w",
+                "w NATURAL JOIN v",
+                "w RIGHT JOIN t USING (a)",
+                "w FULL JOIN t USING (a)",
+                "t AS x JOIN t AS y USING (b)",
+                "(SELECT a AS z FROM t) NATURAL JOIN w",
+                "vn",
+            ]
+        )
+        picked = random.choice(["count(*)", "1", "*"])
+        names = {"vn": ["id"], "t AS x JOIN t AS y USING (b)": ["x.id", "y.a", "b"]}.get(
+            join, ["a"]
+        )
+        where = f" WHERE {self.leaf([*names])}" if random.random() < 0.5 else ""
+        return f"SELECT {picked} FROM {join}{where}"
+
     def select(self) -> str:
         random = self.random
         text, columns, _ = self.source("s0")
@@ -214,7 +239,7 @@ class Queries:
             else ""
         )
         picked = random.sample(known, min(len(known), 2))
-        kind = random.randrange(8)
+        kind = random.randrange(14)
         if kind < 3:
             return f"SELECT {', '.join(picked)} FROM {text}{where}"
         if kind < 4:
@@ -225,15 +250,31 @@ class Queries:
             return f"SELECT {picked[0]} FROM {text}{where} ORDER BY {picked[-1]} LIMIT 3"
         if kind < 7:
             return f"SELECT DISTINCT {picked[0]} FROM {text}{where}"
+        other = random.choice(known)
+        if kind < 8:
+            return f"SELECT {picked[0]} FROM {text}{where} ORDER BY {other}, 1"
+        if kind < 9:
+            return f"SELECT group_concat({picked[0]} ORDER BY {other}) FROM {text}{where}"
+        if kind < 10:
+            return f"SELECT count(*) FILTER (WHERE {self.leaf(known)}) FROM {text}{where}"
+        if kind < 11:
+            return f"SELECT sum(1) OVER (ORDER BY {other}) FROM {text}{where}"
+        if kind < 12:
+            having = self.leaf([f"max({other})", picked[0]])
+            return f"SELECT count(*) FROM {text}{where} GROUP BY {picked[0]} HAVING {having}"
+        if kind < 13:
+            return f"SELECT 1 FROM {text}{where} LIMIT 2"
         return (
             f"SELECT {picked[0]}, (SELECT max(z) FROM w WHERE w.a = {picked[0]}) FROM {text}{where}"
         )
 
     def query(self) -> str:
         random = self.random
-        pick = random.randrange(10)
+        pick = random.randrange(11)
         if pick < 7:
             return self.select()
+        if pick > 9:
+            return self.by_name()
         if pick < 8:
             first = self.select()
             return f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({self.select()})"

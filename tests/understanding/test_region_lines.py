@@ -1,0 +1,174 @@
+"""What a region is, as one line: add a case by adding a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.understanding.engine import Engine
+
+ENGINE = Engine(
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, b, c REAL, d INT)",
+    "CREATE TABLE u(k TEXT PRIMARY KEY, t_id INT, y) WITHOUT ROWID",
+    "CREATE TABLE p(x, done, y)",
+    "CREATE INDEX p_x ON p(x, y)",
+    "CREATE TABLE q(x, z AS (x + 1) STORED, w AS (x + 2))",
+    "CREATE VIEW v AS SELECT id, a AS name, b FROM t WHERE b > 1",
+    "CREATE VIEW vl(i, yy) AS SELECT t.id, u.y FROM t LEFT JOIN u ON u.t_id = t.id",
+    "CREATE VIEW vg AS SELECT b, count(*) AS n FROM t GROUP BY b",
+)
+
+LINES: list[tuple[str, Any, str]] = [
+    # one table
+    ("SELECT a FROM t", (), "t(a)"),
+    ("SELECT count(*) FROM t", (), "t()"),
+    ("SELECT 1", (), "schema"),
+    ("SELECT b FROM t WHERE id = ?", (5,), "t(b, id)[id=5]"),
+    ("SELECT b FROM t WHERE id = ?", (True,), "t(b, id)[id=1]"),
+    ("SELECT b FROM t WHERE id = ?", ("05",), "t(b, id)[id=5]"),
+    ("SELECT b FROM t WHERE id = ?", (None,), "t(b, id)[FALSE]"),
+    ("SELECT b FROM t WHERE id = ?", (), "t(b, id)"),
+    ("SELECT b FROM t WHERE id = :i", {"i": 5}, "t(b, id)[id=5]"),
+    ("SELECT b FROM t WHERE id = :i", {}, "t(b, id)"),
+    ("SELECT b FROM t WHERE rowid = 5", (), "t(b, id)[id=5]"),
+    ("SELECT y FROM p WHERE rowid = 5", (), "p(rowid, x, y)[rowid=5]"),
+    ("SELECT b FROM t WHERE 5 < id AND id <= 9", (), "t(b, id)[id>5 AND id<=9]"),
+    ("SELECT b FROM t WHERE id BETWEEN 9 AND 5", (), "t(b, id)[FALSE]"),
+    ("SELECT b FROM t WHERE a = 'X'", (), "t(a, b)[a='x']"),
+    ("SELECT b FROM t WHERE a = 7", (), "t(a, b)[a='7']"),
+    ("SELECT b FROM t WHERE a = 7.5", (), "t(a, b)"),
+    ("SELECT b FROM t WHERE a = 'X' COLLATE BINARY", (), "t(a, b)[a='X']"),
+    ("SELECT a FROM t WHERE d = '9007199254740993.0'", (), "t(a, d)"),
+    ("SELECT a FROM t WHERE d IN (3, '2', 1.0, NULL)", (), "t(a, d)[d IN (1.0, 2, 3)]"),
+    ("SELECT a FROM t WHERE d NOT IN (1, 2)", (), "t(a, d)[d<>1 AND d<>2]"),
+    ("SELECT a FROM t WHERE NOT (d = 1 OR b IS NULL)", (), "t(a, b, d)[d<>1 AND b IS NOT NULL]"),
+    ("SELECT a FROM t WHERE d IS NOT ? AND b IS ?", (None, 1), "t(a, b, d)[d IS NOT NULL AND b=1]"),
+    ("SELECT a FROM t WHERE d IS DISTINCT FROM 4", (), "t(a, d)[d IS NOT 4]"),
+    ("SELECT b FROM t WHERE a LIKE 'Ab_c%'", (), "t(a, b)[a LIKE 'ab%']"),
+    ("SELECT b FROM t WHERE a GLOB 'Ab*'", (), "t(a, b)[a GLOB 'Ab*']"),
+    ("SELECT b FROM t WHERE a NOT LIKE 'Ab%'", (), "t(a, b)"),
+    (
+        "SELECT b FROM t WHERE d = 1 OR (a = 'x' AND c < 2)",
+        (),
+        "t(a, b, c, d)[d=1 OR (a='x' AND c<2)]",
+    ),
+    ("SELECT b FROM t WHERE d = 1 OR lower(a) = 'x'", (), "t(a, b, d)"),
+    ("SELECT b FROM t WHERE d = 1 AND lower(a) = 'x'", (), "t(a, b, d)[d=1]"),
+    ("SELECT b FROM t WHERE +d = '1'", (), "t(b, d)"),
+    ("SELECT b FROM t WHERE d", (), "t(b, d)[d]"),
+    ("SELECT b FROM t WHERE d IS TRUE", (), "t(b, d)[d]"),
+    ("SELECT b FROM t WHERE d = TRUE", (), "t(b, d)[d=1]"),
+    ("SELECT b FROM t WHERE (:x IS NULL OR d = :x) AND c = 2", {"x": 3}, "t(b, c, d)[d=3 AND c=2]"),
+    ("SELECT b FROM t WHERE (:x IS NULL OR d = :x) AND c = 2", {"x": None}, "t(b, c, d)[c=2]"),
+    ("SELECT b FROM t WHERE (d, c) = (1, 2)", (), "t(b, c, d)[d=1 AND c=2]"),
+    ('SELECT b FROM t WHERE a = "no column"', (), "t(a, b)"),
+    ("SELECT b AS d FROM t WHERE d = 3", (), "t(b, d)[d=3]"),
+    # rows come in the order of an index, so its columns matter
+    ("SELECT x FROM p", (), "p(x, y)"),
+    ("SELECT done FROM p", (), "p(done)"),
+    ("SELECT rowid FROM p", (), "p(rowid, x, y)"),
+    # generated columns: a stored one is part of the row, with a virtual one no row is seen
+    ("SELECT z FROM q WHERE z = 2", (), "q(z)"),
+    # limits, groups, windows: the rows that fail a WHERE do not count for them either
+    ("SELECT count(*) FROM t WHERE d = 1 GROUP BY b LIMIT 3", (), "t(b, d)[d=1]"),
+    ("SELECT sum(c) OVER (ORDER BY b) FROM t WHERE d = 1", (), "t(b, c, d)[d=1]"),
+    # several references
+    (
+        "SELECT x.a FROM t x, t y WHERE x.id = y.d AND y.b = 2",
+        (),
+        "t(a, b, d, id) ∪ t(a, b, d, id)[b=2]",
+    ),
+    (
+        "SELECT a FROM t JOIN u ON u.t_id = t.id AND u.k = 'z' WHERE d = 1",
+        (),
+        "t(a, d, id)[d=1] ∪ u(k, t_id)[k='z']",
+    ),
+    (
+        "SELECT a FROM t LEFT JOIN u ON u.t_id = t.id AND u.k = 'z' AND t.d = 1",
+        (),
+        "t(a, d, id) ∪ u(k, t_id)[k='z']",
+    ),
+    ("SELECT a FROM t LEFT JOIN u ON u.t_id = t.id WHERE u.y IS NULL", (), "t(a, id) ∪ u(t_id, y)"),
+    (
+        "SELECT a FROM t LEFT JOIN u ON u.t_id = t.id WHERE u.y = 1",
+        (),
+        "t(a, id) ∪ u(t_id, y)[y=1]",
+    ),
+    ("SELECT a FROM t RIGHT JOIN u ON u.t_id = t.id AND u.y = 1", (), "t(a, id) ∪ u(t_id, y)"),
+    ("SELECT a FROM t WHERE d IN (SELECT y FROM u WHERE k = 'z')", (), "t(a, d) ∪ u(k, y)[k='z']"),
+    (
+        "SELECT a FROM t WHERE d = 1 AND EXISTS (SELECT 1 FROM u WHERE t_id = t.id AND y = 2)",
+        (),
+        "t(a, d, id)[d=1] ∪ u(t_id, y)[y=2]",
+    ),
+    (
+        "SELECT a FROM t WHERE d = 1 UNION SELECT y FROM u WHERE k = 'z'",
+        (),
+        "t(a, d)[d=1] ∪ u(k, y)[k='z']",
+    ),
+    # views, derived tables, common tables
+    ("SELECT name FROM v WHERE id = 3", (), "t(a, b, id)[b>1 AND id=3]"),
+    ("SELECT i FROM vl WHERE yy = 1", (), "t(id) ∪ u(t_id, y)[y=1]"),
+    ("SELECT i FROM vl WHERE yy IS NULL", (), "t(id) ∪ u(t_id, y)"),
+    ("SELECT n FROM vg WHERE b = 1", (), "t(b)"),
+    ("SELECT s.b2 FROM (SELECT b AS b2, d FROM t) AS s WHERE s.d = 1", (), "t(b, d)[d=1]"),
+    ("SELECT * FROM (SELECT b, d FROM t LIMIT 3) AS s WHERE s.d = 1", (), "t(b, d)"),
+    ("WITH s AS (SELECT b FROM t WHERE d = 1) SELECT * FROM s", (), "t(b, d)[d=1]"),
+    (
+        "WITH RECURSIVE s(i) AS (SELECT d FROM t WHERE d = 1 UNION SELECT t.d FROM t, s) SELECT * FROM s",
+        (),
+        "t(d)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sql", "params", "line"), LINES, ids=[line[0] for line in LINES])
+def test_line(sql: str, params: Any, line: str) -> None:
+    assert str(ENGINE.analyse(sql).region(params)) == line
+
+
+def test_a_column_named_true_comes_before_the_value() -> None:
+    engine = Engine("CREATE TABLE r(true, a)")
+    assert str(engine.analyse("SELECT a FROM r WHERE a = TRUE").region()) == "r(a, true)"
+
+
+def test_like_of_the_application_is_not_judged() -> None:
+    engine = Engine("CREATE TABLE r(a, b)")
+    engine.connection.create_scalar_function("like", lambda *_: True)
+    engine.load()
+    statement = engine.analyse("SELECT b FROM r WHERE a LIKE 'x%'")
+    assert str(statement.region()) == "r(a, b)"
+    assert statement.volatile
+
+
+def test_an_unknown_collation_is_not_judged() -> None:
+    engine = Engine()
+    engine.connection.create_collation("odd", lambda a, b: 0)
+    engine.run("CREATE TABLE r(a COLLATE odd, b)")
+    engine.load()
+    assert str(engine.analyse("SELECT b FROM r WHERE a = 'x'").region()) == "r(a, b)"
+    assert str(engine.analyse("SELECT b FROM r WHERE a = 1").region()) == "r(a, b)[a=1]"
+
+
+def test_names_shadow_each_other_as_in_sqlite() -> None:
+    engine = Engine(
+        "CREATE TABLE t(a, b)",
+        "CREATE TEMP TABLE t(b, c)",
+        "ATTACH ':memory:' AS x",
+        "CREATE TABLE x.t(c, d)",
+        "CREATE TABLE x.far(a)",
+    )
+
+    def line(sql: str) -> str:
+        return str(engine.analyse(sql).region())
+
+    assert line("SELECT c FROM t WHERE b = 1") == "temp.t(b, c)[b=1]"
+    assert line("SELECT a FROM main.t WHERE b = 1") == "t(a, b)[b=1]"
+    assert line("SELECT c FROM x.t WHERE d = 1") == "x.t(c, d)[d=1]"
+    assert line("SELECT a FROM far WHERE a = 1") == "x.far(a)[a=1]"
+    assert line("WITH t AS (SELECT a FROM main.t) SELECT a FROM t") == "t(a)"
+    assert line("SELECT count(*) FROM t") == "temp.t()"
+    assert engine.analyse("SELECT a FROM main.t").main_only
+    assert not engine.analyse("SELECT b FROM t").main_only
+    assert not engine.analyse("SELECT a FROM far").main_only
