@@ -44,10 +44,10 @@ def fixed(examples: int) -> Any:
 
 
 @contextmanager
-def machine(*, on_file: bool) -> Iterator[Machine]:
+def machine(*, on_file: bool, maintain: str = "always") -> Iterator[Machine]:
     """A machine on a new database."""
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        made = Machine(Path(folder) / "t.db" if on_file else None)
+        made = Machine(Path(folder) / "t.db" if on_file else None, maintain)
         try:
             yield made
         finally:
@@ -62,7 +62,8 @@ def drive(
 ) -> Counter[str]:
     """Run the program that `told` stands for; what each operation is, `draw` says."""
     opening, seeds, on_file = told
-    with machine(on_file=on_file) as made:
+    maintain = "auto" if opening % 3 == 0 else "always"
+    with machine(on_file=on_file, maintain=maintain) as made:
         generator = Generator(made.twin)
         random = Random(opening)
         try:
@@ -76,7 +77,9 @@ def drive(
         except TooDear:
             made.counts["given up"] += 1
         except Exception as error:
-            error.add_note(f"the program:\n{Program(tuple(made.history), on_file)}")
+            error.add_note(
+                f"the program:\n{Program(tuple(made.history), on_file, maintain=maintain)}"
+            )
             raise
         return made.counts
 

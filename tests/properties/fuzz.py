@@ -8,6 +8,7 @@ The exit status is 1 when anything failed.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import faulthandler
 import logging
 import sys
@@ -35,8 +36,9 @@ def one_round(
     """One program; (kind, text, program) when it failed."""
     random = Random(seed)
     on_file = random.random() < 0.7
+    maintain = random.choice(("always", "always", "auto", "never"))
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        machine = Machine(Path(folder) / "t.db" if on_file else None)
+        machine = Machine(Path(folder) / "t.db" if on_file else None, maintain)
         generator = Generator(machine.twin)
         found: tuple[str, str] | None = None
         try:
@@ -55,7 +57,7 @@ def one_round(
             found = f"raised {type(error).__name__}", traceback.format_exc()
         finally:
             counts.update(machine.counts)
-            program = Program(tuple(machine.history), on_file)
+            program = Program(tuple(machine.history), on_file, maintain=maintain)
             close(machine)
     return None if found is None else (*found, program)
 
@@ -72,7 +74,7 @@ def report(seed: int, kind: str, text: str, program: Program, folder: Path | Non
         again = failure_of(shortest)
     told = again[1] if again else text
     about = f"{kind}; seed {seed}\n" + "\n".join(told.splitlines()[:6])[:900]
-    shortest = Program(shortest.ops, shortest.on_file, about)
+    shortest = dataclasses.replace(shortest, about=about)
     print(f"--- regression ({len(shortest.ops)} operations) ---\n{shortest}---", flush=True)
     if folder is not None:
         name = "-".join(kind.lower().split())

@@ -45,7 +45,7 @@ class Misused(Exception):
 class Machine(Checks):
     """Performs operations one by one and checks everything after each."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, maintain: str = "auto") -> None:
         self.path = path
         self.counts: Counter[str] = Counter()
         self.watches: list[Watch] = []
@@ -57,7 +57,9 @@ class Machine(Checks):
         self.history: list[Op] = []
         self.upkeep = False
         self.unlooked = False
-        self.db = ReactiveDatabase(":memory:" if path is None else str(path))
+        name = ":memory:" if path is None else str(path)
+        self.db = ReactiveDatabase(name, maintain=maintain)  # type: ignore[arg-type]
+        self.maintain = maintain
         self.raw = None if path is None else Engine(str(path))
         if self.raw is not None:
             self.raw.set_busy_timeout(2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ from .watch import Broken, TooDear
 def failure_of(program: Program) -> tuple[str, str] | None:
     """(kind, text) of what goes wrong when `program` runs from nothing, or None."""
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        machine = Machine(Path(folder) / "t.db" if program.on_file else None)
+        path = Path(folder) / "t.db" if program.on_file else None
+        machine = Machine(path, program.maintain)
         try:
             machine.run(program)
         except TooDear:
@@ -41,7 +43,7 @@ def minimise(program: Program, kind: str, seconds: float = 40) -> Program:
     deadline = time.monotonic() + seconds
 
     def fails(ops: Sequence[Op]) -> bool:
-        found = failure_of(Program(tuple(ops), program.on_file))
+        found = failure_of(dataclasses.replace(program, ops=tuple(ops)))
         return found is not None and found[0] == kind
 
     ops = list(program.ops)
@@ -58,11 +60,16 @@ def minimise(program: Program, kind: str, seconds: float = 40) -> Program:
             break
         size = max(1, size // 2) if not smaller or size > 1 else 1
     ops = _shorten(ops, fails, deadline)
-    if program.on_file and failure_of(Program(tuple(ops), False)) is not None:
-        found = failure_of(Program(tuple(ops), False))
+    shortest = dataclasses.replace(program, ops=tuple(ops))
+    for simpler in (
+        dataclasses.replace(shortest, on_file=False),
+        dataclasses.replace(shortest, maintain="auto"),
+        dataclasses.replace(shortest, on_file=False, maintain="auto"),
+    ):
+        found = failure_of(simpler)
         if found is not None and found[0] == kind:
-            return Program(tuple(ops), False, program.about)
-    return Program(tuple(ops), program.on_file, program.about)
+            shortest = simpler
+    return shortest
 
 
 def _shorten(ops: list[Op], fails: Callable[[Sequence[Op]], bool], deadline: float) -> list[Op]:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Iterable
 from typing import Any
 
 Params = tuple[Any, ...] | dict[str, Any]
@@ -55,15 +54,18 @@ class Op:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Operations in order, and whether they run on a file or in memory."""
+    """Operations in order; whether they run on a file; which results follow the changes."""
 
     ops: tuple[Op, ...]
     on_file: bool = True
     about: str = ""
+    maintain: str = "auto"
 
     def __str__(self) -> str:
         lines = [f"-- about: {line}" for line in self.about.splitlines()]
         lines.append(f"-- database: {'file' if self.on_file else 'memory'}")
+        if self.maintain != "auto":
+            lines.append(f"-- maintain: {self.maintain}")
         lines += [str(op) for op in self.ops]
         return "\n".join(lines) + "\n"
 
@@ -74,13 +76,15 @@ _HEAD = re.compile(rf"-- ({'|'.join(WITH_SQL + BARE)})\b ?(.*)$")
 def parse(text: str) -> Program:
     """The program that `text` describes; ValueError when it is not in the format above."""
     about: list[str] = []
-    on_file = True
+    on_file, maintain = True, "auto"
     blocks: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
         if line.startswith("-- about: "):
             about.append(line.removeprefix("-- about: "))
         elif line.startswith("-- database: "):
             on_file = line.removeprefix("-- database: ").strip() == "file"
+        elif line.startswith("-- maintain: "):
+            maintain = line.removeprefix("-- maintain: ").strip()
         elif match := _HEAD.match(line):
             blocks.append((match[1], match[2], []))
         elif blocks:
@@ -91,9 +95,4 @@ def parse(text: str) -> Program:
         Op(kind, "\n".join(lines).strip(), ast.literal_eval(params) if params.strip() else ())
         for kind, params, lines in blocks
     ]
-    return Program(tuple(ops), on_file, "\n".join(about))
-
-
-def of(ops: Iterable[Op], *, on_file: bool = True, about: str = "") -> Program:
-    """A program of these operations."""
-    return Program(tuple(ops), on_file, about)
+    return Program(tuple(ops), on_file, "\n".join(about), maintain)
