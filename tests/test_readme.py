@@ -1,4 +1,4 @@
-"""The README does what it says: its Python runs, in order, and prints what stands behind `#>`."""
+"""The README does what it says: its Python runs, in order, and prints what stands behind `# →`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_python_examples_print_what_they_say(
         namespace = {"__name__": "readme"}
         for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
             exec(compile(block, "README.md", "exec", dont_inherit=True), namespace)
-            expected = re.findall(r"^\s*#> (.*)$", block, re.MULTILINE)
+            expected = re.findall(r"^\s*# → (.*)$", block, re.MULTILINE)
             assert capsys.readouterr().out.splitlines() == expected, block
             examples += 1
     assert examples
