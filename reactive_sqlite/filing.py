@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, TypeAlias
 
-from reactive_sqlite.change import Image, RowChange
+from reactive_sqlite.change import RowChange
 from reactive_sqlite.comparison import UNSURE, Column, bound_of
 from reactive_sqlite.intervals import IntervalSet
 from reactive_sqlite.predicate import (
@@ -78,31 +78,29 @@ class Equalities:
                 continue
             del self.buckets[key]
 
-    def collect(self, change: RowChange, hits: set[int]) -> None:
-        before = after = _ABSENT
-        if change.old is not None:
-            before = self._key(change.old, change.old_rowid)
-        if change.new is not None:
-            after = self._key(change.new, change.new_rowid)
-        if before is UNSURE or after is UNSURE:
-            for bucket in self.buckets.values():
-                _ask(bucket, change, hits)
-            return
-        bucket_before = self.buckets.get(before)
-        if bucket_before is not None:
-            _ask(bucket_before, change, hits)
-        if after != before:
-            bucket_after = self.buckets.get(after)
-            if bucket_after is not None:
-                _ask(bucket_after, change, hits)
-
-    def _key(self, image: Image, rowid: int | None) -> Any:
-        column = self.column
-        if column.position >= 0:
-            value = image[column.position]
-            if (type(value) is str and column.fold is None) or value is None:
-                return value
-        return column.key(image, rowid)
+    def collect(self, changes: Iterable[RowChange], hits: set[int]) -> None:
+        key_of, buckets, position = self.column.key, self.buckets, self.column.position
+        # What most keys are, and then they compare as they are.
+        as_it_is = int if self.column.affinity != "TEXT" else None
+        for change in changes:
+            before = after = _ABSENT
+            old, new = change.old, change.new
+            if old is not None:
+                before = change.old_rowid if position < 0 else old[position]
+                if type(before) is not as_it_is:
+                    before = key_of(old, change.old_rowid)
+            if new is not None:
+                after = change.new_rowid if position < 0 else new[position]
+                if type(after) is not as_it_is:
+                    after = key_of(new, change.new_rowid)
+            if before is UNSURE or after is UNSURE:
+                for bucket in buckets.values():
+                    _ask(bucket, change, hits)
+                continue
+            if before in buckets:
+                _ask(buckets[before], change, hits)
+            if after in buckets and after != before:
+                _ask(buckets[after], change, hits)
 
 
 class Ranges:
@@ -123,17 +121,18 @@ class Ranges:
     def discard(self, term: Any, entry: Entry) -> None:
         self.intervals.discard(term.low, term.high, entry)
 
-    def collect(self, change: RowChange, hits: set[int]) -> None:
-        before = _ABSENT
-        for image, rowid in ((change.old, change.old_rowid), (change.new, change.new_rowid)):
-            if image is None:
-                continue
-            key = self.column.key(image, rowid)
-            if key is UNSURE:
-                _ask_each(self.intervals, change, hits)
-            elif key is not None and key != before:
-                _ask_each(self.intervals.at(bound_of(key)), change, hits)
-            before = key
+    def collect(self, changes: Iterable[RowChange], hits: set[int]) -> None:
+        for change in changes:
+            before = _ABSENT
+            for image, rowid in ((change.old, change.old_rowid), (change.new, change.new_rowid)):
+                if image is None:
+                    continue
+                key = self.column.key(image, rowid)
+                if key is UNSURE:
+                    _ask_each(self.intervals, change, hits)
+                elif key is not None and key != before:
+                    _ask_each(self.intervals.at(bound_of(key)), change, hits)
+                before = key
 
 
 class Prefixes:
@@ -169,19 +168,20 @@ class Prefixes:
             if not self.lengths[size]:
                 del self.lengths[size]
 
-    def collect(self, change: RowChange, hits: set[int]) -> None:
-        for image, rowid in ((change.old, change.old_rowid), (change.new, change.new_rowid)):
-            if image is None:
-                continue
-            text = self.sample.subject(image, rowid)
-            if isinstance(text, str):
-                for length in self.lengths:
-                    bucket = self.buckets.get(text[:length])
-                    if bucket is not None:
+    def collect(self, changes: Iterable[RowChange], hits: set[int]) -> None:
+        for change in changes:
+            for image, rowid in ((change.old, change.old_rowid), (change.new, change.new_rowid)):
+                if image is None:
+                    continue
+                text = self.sample.subject(image, rowid)
+                if isinstance(text, str):
+                    for length in self.lengths:
+                        bucket = self.buckets.get(text[:length])
+                        if bucket is not None:
+                            _ask_each(bucket, change, hits)
+                elif text is UNSURE:
+                    for bucket in self.buckets.values():
                         _ask_each(bucket, change, hits)
-            elif text is UNSURE:
-                for bucket in self.buckets.values():
-                    _ask_each(bucket, change, hits)
 
 
 Drawer: TypeAlias = Equalities | Ranges | Prefixes
@@ -204,13 +204,18 @@ class Residue:
         if not left:
             del self.by_columns[entry.part.positions]
 
-    def collect(self, change: RowChange, hits: set[int]) -> None:
-        old, new = change.old, change.new
+    def collect(self, changes: Iterable[RowChange], hits: set[int]) -> None:
         for positions, entries in self.by_columns.items():
-            # The columns of a predicate are among those read: if none of them differs, both
-            # images are judged alike.
-            if positions is None or old is None or new is None or differ(old, new, positions):
-                _ask_each(entries, change, hits)
+            waiting = [entry for entry in entries if entry.number not in hits]
+            for change in changes:
+                if not waiting:
+                    break
+                old, new = change.old, change.new
+                # The columns of a predicate are among those read: if none of them differs, both
+                # images are judged alike.
+                if positions is None or old is None or new is None or differ(old, new, positions):
+                    _ask_each(waiting, change, hits)
+                    waiting = [entry for entry in waiting if entry.number not in hits]
 
 
 def slips_for(predicate: Predicate) -> list[Slip] | None:

@@ -8,7 +8,7 @@ so the answer is exactly that of `Region.touched_by`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 from reactive_sqlite.change import ChangeSet, RowChange
@@ -64,12 +64,12 @@ class _Table:
         single = drawers[0] if len(drawers) == 1 and not self.residue.by_columns else None
         self.sole = single if isinstance(single, Equalities) else None
 
-    def collect(self, change: RowChange, hits: set[int]) -> None:
-        """Add the numbers of the owners that this change of a row touches."""
+    def collect(self, changes: Sequence[RowChange], hits: set[int]) -> None:
+        """Add the numbers of the owners that these changes of rows touch."""
         for drawer in self.drawers.values():
-            drawer.collect(change, hits)
+            drawer.collect(changes, hits)
         if self.residue.by_columns:
-            self.residue.collect(change, hits)
+            self.residue.collect(changes, hits)
 
 
 class RegionIndex(Generic[T]):
@@ -149,8 +149,7 @@ class RegionIndex(Generic[T]):
         for key, rows in change.rows.items():
             table = self._tables.get(key)
             if table is not None and key not in change.tables:
-                for row in rows:
-                    table.collect(row, hits)
+                table.collect(rows, hits)
         return [self._owners[number] for number in sorted(hits)] if hits else []
 
     def __len__(self) -> int:

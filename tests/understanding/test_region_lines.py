@@ -116,7 +116,8 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT * FROM (SELECT b, d FROM t LIMIT 3) AS s WHERE s.d = 1", (), "t(b, d)"),
     ("WITH s AS (SELECT b FROM t WHERE d = 1) SELECT * FROM s", (), "t(b, d)[d=1]"),
     (
-        "WITH RECURSIVE s(i) AS (SELECT d FROM t WHERE d = 1 UNION SELECT t.d FROM t, s) SELECT * FROM s",
+        "WITH RECURSIVE s(i) AS (SELECT d FROM t WHERE d = 1 UNION SELECT t.d FROM t, s)"
+        " SELECT * FROM s",
         (),
         "t(d)",
     ),
@@ -172,3 +173,83 @@ def test_names_shadow_each_other_as_in_sqlite() -> None:
     assert engine.analyse("SELECT a FROM main.t").main_only
     assert not engine.analyse("SELECT b FROM t").main_only
     assert not engine.analyse("SELECT a FROM far").main_only
+
+
+VIRTUAL = Engine(
+    "CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, body)",
+    "CREATE VIEW bodies AS SELECT id, body FROM notes",
+    "CREATE VIRTUAL TABLE docs USING fts5(title, body)",
+    "CREATE VIRTUAL TABLE of_notes USING fts5(body, content='notes', content_rowid='id')",
+    "CREATE VIRTUAL TABLE of_view USING fts5(body, content = bodies)",
+    "CREATE VIRTUAL TABLE without USING fts5(body, content='')",
+    'CREATE VIRTUAL TABLE old USING fts4(content="notes", body)',
+    "CREATE VIRTUAL TABLE places USING rtree(id, x0, x1)",
+    "CREATE VIRTUAL TABLE terms USING fts5vocab(docs, row)",
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "line"),
+    [
+        ("SELECT * FROM docs WHERE docs MATCH 'x'", "docs(*)"),
+        ("SELECT count(*) FROM docs", "docs(*)"),
+        ("SELECT * FROM docs_content", "docs(*)"),
+        ("SELECT count(*) FROM docs_data", "docs(*)"),
+        ("SELECT * FROM of_notes", "notes(*) ∪ of_notes(*)"),
+        ("SELECT count(*) FROM of_notes", "notes(*) ∪ of_notes(*)"),
+        ("SELECT notes.id FROM notes JOIN of_notes ON notes.id = 1", "notes(*) ∪ of_notes(*)"),
+        ("SELECT * FROM old", "notes(*) ∪ old(*)"),
+        ("SELECT * FROM without", "without(*)"),
+        ("SELECT * FROM of_view", "everything"),
+        ("SELECT * FROM places WHERE id = 1", "places(*)"),
+        ("SELECT * FROM terms", "everything"),
+        ("SELECT * FROM dbstat", "everything"),
+        ("SELECT count(*) FROM dbstat", "everything"),
+        ("SELECT * FROM sqlite_sequence", "everything"),
+        ("SELECT * FROM pragma_foreign_key_check", "everything"),
+        ("PRAGMA user_version", "everything"),
+        ("EXPLAIN SELECT * FROM notes", "everything"),
+        ("SELECT * FROM pragma_table_info('notes')", "schema"),
+        ("SELECT * FROM sqlite_schema", "schema"),
+        ("SELECT * FROM json_each('[1]')", "schema"),
+        ("SELECT value FROM notes, json_each(body) WHERE notes.id = 1", "notes(body, id)[id=1]"),
+    ],
+)
+def test_tables_that_are_more_than_tables(sql: str, line: str) -> None:
+    assert str(VIRTUAL.analyse(sql).region()) == line
+
+
+@pytest.mark.parametrize(
+    ("sql", "volatile"),
+    [
+        ("SELECT a FROM t", False),
+        ("SELECT upper(a), max(b), a ->> 'x', count(*) OVER () FROM t", False),
+        ("SELECT date(a), strftime('%Y', a), date('2020-01-01', '+1 day') FROM t", False),
+        ("SELECT random() FROM t", True),
+        ("SELECT a FROM t ORDER BY random()", True),
+        ("SELECT randomblob(2)", True),
+        ("SELECT changes()", True),
+        ("SELECT last_insert_rowid()", True),
+        ("SELECT sqlite_version()", True),
+        ("SELECT date('now')", True),
+        ("SELECT date('NOW ')", True),
+        ('SELECT date("now")', True),
+        ("SELECT date()", True),
+        ("SELECT time ( )", True),
+        ("SELECT strftime('%s')", True),
+        ("SELECT strftime('%s', a) FROM t", False),
+        ("SELECT date(?)", True),
+        ("SELECT date(a, 'localtime') FROM t", True),
+        ("SELECT CURRENT_TIMESTAMP", True),
+        ("SELECT a FROM t WHERE a > CURRENT_DATE", True),
+        ("SELECT seen FROM clocked", True),
+        ("SELECT own(a) FROM t", True),
+    ],
+)
+def test_volatile(sql: str, volatile: bool) -> None:
+    engine = Engine(
+        "CREATE TABLE t(a, b)", "CREATE VIEW clocked AS SELECT datetime('now') AS seen FROM t"
+    )
+    engine.connection.create_scalar_function("own", lambda x: x, 1, deterministic=True)
+    engine.load()
+    assert engine.analyse(sql).volatile is volatile
