@@ -7,7 +7,9 @@ database (``tasks``), with the database in front for others (``temp.tasks``, ``a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from operator import is_not
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -92,8 +94,11 @@ def same_image(left: Iterable[object], right: Iterable[object]) -> bool:
 
     In Python ``1 == 1.0``; in the database an INTEGER that became a REAL is a change.
     """
-    return left == right and all(map(_same_type, left, right))
+    return left == right and not any(map(is_not, map(type, left), map(type, right)))
 
 
-def _same_type(left: object, right: object) -> bool:
-    return type(left) is type(right)
+def same_images(left: Sequence[Iterable[object]], right: Sequence[Iterable[object]]) -> bool:
+    """`same_image` of all rows of two results, at C speed."""
+    return left == right and not any(
+        map(is_not, map(type, chain.from_iterable(left)), map(type, chain.from_iterable(right)))
+    )

@@ -7,10 +7,10 @@ from contextvars import Context
 from time import perf_counter
 from typing import Any
 
-from reactive_sqlite.change import ChangeSet, same_image
+from reactive_sqlite.change import ChangeSet, same_image, same_images
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.incremental import DEAR, Deferred, Following, Policy
+from reactive_sqlite.incremental import Deferred, Following, Maintenance
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
@@ -63,18 +63,19 @@ class StatementSource:
     def _run(self, statement: Statement) -> Any:
         return self._engine.reads.read(statement, self.params)
 
-    def follows(self, policy: Policy) -> bool:
+    def follows(self, maintenance: Maintenance) -> bool:
         """Whether the query took long enough to be followed, the last time it was run."""
-        return self._cost >= DEAR[policy]
+        return self._cost >= maintenance.dear
 
-    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+    def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Follow the changes if the query is dear and can be followed, else run it."""
-        if self._cost < DEAR[policy]:
+        if self._cost < maintenance.dear:
             return self.evaluate()
         engine, following = self._engine, self._following
         if following is None:
             following = self._following = Following()
         if change.schema:
+            maintenance.schema_changed()
             following.stop()
             return self.evaluate()
         read = engine.reads.raw
@@ -82,7 +83,7 @@ class StatementSource:
         if step is not None:
             return Outcome(self._of(step.rows), self.region, None, step)
         rows = following.start(
-            self._statement, self.params, engine.schema.catalog(), read, policy, self._narrow
+            self._statement, self.params, engine.schema.catalog(), read, maintenance, self._narrow
         )
         return self.evaluate() if rows is None else Outcome(self._of(rows), self.region, None)
 
@@ -106,11 +107,7 @@ class StatementSource:
 
     def same(self, old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
         """Equal rows in the same order, types and column names included."""
-        return (
-            old == new
-            and all(map(same_image, old, new))
-            and (not new or type(old[0]) is type(new[0]))
-        )
+        return same_images(old, new) and (not new or type(old[0]) is type(new[0]))
 
 
 class OneRowSource(StatementSource):
@@ -195,11 +192,11 @@ class FunctionSource:
         """Call the function in one snapshot and note what it reads."""
         return self._context.copy().run(self._evaluate)
 
-    def follows(self, policy: Policy) -> bool:
+    def follows(self, maintenance: Maintenance) -> bool:
         """Never: what a function makes of its reads is its own affair."""
         return False
 
-    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+    def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Call the function again."""
         return self.evaluate()
 
