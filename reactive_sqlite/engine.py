@@ -254,6 +254,11 @@ class Engine:
                 if self.lock.transaction is not None:
                     self._abandon(self.lock.transaction)
                 self.lock.closed = True
+    def set_up(self, connection: Connection) -> None:
+        """Make a new connection like the others. Under the lock."""
+        for setup in self._setup:
+            setup(connection)
+
                 self.schema.is_new()  # what was known is asked for in vain from here on
                 if self._readers is not None:
                     self._readers.close(self.lock.timeout)

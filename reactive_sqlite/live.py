@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.incremental import Deferred, Policy, Step
+from reactive_sqlite.incremental import Deferred, Maintenance, Step
 from reactive_sqlite.region import Region
 from reactive_sqlite.routing import RegionIndex
 
@@ -113,10 +113,10 @@ class Source(Protocol):
     def evaluate(self) -> Outcome:
         """Ask again. Does not raise."""
 
-    def follows(self, policy: Policy) -> bool:
+    def follows(self, maintenance: Maintenance) -> bool:
         """Whether `refresh` may need several reads of one snapshot."""
 
-    def refresh(self, change: ChangeSet, policy: Policy) -> Outcome:
+    def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Make use of what has changed, or ask again. Under the writing lock. Does not raise."""
 
     def same(self, old: Any, new: Any) -> bool:

@@ -16,7 +16,9 @@ from typing import Protocol
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.incremental import Deferred, Policy, Step
+from reactive_sqlite.foreign import Foreign
+from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
+from reactive_sqlite.journal import merged
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
 from reactive_sqlite.trace import Stats
 
@@ -71,6 +73,7 @@ class Publisher:
         self._engine = engine
         self._outside = outside
 
+        self._maintenance = Maintenance(self._policy, engine.set_up)
     @property
     def _attached(self) -> Engine:
         assert self._engine is not None
@@ -97,8 +100,8 @@ class Publisher:
             stats.skipped += 1
             return
         reads = self._attached.reads
-        several = len(touched) > 1 or touched[0].source.follows(self._policy)
-        neighbour_committed = reads.begin_refresh(several=several)
+        several = len(touched) > 1 or touched[0].source.follows(self._maintenance)
+        foreign = reads.begin_refresh(several=several)
         try:
             if neighbour_committed:
                 change = ChangeSet.whole(change.seq)
@@ -111,7 +114,7 @@ class Publisher:
     def _refresh(self, node: LiveResult, change: ChangeSet) -> None:
         """Bring the node up to date. Called under the lock, inside a snapshot."""
         stats, version = self._stats, change.seq
-        value, region, error, step = node.source.refresh(change, self._policy)
+        value, region, error, step = node.source.refresh(change, self._maintenance)
         if step is None:
             stats.refetched += 1
         else:

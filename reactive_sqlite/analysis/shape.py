@@ -37,7 +37,8 @@ _UNKNOWN: Final = frozenset(
     """with union intersect except values over window filter exists using natural right full raise
     indexed within likely unlikely likelihood subtype""".split()  # noqa: SIM905
 )
-_COLLATIONS: Final = frozenset({"BINARY", "NOCASE", "RTRIM"})
+#: The collations that are known here, https://sqlite.org/datatype3.html section 7.
+COLLATIONS: Final = frozenset({"BINARY", "NOCASE", "RTRIM"})
 # Words behind which an operand comes, so that a name after them is no alias.
 _OPERATORS: Final = frozenset(
     """and as between case collate distinct else escape from glob in is isnull like match not
@@ -291,6 +292,6 @@ def _term(part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable,
     if collation is not None and item.column is None and output is None:
         raise NotUnderstoodError("COLLATE inside an expression")
     collation = collation or item.collation
-    if collation not in _COLLATIONS:
+    if collation not in COLLATIONS:
         raise NotUnderstoodError("a collation that is not known here")
     return Term(item, output, descending, nulls == "first" if nulls else not descending, collation)

@@ -7,15 +7,15 @@ is any doubt it raises `NotMaintainable`, and the query is run again.
 
 from __future__ import annotations
 
-from reactive_sqlite.incremental.following import DEAR, Following, Policy
+from reactive_sqlite.incremental.following import Following, Maintenance, Policy
 from reactive_sqlite.incremental.plan import Maintainer, plan
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 
 __all__ = [
-    "DEAR",
     "Deferred",
     "Following",
     "Maintainer",
+    "Maintenance",
     "NotMaintainable",
     "Policy",
     "Step",

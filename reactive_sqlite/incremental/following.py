@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
-from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import DatabaseError
+from reactive_sqlite.connection import Connection, DatabaseError
 from reactive_sqlite.incremental.plan import Maintainer, plan
+from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Read
 from reactive_sqlite.statement import Statement
+
+logger = logging.getLogger("reactive_sqlite")
 
 #: ``auto`` follows results whose query takes long, ``always`` all that can be followed (for
 #: tests), ``never`` none.
@@ -20,6 +24,39 @@ Policy: TypeAlias = Literal["auto", "always", "never"]
 #: Seconds that a query must take to be followed. SQLite answers most bounded queries over an
 #: index in less, and then running them again costs less than knowing their rows.
 DEAR: Final[Mapping[Policy, float]] = {"auto": 0.0004, "always": 0.0, "never": float("inf")}
+
+
+#: What ends the following of a result: a finding, or an error that the query itself may have too
+#: (text that is no UTF-8 cannot be read).
+EXPECTED: Final = (NotMaintainable, DatabaseError, UnicodeDecodeError)
+
+
+class Maintenance:
+    """What all followed results of one database have in common: the policy, and scratch tables.
+
+    ``setup`` makes a connection like those on which queries run.
+    """
+
+    def __init__(self, policy: Policy, setup: Callable[[Connection], None]) -> None:
+        if policy not in DEAR:
+            raise ValueError(f"maintain must be one of {', '.join(DEAR)}, not {policy!r}")
+        self.dear = DEAR[policy]
+        """seconds that a query must take to be followed"""
+        self.patient = policy == "auto"
+        """whether results that are hard to follow are left alone for a while"""
+        self._setup = setup
+        self._scratches: dict[str, Scratch] = {}
+
+    def scratch(self, table: TableInfo) -> Scratch:
+        """An empty copy of the table."""
+        found = self._scratches.get(table.key)
+        if found is None:
+            found = self._scratches[table.key] = Scratch(table, self._setup)
+        return found
+
+    def schema_changed(self) -> None:
+        """Tables may be others than they were."""
+        self._scratches = {}
 
 
 class Following:
@@ -47,8 +84,13 @@ class Following:
             return None
         try:
             step = maintainer.apply(change, read)
-        except (NotMaintainable, DatabaseError):
+        except EXPECTED:
             # The fresh run will say what is wrong, if anything is.
+            self._failed()
+            return None
+        except Exception:
+            # Whoever commits must not suffer for it, and the fresh run is right.
+            logger.exception("a result could not be followed")
             self._failed()
             return None
         self._maintainer = maintainer
@@ -61,19 +103,25 @@ class Following:
         params: Sequence[Any] | Mapping[str, Any],
         catalog: Catalog,
         read: Read,
-        policy: Policy,
+        maintenance: Maintenance,
         narrow: bool,
     ) -> Deferred | None:
         """Run the query in a way that its result can be followed; None if it cannot, or not now.
 
         ``narrow`` refuses results that may have more than one row.
         """
-        if self._skip and policy == "auto":
+        if self._skip and maintenance.patient:
             self._skip -= 1
             return None
         try:
-            self._maintainer = maintainer = plan(statement, params, catalog, read, narrow=narrow)
-        except (NotMaintainable, DatabaseError):
+            self._maintainer = maintainer = plan(
+                statement, params, catalog, read, maintenance.scratch, narrow=narrow
+            )
+        except EXPECTED:
+            self._failed()
+            return None
+        except Exception:
+            logger.exception("a result could not be followed: %s", statement.sql)
             self._failed()
             return None
         return maintainer.rows()

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
+from reactive_sqlite.analysis.aggregates import Grouping
 from reactive_sqlite.analysis.from_clause import name_of
 from reactive_sqlite.analysis.lexer import Token
+from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.analysis.shape import Shape, shape_of
-from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.comparison import fold
+from reactive_sqlite.incremental.groups import GroupsMaintainer
 from reactive_sqlite.incremental.rows import RowsMaintainer, Window
+from reactive_sqlite.incremental.scratch import Scratch
+from reactive_sqlite.incremental.sortkey import Direction
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Read
 from reactive_sqlite.row import row_maker
 from reactive_sqlite.statement import Statement
 
 _ENDLESS: Final = 1 << 60
-_ROWID_SCAN: Final = "USING INTEGER PRIMARY KEY (rowid"
+_ROWID_RANGES: Final = tuple(
+    f"USING INTEGER PRIMARY KEY (rowid{operator}" for operator in ("<", ">")
+)
+_BY_SORTING: Final = "USE TEMP B-TREE FOR GROUP BY"
 
 
 class Maintainer(Protocol):
@@ -43,12 +51,14 @@ def plan(
     params: Sequence[Any] | Mapping[str, Any],
     catalog: Catalog,
     read: Read,
+    scratch: Callable[[TableInfo], Scratch],
     *,
     narrow: bool = False,
 ) -> Maintainer:
     """A maintainer, seeded. Raises `NotMaintainable` when there is none for this statement.
 
-    ``narrow`` refuses results that may have more than one row.
+    ``scratch`` gives an empty copy of a table; ``narrow`` refuses results that may have more than
+    one row.
     """
     shape = shape_of(statement, catalog)
     if shape is None:
@@ -56,7 +66,11 @@ def plan(
     if narrow and (not shape.aggregated or shape.group):
         raise NotMaintainable("perhaps more than one row, of which only the first is asked for")
     values = _positional(params, statement)
-    maintainer = _rows(statement, shape, values, read)
+    maintainer: Maintainer
+    if shape.distinct or shape.aggregated:
+        maintainer = _groups(statement, shape, values, read, scratch)
+    else:
+        maintainer = _rows(statement, shape, values, read)
     maintainer.seed(read)
     return maintainer
 
@@ -75,8 +89,6 @@ def _positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement)
 def _rows(
     statement: Statement, shape: Shape, params: tuple[Any, ...], read: Read
 ) -> RowsMaintainer:
-    if shape.distinct or shape.aggregated:
-        raise NotMaintainable("not row by row")
     nullable = any(table.nullable for table in shape.tables)
     window = _window(shape, params)
     if len(shape.tables) > 1 and any(table.info.without_rowid for table in shape.tables):
@@ -106,17 +118,93 @@ def _scans_by_rowid(
         return False
     extended = maintainer.extended.whole(limited=shape.limit is not None)
     more = (*params, 1) if shape.limit is not None else params
-    for sql, values in ((shape.text, params), (extended, more)):
-        for *_, detail in read(f"EXPLAIN QUERY PLAN {sql}", values):
-            if detail.startswith("USE TEMP B-TREE FOR ") and detail.endswith("ORDER BY"):
-                continue
-            words = detail.split(" ", 2)
-            if words[0] == "SCAN" and len(words) == 2:
-                continue
-            if words[0] == "SEARCH" and words[2].startswith((_ROWID_SCAN + ">", _ROWID_SCAN + "<")):
-                continue
+    return _is_scan(_details(shape.text, params, read)) and _is_scan(_details(extended, more, read))
+
+
+def _details(sql: str, params: Sequence[Any], read: Read) -> list[str]:
+    """How SQLite runs a query, line by line (https://sqlite.org/eqp.html)."""
+    return [row[-1] for row in read(f"EXPLAIN QUERY PLAN {sql}", params)]
+
+
+def _is_scan(details: Sequence[str]) -> bool:
+    """Whether rows are taken in the order in which the table stores them."""
+    for detail in details:
+        words = detail.split(" ", 2)
+        if not (
+            detail.startswith("USE TEMP B-TREE FOR ")
+            or (words[0] == "SCAN" and len(words) == 2)
+            or (words[0] == "SEARCH" and words[-1].startswith(_ROWID_RANGES))
+        ):
             return False
     return True
+
+
+def _groups(
+    statement: Statement,
+    shape: Shape,
+    params: tuple[Any, ...],
+    read: Read,
+    scratch: Callable[[TableInfo], Scratch],
+) -> GroupsMaintainer:
+    if len(shape.tables) != 1:
+        raise NotMaintainable("groups of a join")
+    if read("PRAGMA reverse_unordered_selects", ()) != [(0,)]:
+        raise NotMaintainable("in reverse order")
+    try:
+        grouping = Grouping(shape)
+    except NotUnderstoodError as error:
+        raise NotMaintainable(str(error)) from error
+    if not grouping.terms and (shape.having or shape.order):
+        raise NotMaintainable("a condition on everything")
+    details = _details(shape.text, params, read)
+    ordered_by = {result.term for result in grouping.order}
+    if not ordered_by >= set(range(len(grouping.terms))):
+        if shape.distinct:
+            raise NotMaintainable("distinct rows in the order in which they were met")
+        if _BY_SORTING not in details and _has_descending_index(shape, read):
+            raise NotMaintainable("groups in the order of an index")
+    maintainer = GroupsMaintainer(
+        shape,
+        grouping,
+        params,
+        row_maker(statement.access.columns),
+        _window(shape, params),
+        scratch(shape.tables[0].info),
+        in_order=_is_scan(details),
+        ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
+    )
+    if not _is_scan(_details(maintainer.query(), params, read)):
+        maintainer.in_order = False
+    return maintainer
+
+
+def _ties(shape: Shape, grouping: Grouping, *, sorting: bool) -> list[Direction]:
+    """In which order groups come that the ORDER BY leaves equal.
+
+    When ORDER BY has as many terms as GROUP BY, SQLite sorts the rows for the latter in the
+    directions of the former, whatever its terms are (`sqlite3Select` in
+    https://sqlite.org/src/file/src/select.c).
+    """
+    copied = sorting and len(shape.order) == len(grouping.terms)
+    return [
+        Direction(descending, not descending, term.collation or "BINARY")
+        for term, descending in zip(
+            grouping.terms,
+            [t.descending for t in shape.order] if copied else [False] * len(grouping.terms),
+            strict=True,
+        )
+    ]
+
+
+def _has_descending_index(shape: Shape, read: Read) -> bool:
+    name = shape.tables[0].info.name
+    return bool(
+        read(
+            "SELECT 1 FROM pragma_index_list(?1) AS i JOIN pragma_index_xinfo(i.name) AS c"
+            ' WHERE c."desc" LIMIT 1',
+            (name,),
+        )
+    )
 
 
 def _window(shape: Shape, params: tuple[Any, ...]) -> Window | None:
