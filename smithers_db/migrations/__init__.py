@@ -157,9 +157,9 @@ def rehearse(file: Path) -> Report:
 def _convert(db: ReactiveDatabase) -> Report:
     while True:
         before = db.execute("PRAGMA data_version").rows
+        if applied(db):  # another process was faster
+            return migrate(db)
         if not conversion.is_original(db):
-            if applied(db):  # another process was faster
-                return migrate(db)
             names = ", ".join(sorted(conversion.tables(db))[:5])
             raise MigrationError(f"this is no Smithers database: it holds {names}, …")
         copy = conversion.backup(db)
