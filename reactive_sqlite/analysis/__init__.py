@@ -17,6 +17,7 @@ from reactive_sqlite.analysis.scopes import Mention
 from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions, view_tokens
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
+from reactive_sqlite.comparison import fold
 from reactive_sqlite.statement import Access, Reference, Statement, StatementKind
 
 _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
@@ -116,6 +117,8 @@ def _written(access: Access, catalog: Catalog) -> frozenset[str]:
     names = set()
     for key in access.writes:
         table = catalog.table(key)
-        if table is None or table.kind != "view":
+        if table is None:
             names.add(plain_name(key))
+        elif table.kind != "view":
+            names.add(fold(table.name))
     return _public(frozenset(names), access)

@@ -64,7 +64,7 @@ def check(random: Random) -> dict[str, int]:
     return counts
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(0, 2**48))
 def test_a_no_is_a_no(seed: int) -> None:
     check(Random(seed))

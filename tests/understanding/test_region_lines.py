@@ -42,6 +42,7 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT a FROM t WHERE d = '9007199254740993.0'", (), "t(a, d)"),
     ("SELECT a FROM t WHERE d IN (3, '2', 1.0, NULL)", (), "t(a, d)[d IN (1.0, 2, 3)]"),
     ("SELECT a FROM t WHERE d NOT IN (1, 2)", (), "t(a, d)[d<>1 AND d<>2]"),
+    ("SELECT a FROM t WHERE d NOT IN (1, NULL)", (), "t(a, d)[FALSE]"),
     ("SELECT a FROM t WHERE NOT (d = 1 OR b IS NULL)", (), "t(a, b, d)[d<>1 AND b IS NOT NULL]"),
     ("SELECT a FROM t WHERE d IS NOT ? AND b IS ?", (None, 1), "t(a, b, d)[d IS NOT NULL AND b=1]"),
     ("SELECT a FROM t WHERE d IS DISTINCT FROM 4", (), "t(a, d)[d IS NOT 4]"),
@@ -107,6 +108,25 @@ LINES: list[tuple[str, Any, str]] = [
         (),
         "t(a, d)[d=1] ∪ u(k, y)[k='z']",
     ),
+    (
+        "SELECT a FROM t LEFT JOIN u ON u.t_id = t.id WHERE u.y IS NULL AND u.k IS NOT 'x'",
+        (),
+        "t(a, id) ∪ u(k, t_id, y)",
+    ),
+    (
+        "SELECT a FROM t LEFT JOIN u ON u.t_id = t.id WHERE u.y = 1 OR u.k IS NULL",
+        (),
+        "t(a, id) ∪ u(k, t_id, y)",
+    ),
+    (
+        "SELECT a FROM t LEFT JOIN u ON u.t_id = t.id WHERE u.y = 1 AND u.k IS NOT 'x'",
+        (),
+        "t(a, id) ∪ u(k, t_id, y)[y=1 AND k IS NOT 'x']",
+    ),
+    # a mention of a table in a place that is not looked into: all of them count as a whole
+    ("SELECT j.value FROM t, json_each((SELECT max(b) FROM t)) j WHERE t.id = 1", (), "t(b, id)"),
+    ("SELECT b FROM t WHERE id = 1 UNION SELECT 2 LIMIT (SELECT max(b) FROM t)", (), "t(b, id)"),
+    ("SELECT b FROM t, (VALUES ((SELECT max(b) FROM t))) WHERE id = 1", (), "t(b, id)"),
     # views, derived tables, common tables
     ("SELECT name FROM v WHERE id = 3", (), "t(a, b, id)[b>1 AND id=3]"),
     ("SELECT i FROM vl WHERE yy = 1", (), "t(id) ∪ u(t_id, y)[y=1]"),

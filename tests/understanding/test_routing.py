@@ -51,7 +51,7 @@ def a_change(random: Random, seq: int) -> ChangeSet:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.integers(0, 2**48))
 def test_the_index_agrees_with_every_region(seed: int) -> None:
     check(Random(seed))
