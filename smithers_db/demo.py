@@ -1,13 +1,22 @@
-"""``smithers-db demo``: parallel agents at work, and a view that is told of each change."""
+"""``smithers-db demo``: a whole run, and a live view that is told of each change.
+
+An orchestrator, a process of its own, runs agents in parallel; one waits for a person's approval;
+in the middle it is killed. The run is found abandoned, resumed here, and no finished step runs
+again. The view is subscribed all the time: it asks the database nothing.
+"""
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,11 +26,16 @@ from rich.live import Live
 from rich.table import Table
 
 from smithers_db.facade import SmithersDB, create_smithers_db
-from smithers_db.rows import Agent, Execution, Phase
 
+RUN = "demo"
 AGENTS = 12
 PHASES = ("plan", "build", "review")
 TOOL_CALLS = 4
+OUTPUT = 20_000
+CRASH_AFTER = 5  # steps of the second phase
+PATIENCE = 60.0  # seconds until the demo gives up
+
+Write = Callable[..., Any]
 
 
 class Deliveries:
@@ -29,12 +43,14 @@ class Deliveries:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self.milliseconds: list[float] = []
-        self.arrived = threading.Event()
+        self.here: list[float] = []
+        self.across: list[float] = []
+        self.count = 0
+        self.arrived = threading.Condition()
         self._thread = threading.local()
 
-    def timed(self, write: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Calls a writing method; values delivered meanwhile count from here."""
+    def timed(self, write: Write, *args: Any, **kwargs: Any) -> Any:
+        """Calls a writing method; what is delivered meanwhile is timed from here."""
         self._thread.began = time.perf_counter()
         try:
             return write(*args, **kwargs)
@@ -45,57 +61,91 @@ class Deliveries:
         """What to subscribe with, to keep the values under this name."""
 
         def receive(value: Any) -> None:
-            self.values[name] = value
             began = getattr(self._thread, "began", None)
-            if began is not None:
-                self.milliseconds.append((time.perf_counter() - began) * 1000)
-            self.arrived.set()
+            with self.arrived:
+                self.values[name] = value
+                self.count += 1
+                if began is not None:
+                    self.here.append((time.perf_counter() - began) * 1000)
+                elif name == "sent" and value is not None:
+                    self.across.append((time.time() - value) * 1000)
+                self.arrived.notify_all()
 
         return receive
 
+    def wait(self, reached: Callable[[dict[str, Any]], bool]) -> None:
+        """Returns when the delivered values say so. Raises TimeoutError."""
+        with self.arrived:
+            if not self.arrived.wait_for(lambda: reached(self.values), PATIENCE):
+                raise TimeoutError("the demo waited in vain")
 
-def _agent(db: SmithersDB, deliveries: Deliveries, phase: str, number: int) -> None:
+
+def _plainly(write: Write, *args: Any, **kwargs: Any) -> Any:
+    return write(*args, **kwargs)
+
+
+def _approved(db: SmithersDB, timed: Callable[..., Any]) -> None:
+    """Asks a person, once for the whole run, and waits for the answer by being told of it."""
+    question = db.state.get("question")
+    if question is None:
+        question = timed(db.human.request, "confirmation", "Deploy the build?", ["yes", "no"])
+        timed(db.state.set, "question", question)
+    answered = threading.Event()
+
+    def look(row: Any) -> None:
+        if row.status != "pending":
+            answered.set()
+
+    subscription = db.observe(db.human.get, question).subscribe(look)
+    if not answered.wait(PATIENCE):
+        raise TimeoutError("nobody answered")
+    subscription.dispose()
+
+
+def _agent(db: SmithersDB, timed: Callable[..., Any], phase: str, number: int) -> None:
     pace = random.Random(f"{phase}{number}")
-    agent = deliveries.timed(db.agents.start, f"{phase}: part {number}", "sonnet")
-    for turn in range(TOOL_CALLS):
-        call = deliveries.timed(db.tools.start, "Bash", {"command": f"make part-{number}"})
-        time.sleep(pace.uniform(0.02, 0.12))
-        output = f"part {number}, turn {turn}: ok\n" * (1 if turn else 800)
-        deliveries.timed(db.tools.complete, call, output)
-        deliveries.timed(db.state.set, f"{phase}/{number:02}", turn + 1, "turn")
-    deliveries.timed(
-        db.agents.complete, agent, "done", {"turns": TOOL_CALLS}, 400 + number, 20 * number
-    )
+    with db.steps.running(f"{phase}/{number:02}"):
+        agent = timed(db.agents.start, f"{phase}: part {number}")
+        if (phase, number) == ("build", 0):
+            _approved(db, timed)
+        for turn in range(TOOL_CALLS):
+            call = timed(db.tools.start, "Bash", {"command": f"make part-{number}"})
+            time.sleep(pace.uniform(0.02, 0.12))
+            line = f"part {number}, turn {turn}: ok\n"
+            timed(db.tools.complete, call, line if turn else line * (OUTPUT // len(line) + 1))
+            timed(db.state.set, "sent", time.time())
+        timed(db.agents.complete, agent, "done", {"turns": TOOL_CALLS}, 400, 20)
 
 
-def _workflow(db: SmithersDB, deliveries: Deliveries) -> None:
+def orchestrate(db: SmithersDB, timed: Callable[..., Any] = _plainly) -> None:
+    """The workflow, from wherever it is: what has finished is not run again."""
+    finished = {s.name for s in db.steps.list_for_execution() if s.status == "completed"}
     with ThreadPoolExecutor(AGENTS) as pool:
-        for name in PHASES:
-            with db.phases.running(name):
-                deliveries.timed(db.execution.advance_iteration)
-                done = [
-                    pool.submit(db.bind(_agent), db, deliveries, name, number)
-                    for number in range(AGENTS)
-                ]
-                for future in done:
-                    future.result()
+        for phase in PHASES:
+            left = [n for n in range(AGENTS) if f"{phase}/{n:02}" not in finished]
+            if not left:
+                continue
+            with db.phases.running(phase):
+                timed(db.execution.advance_iteration)
+                work = [pool.submit(db.bind(_agent), db, timed, phase, n) for n in left]
+                for done in work:
+                    done.result()
+    timed(db.execution.complete, RUN, {"ok": True})
 
 
 def _table(values: dict[str, Any]) -> Table:
-    run: Execution = values["execution"]
-    phases: Sequence[Phase] = values["phases"]
-    agents: Sequence[Agent] = values["agents"]
+    run = values["execution"]
     table = Table(
         title=f"{run.name}: {run.status} · iteration {run.total_iterations} · "
         f"{run.total_agents} agents · {run.total_tool_calls} tool calls · "
-        f"{run.total_tokens_used} tokens"
+        f"{run.total_tokens_used} tokens · {len(values['questions'])} questions open"
     )
     for heading in ("phase", "agent", "status", "tool calls", "ms"):
         table.add_column(heading)
-    names = {phase.id: f"{phase.name} ({phase.status})" for phase in phases}
-    for agent in agents[-AGENTS:]:
+    names = {phase.id: f"{phase.name} ({phase.status})" for phase in values["phases"]}
+    for agent in values["agents"][-AGENTS:]:
         table.add_row(
-            names.get(agent.phase_id or "", ""),
+            names.get(agent.phase_id, ""),
             agent.prompt,
             agent.status,
             "●" * agent.tool_calls_count,
@@ -105,80 +155,135 @@ def _table(values: dict[str, Any]) -> Table:
 
 
 def _line(values: dict[str, Any]) -> str:
-    run: Execution = values["execution"]
-    tally = ", ".join(f"{count} {status}" for status, count in values["tools"])
-    return f"{run.status} {run.total_agents:>3} agents  tool calls: {tally or 'none'}"
+    run = values["execution"]
+    counts = ", ".join(f"{count} {status}" for status, count in values["steps"])
+    return f"{run.status:<9} {run.total_tool_calls:>3} tool calls; steps: {counts or 'none'}"
 
 
-def _show(console: Console, deliveries: Deliveries, finished: threading.Event) -> None:
-    """Renders whenever something has arrived; nothing is asked of the database here."""
-    values = deliveries.values
+def _show(console: Console, deliveries: Deliveries, ended: threading.Event) -> None:
+    """Shows what is delivered, as it is delivered."""
+    shown = said = 0
+    live = Live(_table(deliveries.values), console=console, auto_refresh=False)
     if console.is_terminal:
-        with Live(_table(values), console=console, auto_refresh=False) as live:
-            while not finished.is_set():
+        live.start()
+    while not ended.is_set():
+        with deliveries.arrived:
+            while deliveries.count == shown and not ended.is_set():
                 deliveries.arrived.wait()
-                deliveries.arrived.clear()
-                live.update(_table(values), refresh=True)
-        return
-    shown = ""
-    while not finished.is_set():
-        deliveries.arrived.wait()
-        deliveries.arrived.clear()
-        line = _line(values)
-        if line[:14] != shown[:14]:
-            console.print(line, highlight=False)
-        shown = line
+            shown, values = deliveries.count, dict(deliveries.values)
+        if live.is_started:
+            live.update(_table(values), refresh=True)
+        elif values["execution"].total_tool_calls >= said + AGENTS:
+            said = values["execution"].total_tool_calls
+            console.print(_line(values), highlight=False)
+    if live.is_started:
+        live.stop()
 
 
-def run(console: Console, folder: Path) -> int:
-    """Runs the demo in a folder; returns the exit status, 1 if a live value was stale."""
+def _watched(db: SmithersDB) -> dict[str, Any]:
+    return {
+        "execution": db.observe(db.execution.get, RUN),
+        "phases": db.observe(db.phases.list, RUN),
+        "agents": db.observe(db.agents.list, RUN),
+        "questions": db.observe(db.human.list_pending, RUN),
+        "state": db.observe(db.state.get_all, execution_id=RUN),
+        "sent": db.observe(db.state.get, "sent", execution_id=RUN),
+        "steps": db.query(
+            "SELECT status, count(*) FROM steps WHERE execution_id = ? GROUP BY status", (RUN,)
+        ),
+        "built": db.db.query_value(
+            "SELECT count(*) FROM steps WHERE execution_id = ? AND status = 'completed' "
+            "AND name LIKE 'build/%'",
+            (RUN,),
+        ),
+    }
+
+
+def _milliseconds(times: Iterable[float]) -> str:
+    ordered = sorted(times)
+    if not ordered:
+        return "none"
+    p99 = ordered[len(ordered) * 99 // 100]
+    return f"median {statistics.median(ordered):.2f} ms, p99 {p99:.2f} ms"
+
+
+def run(console: Console, file: Path) -> int:
+    """Runs the demo on a new file; returns the exit status, 1 if anything proved wrong."""
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     deliveries = Deliveries()
-    with create_smithers_db(folder / "demo.db") as db:
-        execution = db.execution.start("demo", "demo.py")
-        watched: dict[str, Any] = {
-            "execution": db.observe(db.execution.get, execution),
-            "phases": db.observe(db.phases.list, execution),
-            "agents": db.observe(db.agents.list, execution),
-            "state": db.observe(db.state.get_all, execution_id=execution),
-            "tools": db.query(
-                "SELECT status, count(*) FROM tool_calls WHERE execution_id = ? GROUP BY status",
-                (execution,),
-            ),
-        }
+    with create_smithers_db(file) as db:
+        db.execution.start("a workflow of agents", "demo.py", id=RUN)
+    with create_smithers_db(file) as db:  # closed, it gave the run up: the child takes it
+        watched = _watched(db)
         subscriptions = [
             query.subscribe(deliveries.receiver(name)) for name, query in watched.items()
         ]
-        finished = threading.Event()
-        view = threading.Thread(target=_show, args=(console, deliveries, finished))
+        ended = threading.Event()
+        view = threading.Thread(target=_show, args=(console, deliveries, ended))
         view.start()
         try:
-            _workflow(db, deliveries)
-            deliveries.timed(db.execution.complete, execution, {"ok": True})
+            child = subprocess.Popen([sys.executable, "-m", "smithers_db.demo", str(file)])
+            deliveries.wait(lambda values: bool(values["questions"]))
+            question = deliveries.values["questions"][0]
+            time.sleep(0.3)  # a person reads
+            db.human.resolve(question.id, "approved", "yes")
+            deliveries.wait(lambda values: values["built"] >= CRASH_AFTER)
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+            finished = {
+                s.id: s.name for s in db.steps.list_for_execution(RUN) if s.status == "completed"
+            }
+            (dead,) = db.execution.find_incomplete()
+            what = "abandoned" if dead.abandoned else "running"
+            say(f"kill -9 of the orchestrator with {len(finished)} steps finished: {what}")
+            db.execution.resume(RUN)
+            say("resumed")
+            orchestrate(db, deliveries.timed)
             db.db.flush()
         finally:
-            finished.set()
-            deliveries.arrived.set()
+            with deliveries.arrived:
+                ended.set()
+                deliveries.arrived.notify_all()
             view.join()
         stale = [name for name, query in watched.items() if query.get() != deliveries.values[name]]
+        steps = db.steps.list_for_execution(RUN)
+        completed = [s.name for s in steps if s.status == "completed"]
+        again = [s.name for s in steps if s.name in finished.values() and s.id not in finished]
+        interrupted = sum(s.status == "failed" for s in steps)
+        outputs = [call for call in db.tools.list_for_execution(RUN) if call.output_path]
+        whole = sum(len(db.tools.get_output(call.id) or "") >= OUTPUT for call in outputs)
         drifts = db.verify_rollups()
         stats = db.db.stats
         for subscription in subscriptions:
             subscription.dispose()
-    times = sorted(deliveries.milliseconds)
-    p99 = times[min(len(times) - 1, len(times) * 99 // 100)]
-    console.print(_line(deliveries.values), highlight=False)
-    console.print(
-        f"{stats.commits} commits, {stats.emitted} values delivered, {stats.queries} queries run\n"
-        f"from the writing call to the delivered value: median {statistics.median(times):.2f} ms, "
-        f"p99 {p99:.2f} ms\n"
-        f"{len(watched)} live values against a fresh run: {len(stale)} stale; "
-        f"rollups: {len(drifts)} drifted",
-        highlight=False,
+    every = sorted(map(str, completed)) == sorted(
+        f"{p}/{n:02}" for p in PHASES for n in range(AGENTS)
     )
-    return 1 if stale or drifts else 0
+    say(_line(deliveries.values))
+    say(
+        f"steps: {len(completed)} completed, each once: {every}; {interrupted} interrupted by the "
+        f"crash; finished ones run again: {len(again)}\n"
+        f"tool outputs of 20 KB: {whole} of {len(outputs)} read back whole\n"
+        f"{stats.commits} commits, {deliveries.count} values delivered, "
+        f"{stats.queries} queries run\n"
+        f"from the writing call to the delivered value: {_milliseconds(deliveries.here)}; "
+        f"from another process: {_milliseconds(deliveries.across)}\n"
+        f"{len(watched)} live values against a fresh run: {len(stale)} stale; "
+        f"counters against a recount: {len(drifts)} drifted"
+    )
+    return 0 if every and not (again or stale or drifts) and whole == len(outputs) else 1
 
 
 def main() -> int:
     """Runs the demo with a new database file in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="smithers-demo-") as folder:
-        return run(Console(), Path(folder))
+        return run(Console(), Path(folder) / "demo.db")
+
+
+if __name__ == "__main__":  # the orchestrator that is to be killed
+    with create_smithers_db(sys.argv[1]) as _db:
+        _db.execution.resume(RUN)
+        orchestrate(_db)
