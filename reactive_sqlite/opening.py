@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any, Protocol
 
+from reactive_sqlite.analysis.shape import shape_of
 from reactive_sqlite.connection import Params
 from reactive_sqlite.delta import Delta
 from reactive_sqlite.engine import Engine
@@ -42,7 +43,17 @@ class Opening(Protocol):
 class StatementOpening:
     """A SELECT with its parameters, to be opened."""
 
-    __slots__ = ("_convert", "_engine", "_key", "_make", "_params", "_statement", "publisher")
+    __slots__ = (
+        "_convert",
+        "_engine",
+        "_key",
+        "_key_places",
+        "_keyed",
+        "_make",
+        "_params",
+        "_statement",
+        "publisher",
+    )
 
     def __init__(
         self,
@@ -59,6 +70,8 @@ class StatementOpening:
         self._statement = statement
         self._params = frozen_params(params)
         self._convert = convert
+        self._keyed: Statement | None = None
+        self._key_places: tuple[int, ...] | None = None
         self._key: Hashable = (make, statement.sql, _hashable(self._params))
 
     def __str__(self) -> str:
@@ -110,8 +123,17 @@ class StatementOpening:
                 self._make.rows(None if emission.first else emission.previous),
                 self._make.rows(emission.value),
                 version=emission.version,
+                key=self._row_key(),
             )
         return delta if self._convert is None else delta.converted(self._convert)
+
+    def _row_key(self) -> tuple[int, ...] | None:
+        if self._keyed is not self._statement:
+            schema = self._engine.schema
+            self._statement = statement = schema.statement(self._statement.sql)
+            shape = shape_of(statement, schema.any_catalog())
+            self._keyed, self._key_places = statement, shape.key() if shape is not None else None
+        return self._key_places
 
 
 class FunctionOpening:

@@ -87,6 +87,19 @@ class Schema:
             self._catalog = self._writer.catalog()
         return self._catalog
 
+    def any_catalog(self) -> Catalog:
+        """A picture of the schema, also while another thread is in a transaction."""
+        if self._lock.try_acquire():
+            try:
+                return self.catalog()
+            finally:
+                self._lock.release()
+        if self._readers is not None:
+            with self._readers.borrow() as reader:
+                return reader.catalog()
+        with self._lock:
+            return self.catalog()
+
     # -- what the hook needs to know, found out before a statement runs -------------------------
 
     def prepare(self, statement: Statement) -> tuple[str, ...]:

@@ -74,6 +74,8 @@ class StatementSource:
         engine, following = self._engine, self._following
         if following is None:
             following = self._following = Following()
+            if not maintenance.is_sure(self._cost):
+                return self.evaluate()
         if change.schema:
             maintenance.schema_changed()
             following.stop()

@@ -27,6 +27,14 @@ class FromTable:
     nullable: bool
     """whether a row of NULLs may stand for it: the right side of a LEFT JOIN"""
 
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """The columns that identify a row: its rowid, or its primary key without one."""
+        info = self.info
+        if info.without_rowid:
+            return info.primary_key
+        return (ROWID if info.rowid_column is None else info.rowid_column,)
+
     def column(self, name: str) -> int | None:
         """The position of a column by its folded name, `ROWID` for the rowid, None if neither."""
         position = self.info.position(name)

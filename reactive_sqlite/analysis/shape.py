@@ -97,9 +97,32 @@ class Shape:
     offset: Token | None
     aggregated: bool
 
+    def key(self) -> tuple[int, ...] | None:
+        """The places of the result columns that tell its rows apart, None if they do not."""
+        columns = [item.column for item in self.outputs]
+        if self.distinct or (self.aggregated and not self.group):
+            return tuple(range(len(columns))) if self.distinct else ()
+        if self.aggregated:
+            places = [_place_of(term, self.outputs) for term in self.group]
+        else:
+            places = [
+                columns.index((number, position)) if (number, position) in columns else None
+                for number, table in enumerate(self.tables)
+                for position in table.identity
+            ]
+        found = tuple(place for place in places if place is not None)
+        return found if len(found) == len(places) else None
+
     def item(self, tokens: Sequence[Token]) -> Item:
         """An expression of this SELECT."""
         return _item(tokens, self.tables)
+
+
+def _place_of(term: Item, outputs: Sequence[Item]) -> int | None:
+    for place, item in enumerate(outputs):
+        if item.tokens == term.tokens or (item.column is not None and item.column == term.column):
+            return place
+    return None
 
 
 def shape_of(statement: Statement, catalog: Catalog) -> Shape | None:

@@ -26,6 +26,8 @@ Policy: TypeAlias = Literal["auto", "always", "never"]
 DEAR: Final[Mapping[Policy, float]] = {"auto": 0.0004, "always": 0.0, "never": float("inf")}
 
 
+_SURELY_DEAR: Final = 0.005
+
 #: What ends the following of a result: a finding, or an error that the query itself may have too
 #: (text that is no UTF-8 cannot be read).
 EXPECTED: Final = (NotMaintainable, DatabaseError, UnicodeDecodeError)
@@ -46,6 +48,10 @@ class Maintenance:
         """whether results that are hard to follow are left alone for a while"""
         self._setup = setup
         self._scratches: dict[str, Scratch] = {}
+
+    def is_sure(self, cost: float) -> bool:
+        """Whether a query is dear, even if its first run also had to prepare it."""
+        return not self.patient or cost >= _SURELY_DEAR
 
     def scratch(self, table: TableInfo) -> Scratch:
         """An empty copy of the table."""
@@ -75,12 +81,10 @@ class Following:
     def apply(self, change: ChangeSet, read: Read) -> Step | None:
         """The next state; None when the query must be run again."""
         maintainer, self._maintainer = self._maintainer, None
-        if (
-            maintainer is None
-            or change.everything
-            or change.schema
-            or not change.tables.isdisjoint(maintainer.tables)
-        ):
+        if maintainer is None:
+            return None
+        if change.everything or change.schema or not change.tables.isdisjoint(maintainer.tables):
+            self._failed()
             return None
         try:
             step = maintainer.apply(change, read)
@@ -131,5 +135,5 @@ class Following:
         self._maintainer, self._failures, self._skip = None, 0, 0
 
     def _failed(self) -> None:
-        self._failures = min(self._failures + 2, 20)
-        self._skip = 1 << self._failures
+        self._failures = min(self._failures + 1, 20)
+        self._skip = (1 << self._failures) - 2

@@ -91,13 +91,11 @@ class Extended:
 
 
 def identity_columns(table: FromTable) -> tuple[int, ...]:
-    """The columns that identify a row of a table: its rowid, or its primary key without one."""
+    """The columns that identify a row of a table, if they can be looked up by their values."""
     info = table.info
-    if not info.without_rowid:
-        return (ROWID if info.rowid_column is None else info.rowid_column,)
-    if any(info.columns[position].collation != "BINARY" for position in info.primary_key):
+    if info.without_rowid and any(info.columns[p].collation != "BINARY" for p in table.identity):
         raise NotMaintainable("a primary key of another collation than BINARY")
-    return info.primary_key
+    return table.identity
 
 
 def identity_of(table: FromTable) -> Callable[[RowChange, bool], Any]:
