@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,8 +11,11 @@ from typing import Any, NamedTuple, TypeAlias
 import apsw
 
 from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.locks import locks_on, process, processes
 from reactive_sqlite.recorder import PreUpdate
 from reactive_sqlite.statement import Access, Action
+
+logger = logging.getLogger("reactive_sqlite")
 
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
@@ -21,6 +25,12 @@ DatabaseError = apsw.Error
 BusyError = apsw.BusyError
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
+
+#: Pages in the write-ahead log from which on each commit tries to write them back, as SQLite does
+#: by itself. https://sqlite.org/wal.html#ckpt
+CHECKPOINT_PAGES = 1000
+#: Pages from which on a log that cannot be written back is worth a warning.
+WARN_PAGES = 10 * CHECKPOINT_PAGES
 
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.
@@ -72,6 +82,11 @@ class Connection:
         """Rows changed since the connection was opened, also by triggers."""
         self.last_insert_rowid = self._apsw.last_insert_rowid
         """The rowid of the last row inserted."""
+        self.set_last_insert_rowid = self._apsw.set_last_insert_rowid
+        """What `last_insert_rowid` says from now on."""
+        self.wal_commits = 0
+        """commits to the write-ahead log since the connection was opened"""
+        self._warned_at = WARN_PAGES
         self._apsw.set_busy_timeout(int(busy_timeout * 1000))
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
@@ -83,6 +98,7 @@ class Connection:
                     self.run("PRAGMA auto_vacuum=INCREMENTAL")
                 self._set_journal_mode(busy_timeout)
                 self.run("PRAGMA synchronous=NORMAL")
+                self._apsw.set_wal_hook(self._committed_to_wal)
             self.run("PRAGMA foreign_keys=ON")
             self.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # not a database? say so now
         except apsw.Error:
@@ -101,6 +117,37 @@ class Connection:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
+
+    def _committed_to_wal(self, _: apsw.Connection, database: str, pages: int) -> int:
+        """SQLite's own care for the log, which this hook replaces, and a word when it fails."""
+        if database == "main":
+            self.wal_commits += 1
+        if pages >= CHECKPOINT_PAGES:
+            try:
+                log, done = self._apsw.wal_checkpoint(database)
+            except apsw.BusyError:  # somebody else does it just now
+                return apsw.SQLITE_OK
+            if log == done:
+                self._warned_at = WARN_PAGES
+            elif log >= self._warned_at:
+                self._warned_at = 2 * log
+                path = self._apsw.db_filename(database)
+                logger.warning(
+                    "the write-ahead log of %s has grown to %d pages: a read transaction keeps "
+                    "it from being written back. Process: %s",
+                    path,
+                    log,
+                    processes(locks_on(path).readers) or "unknown",
+                )
+        return apsw.SQLITE_OK
+
+    def wal_frames(self) -> int | None:
+        """The frames in the write-ahead log that are committed now; None outside WAL mode.
+
+        Not allowed inside a transaction. https://sqlite.org/pragma.html#pragma_wal_checkpoint
+        """
+        log, _ = self._apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        return log if log >= 0 else None
 
     @property
     def filename(self) -> str:
@@ -125,7 +172,7 @@ class Connection:
         try:
             return self._apsw.execute(sql, params).fetchall()
         except Exception as error:
-            error.add_note(f"while running: {sql}")
+            self.annotate(error, sql)
             raise
 
     def run_for_one(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
@@ -135,7 +182,7 @@ class Connection:
             row = cursor.fetchone()
             cursor.close(True)
         except Exception as error:
-            error.add_note(f"while running: {sql}")
+            self.annotate(error, sql)
             raise
         return [] if row is None else [row]
 
@@ -145,8 +192,16 @@ class Connection:
             for _ in self._apsw.executemany(sql, rows):
                 pass  # drains what RETURNING returns
         except Exception as error:
-            error.add_note(f"while running: {sql}")
+            self.annotate(error, sql)
             raise
+
+    def annotate(self, error: BaseException, sql: str) -> None:
+        """Add to an error what was being run and, when the file is locked, who holds the lock."""
+        error.add_note(f"while running: {sql}")
+        if isinstance(error, apsw.BusyError) and self.filename:
+            holder = locks_on(self.filename).writer
+            if holder is not None:
+                error.add_note(f"the write lock is held by process {process(holder)}")
 
     def prepare(self, sql: str) -> Prepared:
         """Ask the engine what the first statement of the text would do, without running it."""

@@ -38,6 +38,11 @@ class ReactiveDatabase:
     run again: ``"auto"`` by their cost, ``"always"`` (for tests) or ``"never"``. A file is put into
     WAL mode; foreign keys are enforced.
 
+    A commit by any process reaches the live queries of every other one. ``journal`` says whether
+    this database writes down which rows its commits change (in a table ``_reactive_journal`` of
+    the file), so that other processes run only the touched queries: None for as long as one of
+    them has live queries, True for always, False for never: then they run all of theirs.
+
     One database may be used from any number of threads. Reads of a file run beside a writer, on
     connections of their own. It is a context manager: leaving the block closes it.
 
@@ -59,6 +64,7 @@ class ReactiveDatabase:
         readonly: bool = False,
         busy_timeout: float = 30.0,
         maintain: Policy = "auto",
+        journal: bool | None = None,
     ) -> None:
         self._stats = Stats()
         self._store = LiveStore()
@@ -67,6 +73,7 @@ class ReactiveDatabase:
             path,
             readonly=readonly,
             busy_timeout=busy_timeout,
+            journal=journal,
             index=self._store.index,
             on_commit=self._publisher.publish,
             on_end=self._publisher.transaction_ended,

@@ -17,6 +17,8 @@ from typing import Any
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, DatabaseError, Params
 from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
+from reactive_sqlite.foreign import ForeignCommits
+from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.reads import Reads
@@ -41,6 +43,7 @@ class Engine:
         *,
         readonly: bool,
         busy_timeout: float,
+        journal: bool | None,
         index: RegionIndex[Any],
         on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
@@ -59,9 +62,22 @@ class Engine:
         self.schema = Schema(writer, self.lock, self._readers)
         self.recorder = ChangeRecorder(self.schema.route_of, index, writer.remove_hook)
         writer.install_hook(self.recorder.on_row)
-        self.reads = Reads(writer, self.lock, self._readers, self.schema)
+        self.journal: Journal | None = None
+        self.foreign: ForeignCommits | None = None
+        if self.filename:
+            kept = Journal(writer, self.recorder, False if readonly else journal)
+            self.foreign = ForeignCommits(writer, kept)
+            self.journal = None if readonly else kept
+        self.reads = Reads(writer, self.lock, self._readers, self.schema, self.foreign)
         self.writes = Writes(
-            writer, self.lock, self.schema, self.recorder, self._follow, on_commit, on_end
+            writer,
+            self.lock,
+            self.schema,
+            self.recorder,
+            self._follow,
+            self.journal,
+            on_commit,
+            on_end,
         )
         self._depth = 0
 
@@ -223,9 +239,9 @@ class Engine:
             if self.lock.transaction is None:
                 self.writes.committed()
 
-    def neighbours_version(self) -> int:
-        """Count a commit that another process made. Under the lock."""
-        self.writes.version += 1
+    def neighbours_version(self, commits: int) -> int:
+        """Count commits that others made; the number of the last. Under the lock."""
+        self.writes.version += commits
         return self.writes.version
 
     def on_every_connection(self, setup: Callable[[Connection], None]) -> None:
@@ -237,6 +253,11 @@ class Engine:
             self.recorder.everything_changed()
             if self.lock.transaction is None:
                 self.writes.committed()
+
+    def set_up(self, connection: Connection) -> None:
+        """Make a new connection like the others. Under the lock."""
+        for setup in self._setup:
+            setup(connection)
 
     def _follow(self, pragma: str) -> None:
         """The writing connection has run this pragma; readers do so before their next use."""
@@ -254,11 +275,6 @@ class Engine:
                 if self.lock.transaction is not None:
                     self._abandon(self.lock.transaction)
                 self.lock.closed = True
-    def set_up(self, connection: Connection) -> None:
-        """Make a new connection like the others. Under the lock."""
-        for setup in self._setup:
-            setup(connection)
-
                 self.schema.is_new()  # what was known is asked for in vain from here on
                 if self._readers is not None:
                     self._readers.close(self.lock.timeout)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
 
+from msgspec import structs
+
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
@@ -71,9 +73,9 @@ class Publisher:
     def attach(self, engine: Engine, outside: Outside | None = None) -> None:
         """The engine whose commits are published here, and who else has its file open."""
         self._engine = engine
+        self._maintenance = Maintenance(self._policy, engine.set_up)
         self._outside = outside
 
-        self._maintenance = Maintenance(self._policy, engine.set_up)
     @property
     def _attached(self) -> Engine:
         assert self._engine is not None
@@ -103,11 +105,15 @@ class Publisher:
         several = len(touched) > 1 or touched[0].source.follows(self._maintenance)
         foreign = reads.begin_refresh(several=several)
         try:
-            if neighbour_committed:
-                change = ChangeSet.whole(change.seq)
+            if foreign is not None:
+                theirs = self._count(foreign)
+                change = merged(change, theirs)
                 touched = self._store.touched_by(change)
             for node in touched:
                 self._refresh(node, change)
+        except BaseException:
+            reads.look_again()
+            raise
         finally:
             reads.end_refresh()
 
@@ -266,11 +272,18 @@ class Publisher:
 
     # -- neighbours, listeners, the end ---------------------------------------------------------
 
-    def refresh(self, change: ChangeSet) -> None:
-        """Refresh what another process's commit touches. Between begin_refresh and end_refresh."""
-        self._stats.commits += 1
+    def _count(self, foreign: Foreign) -> ChangeSet:
+        """Give the commits of others their number, and tell the listeners."""
+        version = self._attached.neighbours_version(foreign.commits)
+        change = structs.replace(foreign.change, seq=version)
+        self._stats.commits += foreign.commits
         for listener in self._listeners:
             self._enqueue_call(partial(listener, change))
+        return change
+
+    def refresh(self, foreign: Foreign) -> None:
+        """Refresh what commits of others touch. Between begin_refresh and end_refresh."""
+        change = self._count(foreign)
         touched = self._store.touched_by(change)
         self._stats.skipped += not touched
         for node in touched:

@@ -9,6 +9,7 @@ from typing import Any
 
 from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.errors import TransactionError
+from reactive_sqlite.foreign import Foreign, ForeignCommits
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.region import Region
@@ -30,7 +31,12 @@ class Reads:
     """
 
     def __init__(
-        self, writer: Connection, lock: WriterLock, readers: ReaderPool | None, schema: Schema
+        self,
+        writer: Connection,
+        lock: WriterLock,
+        readers: ReaderPool | None,
+        schema: Schema,
+        foreign: ForeignCommits | None,
     ) -> None:
         self._writer = writer
         self._lock = lock
@@ -39,8 +45,7 @@ class Reads:
         self._local = _Local()
         self.noting_threads = 0
         self._noting_lock = threading.Lock()
-        self._data_version = writer.data_version()
-        self._schema_version = writer.schema_version()
+        self._foreign = foreign
 
     def read(
         self, statement: Statement, params: Params, *, only_first: bool = False
@@ -96,27 +101,41 @@ class Reads:
                 finally:
                     reader.run("COMMIT")
 
-    def begin_refresh(self, *, several: bool) -> bool:
+    def begin_refresh(self, *, several: bool) -> Foreign | None:
         """Start refreshing results on the writing connection, under its lock: nobody may write.
 
         All reads of this thread see one state until `end_refresh`; a single one (not ``several``)
-        does so by itself. Gives whether another process has committed since the last look: that
-        state holds its changes too.
+        does so by itself. Gives what others have committed to the file since the last look: that
+        state holds their changes too.
         """
         self._lock.refreshing = True
         self._local.pinned = self._writer
-        if self._readers is None:
-            return False
+        if self._foreign is None:
+            return None
         try:
             if several:
                 self._writer.run("BEGIN")
-            committed = self._neighbour_committed()
-            if committed and not several:
-                self._writer.run("BEGIN")  # everything will be refreshed
-            return committed
+            if not self._foreign.moved():
+                return None
+            if several:
+                self._writer.run("COMMIT")
+            found, new_schema = self._foreign.read()
+            if new_schema:
+                self._schema.is_new()
+            return found
         except BaseException:
             self.end_refresh()
             raise
+
+    def look_again(self) -> None:
+        """What others have committed could not be made use of: next time, everything."""
+        if self._foreign is not None:
+            self._foreign.forget()
+
+    def start(self) -> None:
+        """Take what others have committed until now as seen. Under the lock."""
+        if self._foreign is not None and self._foreign.start():
+            self._schema.is_new()
 
     def end_refresh(self) -> None:
         """Results are refreshed: give the snapshot back."""
@@ -137,17 +156,6 @@ class Reads:
             yield
         finally:
             self._local.pinned = before
-
-    def _neighbour_committed(self) -> bool:
-        version = self._writer.data_version()
-        if version == self._data_version:
-            return False
-        self._data_version = version
-        schema = self._writer.schema_version()
-        if schema != self._schema_version:
-            self._schema_version = schema
-            self._schema.is_new()
-        return True
 
     # -- what a function reads ------------------------------------------------------------------
 

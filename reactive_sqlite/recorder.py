@@ -289,6 +289,18 @@ class ChangeRecorder:
             rows.pop(key, None)
         return ChangeSet(seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole)
 
+    def net(self, seq: int) -> ChangeSet | None:
+        """What `commit` would give now; the transaction goes on."""
+        kept = self._events, self._whole.copy(), self._rows, self._additions, self._savepoints
+        change = self.commit(seq)
+        self._events, self._whole, self._rows, self._additions, self._savepoints = kept
+        return change
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written."""
+        return not self._events
+
     def clear(self) -> None:
         """Start anew."""
         self._events = []

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.row import Row, row_maker
@@ -76,10 +77,12 @@ class Writes:
         schema: Schema,
         recorder: ChangeRecorder,
         follow: Callable[[str], None],
+        journal: Journal | None,
         on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
     ) -> None:
         self._connection = connection
+        self._journal = journal
         self._lock = lock
         self._schema = schema
         self._recorder = recorder
@@ -100,12 +103,23 @@ class Writes:
             unhooked = self._schema.prepare(statement)
         mark = recorder.begin_statement(statement.changes_rows)
         self.begun += 1
+        journal, wrapped = self._journal, False
         try:
             try:
+                if journal is not None and journal.wanted():
+                    if statement.kind is StatementKind.COMMIT:
+                        journal.note(self.version + 1)
+                    elif statement.changes_rows and self._lock.transaction is None:
+                        connection.run("BEGIN IMMEDIATE")
+                        wrapped = True
                 # Always drained: a half-read RETURNING has not committed.
                 rows = connection.execute(sql, params).fetchall()
             except BaseException as error:
-                error.add_note(f"while running: {sql}")
+                connection.annotate(error, sql)
+                if journal is not None and journal.noted:
+                    journal.retract(mark)
+                if wrapped and connection.in_transaction:
+                    connection.run("COMMIT" if self._may_keep_rows(statement) else "ROLLBACK")
                 self._failed(statement, mark)
                 raise
             if recorder.detached:
@@ -120,11 +134,26 @@ class Writes:
             else:
                 for key in unhooked:
                     recorder.touch(key)
+                if wrapped:
+                    self._commit_noted(mark)
                 if self._lock.transaction is None:
                     self.committed()
             return result
         finally:
             self.done = self.begun
+
+    def _commit_noted(self, mark: int) -> None:
+        """Commit a single statement together with its record in the journal."""
+        assert self._journal is not None
+        try:
+            self._journal.note(self.version + 1)
+            self._connection.run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a deferred foreign key, a full disk
+                self._connection.run("ROLLBACK")
+            self._journal.retract(mark)
+            self._recorder.undo_to(mark)
+            raise
 
     def run_many(self, statement: Statement, rows: Any) -> Result:
         """Run one statement for each parameter set, inside an open transaction."""
@@ -232,13 +261,16 @@ class Writes:
 
     def committed(self) -> None:
         """No transaction is open: publish what has changed since the last time."""
-        recorder = self._recorder
-        if recorder.unseen:
+        recorder, journal = self._recorder, self._journal
+        if journal is not None and journal.noted:
+            change = journal.committed()
+        elif recorder.unseen:
             recorder.clear()
             self.version += 1
             self._on_commit(None)
             return
-        change = recorder.commit(self.version + 1)
+        else:
+            change = recorder.commit(self.version + 1)
         if self._schema.pending:
             self._schema.pending = False
             self._schema.is_new()

@@ -22,7 +22,7 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
     "understanding": "catalog statement filing routing analysis",
-    "engine": "recorder connection readers ownership schema reads writes engine",
+    "engine": "recorder locks wal connection journal readers ownership schema reads writes engine",
     "liveness": "incremental live sources opening publisher neighbours observable",
     "door": "database current testing cli __init__",
 }

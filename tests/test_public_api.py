@@ -37,7 +37,7 @@ SMITHERS_DB = """
 """
 
 SIGNATURES = """
-    ReactiveDatabase(path=':memory:', *, readonly=False, busy_timeout=30.0, maintain='auto')
+    ReactiveDatabase(path=':memory:', *, readonly=False, busy_timeout=30.0, maintain='auto', journal=None)
     ReactiveDatabase.execute(self, sql, params=())
     ReactiveDatabase.executemany(self, sql, seq)
     ReactiveDatabase.executescript(self, sql)

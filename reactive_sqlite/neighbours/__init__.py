@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 
-from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
@@ -36,6 +35,8 @@ class Neighbours:
         self._path = path = engine.filename
         self._member = Member(self._glance, self._lost)
         self._bells = Doorbells(bells_of(*identity_of(path)))
+        if engine.journal is not None:
+            engine.journal.audience = self._has_audience
         self._lock = threading.Lock()
         self._watcher: Watcher | None = None
         self._closed = False
@@ -52,11 +53,24 @@ class Neighbours:
                     logger.error("%s cannot be watched for other processes: %s", self._path, error)
                     return
                 self._bells.own = None if watcher.bell is None else watcher.bell.name
+                self._start_here()
                 self._bells.forget()
             elif not wanted and watcher is not None:
                 leave(watcher, self._member)
                 self._watcher = self._bells.own = None
                 self._bells.forget()
+
+    def _start_here(self) -> None:
+        """Nobody has a value yet, so that what was committed until now is no news."""
+        lock = self._engine.lock
+        if lock.try_acquire():
+            try:
+                if not (lock.closed or lock.refreshing or lock.transaction):
+                    self._engine.reads.start()
+            except BusyError:
+                pass  # the first look will find more than there is
+            finally:
+                lock.release()
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -91,19 +105,21 @@ class Neighbours:
         reads = self._engine.reads
         found = reads.begin_refresh(several=True)
         try:
-            if found:
-                self._publisher.refresh(ChangeSet.whole(self._engine.neighbours_version()))
+            if found is not None:
+                self._publisher.refresh(found)
+        except BaseException:
+            reads.look_again()
+            raise
         finally:
             reads.end_refresh()
-        return found
+        return found is not None
 
     def _lost(self, why: str) -> None:
         self._publisher.fail(ReactiveSqliteError(why))
 
     # -- being heard ----------------------------------------------------------------------------
 
-    @property
-    def present(self) -> bool:
+    def _has_audience(self) -> bool:
         """Whether somebody else watches the file, as of a few milliseconds ago."""
         watcher = self._watcher
         return bool(self._bells.names()) or (watcher is not None and len(watcher.members) > 1)

@@ -6,6 +6,7 @@ only say when to look. Who does neither is caught by a look now and then.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -173,6 +174,16 @@ class Watcher:
 
 _lock = threading.Lock()
 _watchers: dict[Identity, Watcher] = {}
+
+
+@atexit.register
+def _stop_all() -> None:
+    """At the end of the process: take the bells down, which nobody answers any more."""
+    with _lock:
+        watchers = list(_watchers.values())
+    for watcher in watchers:
+        watcher.stop()
+        watcher.thread.join(timeout=1)
 
 
 def join(path: str, member: Member) -> Watcher:

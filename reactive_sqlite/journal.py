@@ -1,0 +1,258 @@
+"""The journal: who takes part writes down what each commit changes, in the same transaction.
+
+One row of the table ``_reactive_journal`` for each commit, numbered without gaps. It is atomic
+with the commit, ordered as commits are, and survives what they survive. Other processes read
+there which rows have changed, instead of taking everything as changed; commits that it does not
+hold are counted in `reactive_sqlite.wal`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reactive_sqlite.change import ChangeSet, RowChange, same_image
+from reactive_sqlite.connection import Connection, SQLError
+from reactive_sqlite.recorder import ChangeRecorder
+
+#: The tables of this package in users' files begin with this; no live query is woken by them.
+PREFIX = "_reactive_"
+#: Records kept; who was away for longer starts over.
+KEPT = 4096
+#: One in so many commits removes the records that are too old.
+_PRUNE_EVERY = 64
+#: Bytes of one record, from which on rows are told as tables, and many tables as everything.
+RECORD_BYTES = 8192
+
+_CREATE = "CREATE TABLE IF NOT EXISTS main._reactive_journal(seq INTEGER PRIMARY KEY, change BLOB)"
+_INSERT = "INSERT INTO main._reactive_journal(change) VALUES (?)"
+_PRUNE = "DELETE FROM main._reactive_journal WHERE seq BETWEEN 1 AND ?"
+_RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
+_LAST = "SELECT max(seq) FROM main._reactive_journal"
+_SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
+
+_Image = tuple[Any, ...] | None
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    """A `ChangeSet` in the file, without its number, and who made it."""
+
+    participant: bytes
+    rows: dict[str, tuple[tuple[_Image, _Image, int | None, int | None], ...]] = {}
+    tables: tuple[str, ...] = ()
+    schema: bool = False
+    everything: bool = False
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Wire).decode
+
+
+class Record(NamedTuple):
+    """One commit in the journal."""
+
+    participant: bytes
+    change: ChangeSet
+    """numbered as the journal numbers it"""
+
+
+def encoded(participant: bytes, change: ChangeSet) -> bytes:
+    """The wire form of what a commit changed in the main database."""
+    rows: Any = {key: changes for key, changes in change.rows.items() if _is_main(key)}
+    tables = tuple(sorted(filter(_is_main, change.tables)))
+    record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
+    if len(record) > RECORD_BYTES:
+        tables = tuple(sorted({*tables, *rows}))
+        record = _encode(_Wire(participant, {}, tables, change.schema, change.everything))
+        if len(record) > RECORD_BYTES:
+            record = _encode(_Wire(participant, schema=True, everything=True))
+    return record
+
+
+def _is_main(key: str) -> bool:
+    return "." not in key
+
+
+def _concerns_main(change: ChangeSet) -> bool:
+    return (
+        change.schema
+        or change.everything
+        or any(map(_is_main, change.rows))
+        or any(map(_is_main, change.tables))
+    )
+
+
+def decoded(seq: int, record: bytes) -> Record:
+    """The other way round. Raises `msgspec.MsgspecError` for what no participant wrote."""
+    wire = _decode(record)
+    rows = {key: tuple(RowChange(*row) for row in rows) for key, rows in wire.rows.items()}
+    change = ChangeSet(seq, rows, frozenset(wire.tables), wire.schema, wire.everything)
+    return Record(wire.participant, change)
+
+
+class Journal:
+    """The journal of one file, as one writing connection keeps it. Used under its lock.
+
+    ``enabled`` is True for always, False for never, None for as long as ``audience`` says that
+    somebody else watches the file, or a durable cursor is in use.
+    """
+
+    def __init__(
+        self, connection: Connection, recorder: ChangeRecorder, enabled: bool | None
+    ) -> None:
+        self._connection = connection
+        self._recorder = recorder
+        self._enabled = enabled
+        self.participant = secrets.token_bytes(8)
+        self.audience: Callable[[], bool] = lambda: False
+        self._durable = False
+        self._record = 0
+        self._change: ChangeSet | None = None
+
+    def wanted(self) -> bool:
+        """Whether the commits from here on are to be written down, and their rows recorded."""
+        enabled = self._enabled
+        wanted = (self._durable or self.audience()) if enabled is None else enabled
+        if wanted:
+            self._recorder.records_all = True
+        return wanted
+
+    def note(self, version: int) -> None:
+        """Write down the commit that is about to be made, in its transaction."""
+        recorder = self._recorder
+        if recorder.empty:
+            return
+        change = recorder.net(version)
+        if change is None or _concerns_main(change):
+            mark = recorder.begin_statement(False)
+            self._record = self._append(change or ChangeSet(version))
+            self._change = change
+            recorder.undo_to(mark)  # the journal's own rows are no news
+
+    @property
+    def noted(self) -> bool:
+        """Whether the commit under way is written down."""
+        return self._record != 0
+
+    def committed(self) -> ChangeSet | None:
+        """What the commit under way has changed: it is made."""
+        self._recorder.clear()
+        change, self._change, self._record = self._change, None, 0
+        return change
+
+    def retract(self, mark: int) -> None:
+        """The commit under way could not be made; if its transaction is open, the record goes.
+
+        ``mark`` is the recorder's from before.
+        """
+        if self._connection.in_transaction:
+            self._connection.run(_RETRACT, (self._record,))
+            self._recorder.undo_to(mark)
+        self._change, self._record = None, 0
+
+    def _append(self, change: ChangeSet) -> int:
+        connection = self._connection
+        rowid = connection.last_insert_rowid()
+        record = (encoded(self.participant, change),)
+        try:
+            connection.execute(_INSERT, record).fetchall()
+        except SQLError:  # the table is not there yet, or not any more
+            connection.run(_CREATE)
+            connection.run(_INSERT, record)
+        seq: int = connection.last_insert_rowid()
+        if seq % _PRUNE_EVERY == 0:
+            connection.run(_PRUNE, (seq - KEPT,))
+        connection.set_last_insert_rowid(rowid)  # the user's own, as it was
+        return seq
+
+    def last(self) -> int:
+        """The number of the newest record, 0 for none."""
+        return last_record(self._connection)
+
+    def since(self, seq: int) -> list[Record] | None:
+        """The records after this one; None when some of them are not there any more.
+
+        Raises nothing for a record that no participant can have written: it is missing.
+        """
+        return records_since(self._connection, seq)
+
+
+def last_record(connection: Connection) -> int:
+    """The number of the newest record that this connection sees, 0 for none."""
+    try:
+        return connection.run(_LAST)[0][0] or 0
+    except SQLError:
+        return 0
+
+
+def records_since(connection: Connection, seq: int) -> list[Record] | None:
+    """The records after this one that this connection sees; None when some are missing."""
+    try:
+        rows = connection.run(_SINCE, (seq,))
+    except SQLError:
+        return [] if seq == 0 else None
+    if rows and (rows[0][0], rows[-1][0]) != (seq + 1, seq + len(rows)):
+        return None
+    if not rows and seq and last_record(connection) != seq:
+        return None
+    try:
+        return [decoded(number, record) for number, record in rows]
+    except (msgspec.MsgspecError, TypeError):
+        return None
+
+
+def folded(changes: Sequence[ChangeSet]) -> ChangeSet:
+    """The net effect of several commits, in their order. The number is that of the last one."""
+    seq = changes[-1].seq if changes else 0
+    if len(changes) == 1:
+        return changes[0]
+    if any(change.everything or change.schema for change in changes):
+        return ChangeSet.whole(seq)
+    tables = {key for change in changes for key in change.tables}
+    net: dict[str, dict[int, RowChange]] = {}
+    for change in changes:
+        for key, rows in change.rows.items():
+            if key in tables:
+                continue
+            known = net.setdefault(key, {})
+            for row in rows:
+                rowid = row.new_rowid if row.old is None else row.old_rowid
+                if rowid is None:  # WITHOUT ROWID: which rows are the same one is not known here
+                    tables.add(key)
+                    break
+                before = known.get(rowid)
+                known[rowid] = (
+                    row
+                    if before is None
+                    else RowChange(before.old, row.new, before.old_rowid, row.new_rowid)
+                )
+    return ChangeSet(
+        seq,
+        {
+            key: tuple(filter(_differs, rows.values()))
+            for key, rows in net.items()
+            if key not in tables and any(map(_differs, rows.values()))
+        },
+        frozenset(tables),
+    )
+
+
+def _differs(row: RowChange) -> bool:
+    if row.old is None or row.new is None:
+        return row.old is not row.new
+    return not same_image(row.old, row.new)
+
+
+def merged(own: ChangeSet, foreign: ChangeSet) -> ChangeSet:
+    """The net effect of an own commit and foreign ones whose order is not known.
+
+    The number is that of the foreign ones, which were counted later.
+    """
+    if own.everything or own.schema or foreign.everything or foreign.schema:
+        return ChangeSet.whole(foreign.seq)
+    tables = own.tables | foreign.tables | (own.rows.keys() & foreign.rows.keys())
+    rows = {k: v for k, v in (*own.rows.items(), *foreign.rows.items()) if k not in tables}
+    return ChangeSet(foreign.seq, rows, tables)
