@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet, same_image, same_images
-from reactive_sqlite.connection import Params
+from reactive_sqlite.connection import Params, SQLError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.incremental import Deferred, Following, Maintenance
 from reactive_sqlite.live import Outcome
@@ -27,6 +27,10 @@ def frozen_params(params: Params) -> Params:
             "for one value write (value,)"
         )
     return dict(params) if isinstance(params, Mapping) else tuple(params)
+
+
+_SCHEMA = Region()
+_ANYTHING = Region.whole()
 
 
 class StatementSource:
@@ -50,7 +54,12 @@ class StatementSource:
         """Run the query; after a change of the schema, also find out again what it reads."""
         try:
             statement = self._engine.schema.statement(self._sql)
-            if statement is not self._statement:
+        except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
+            # A statement that is wrong comes right only by a change of the schema.
+            self.region = _SCHEMA if isinstance(error, SQLError) else _ANYTHING
+            return Outcome(None, self.region, error)
+        try:
+            if statement is not self._statement or self.region is _SCHEMA or self.region is _ANYTHING:
                 self.region = statement.region(self.params)
                 self._statement = statement
             started = perf_counter()
