@@ -166,10 +166,10 @@ class RowsMaintainer:
         return self._windowed(self._window, edits, read)
 
     def _windowed(self, window: Window, edits: Edits, read: Read) -> Step:
-        size = len(self._rows)
+        was, size = self._shown, len(self._rows)
         if (size <= window.stop and not self._complete) or size > 4 * (window.stop + MARGIN):
             self.seed(read)
-        was, now = self._shown, self._rows.values(*window)
+        now = self._rows.values(*window)
         if len(was) == len(now) and not any(map(is_not, was, now)):
             return Step(self.rows(), None)
         self._shown = now

@@ -1,0 +1,211 @@
+"""What is followed, what is asked again, and what stays untouched: counted, never timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from reactive_sqlite import Delta, ReactiveDatabase
+
+
+@pytest.fixture
+def db() -> Iterator[ReactiveDatabase]:
+    with ReactiveDatabase(maintain="always") as made:
+        made.executescript(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, g TEXT, n INTEGER, x);"
+            "CREATE TABLE o(id INTEGER PRIMARY KEY, name TEXT);"
+        )
+        made.executemany(
+            "INSERT INTO t VALUES (?, ?, ?, ?)", [(k, f"g{k % 3}", k, None) for k in range(1, 101)]
+        )
+        made.executemany("INSERT INTO o VALUES (?, ?)", [(k, f"o{k}") for k in range(1, 11)])
+        yield made
+
+
+FOLLOWED = (
+    "SELECT * FROM t",
+    "SELECT id, n FROM t WHERE n > 3 ORDER BY n DESC, id",
+    "SELECT id FROM t ORDER BY n LIMIT 5",
+    "SELECT DISTINCT n FROM t ORDER BY n",
+    "SELECT g, count(*), sum(n), avg(n) FROM t GROUP BY g",
+    "SELECT count(*) FROM t WHERE n > 3",
+    "SELECT g, max(n) FROM t GROUP BY g HAVING max(n) > 5 ORDER BY 2 DESC",
+    "SELECT t.id, o.name FROM t JOIN o ON o.id = t.n ORDER BY t.id",
+    "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.n ORDER BY t.id",
+)
+REFUSED = (
+    "SELECT id FROM t WHERE n > (SELECT avg(n) FROM t)",
+    "SELECT id, row_number() OVER (ORDER BY n) FROM t",
+    "SELECT id FROM t UNION ALL SELECT id FROM o ORDER BY 1",
+    "WITH c AS (SELECT id FROM t) SELECT id FROM c ORDER BY id",
+    "SELECT DISTINCT g FROM t",
+    "SELECT g, group_concat(n) FROM t GROUP BY g",
+    "SELECT g, n, max(id) FROM t GROUP BY g",
+    "SELECT id, random() FROM t ORDER BY id",
+    "SELECT count(*), o.name FROM t JOIN o ON o.id = t.n GROUP BY o.id",
+    "SELECT t.id FROM t LEFT JOIN o ON o.id = t.n WHERE o.id IS NULL ORDER BY t.id",
+    "SELECT t.id, o.id FROM o JOIN t USING (id) ORDER BY 1",
+    "SELECT g FROM t ORDER BY g COLLATE NOCASE || 'x'",
+)
+
+
+@pytest.mark.parametrize("sql", FOLLOWED)
+def test_followed_without_running_the_query(db: ReactiveDatabase, sql: str) -> None:
+    db.query(sql).subscribe(lambda _: None)
+    db.execute("UPDATE t SET n = 7 WHERE id = 5")
+    before = db.stats
+    for key in (5, 8, 13):
+        db.execute("UPDATE t SET n = n + 1 WHERE id = ?", (key,))
+    assert db.stats.maintained - before.maintained == 3
+    assert db.stats.refetched == before.refetched
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_not_followed_when_in_doubt(db: ReactiveDatabase, sql: str) -> None:
+    values: list[object] = []
+    db.query(sql).subscribe(values.append)
+    for key in (5, 8, 13):
+        db.execute("UPDATE t SET n = n + 1, g = 'new' WHERE id = ?", (key,))
+    assert db.stats.maintained == 0
+    if "random" not in sql:
+        assert values[-1] == db.query(sql).get()
+
+
+def test_never_means_never() -> None:
+    with ReactiveDatabase(maintain="never") as db:
+        db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (1);")
+        db.query("SELECT x FROM t").subscribe(lambda _: None)
+        for _ in range(3):
+            db.execute("UPDATE t SET x = x + 1")
+        assert db.stats.maintained == 0
+        assert db.stats.refetched == 3
+
+
+def test_cheap_queries_are_run_again() -> None:
+    with ReactiveDatabase() as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
+        db.query("SELECT x FROM t WHERE id = 1").subscribe(lambda _: None)
+        for _ in range(20):
+            db.execute("UPDATE t SET x = x + 1")
+        assert db.stats.maintained == 0
+
+
+def test_another_policy_is_refused() -> None:
+    with pytest.raises(ValueError, match="auto, always, never"):
+        ReactiveDatabase(maintain="sometimes")  # type: ignore[arg-type]
+
+
+def test_a_bulk_statement_is_not_followed(db: ReactiveDatabase) -> None:
+    values: list[object] = []
+    db.query("SELECT id, n FROM t ORDER BY n, id").subscribe(values.append)
+    db.execute("UPDATE t SET n = 1 WHERE id = 1")
+    db.executemany("INSERT INTO t(id, n) VALUES (?, ?)", [(k, k) for k in range(1000, 1500)])
+    assert db.stats.maintained == 0
+    assert values[-1] == db.query("SELECT id, n FROM t ORDER BY n, id").get()
+
+
+def test_nothing_is_delivered_for_what_is_not_seen(db: ReactiveDatabase) -> None:
+    values: list[object] = []
+    db.query("SELECT id FROM t ORDER BY n LIMIT 5").subscribe(values.append)
+    db.execute("UPDATE t SET n = -1 WHERE id = 3")
+    seen = len(values)
+    db.execute("UPDATE t SET n = 1000 WHERE id = 90")
+    assert len(values) == seen
+    assert db.stats.unchanged == 1
+
+
+def test_unchanged_rows_keep_their_identity(db: ReactiveDatabase) -> None:
+    values: list[tuple[object, ...]] = []
+    db.query("SELECT id, n FROM t ORDER BY n, id").subscribe(values.append)
+    for key in (4, 9):
+        db.execute("UPDATE t SET n = -n WHERE id = ?", (key,))
+    before = {id(row) for row in values[-2]}
+    assert sum(id(row) in before for row in values[-1]) == 99
+
+
+def test_a_moved_row_is_an_update_with_its_places(db: ReactiveDatabase) -> None:
+    deltas: list[Delta] = []
+    db.query("SELECT id, n FROM t ORDER BY n, id").changes().subscribe(deltas.append)
+    db.execute("UPDATE t SET n = 1 WHERE id = 1000")
+    db.execute("UPDATE t SET n = 50 WHERE id = 50 AND x")
+    for n in (0, 200):
+        db.execute("UPDATE t SET n = ? WHERE id = 50", (n,))
+    last = deltas[-1]
+    assert last.updated == (((50, 0), (50, 200)),)
+    assert last.added == last.removed == ()
+    assert last.taken == (0,)
+    assert last.placed == ((99, (50, 200)),)
+
+
+def test_a_row_that_only_moves_is_in_none_of_the_three(db: ReactiveDatabase) -> None:
+    deltas: list[Delta] = []
+    db.query("SELECT id FROM t ORDER BY n, id").changes().subscribe(deltas.append)
+    for n in (0, 200):
+        db.execute("UPDATE t SET n = ? WHERE id = 50", (n,))
+    last = deltas[-1]
+    assert last.added == last.removed == last.updated == ()
+    assert last
+    assert last.taken == (0,)
+    assert last.placed == ((99, (50,)),)
+
+
+def test_one_value_of_an_aggregate_is_followed(db: ReactiveDatabase) -> None:
+    values: list[object] = []
+    db.query_value("SELECT sum(n), count(*) FROM t WHERE n > 10").subscribe(values.append)
+    for n in (500, 1000, 1000):
+        db.execute("UPDATE t SET n = ? WHERE id = 50", (n,))
+    db.execute("INSERT INTO t(n) VALUES (20)")
+    assert values == [4995, 5445, 5945, 5965]
+    assert db.stats.maintained == 2
+
+
+def test_a_sum_that_overflows_fails_as_a_fresh_run_does(db: ReactiveDatabase) -> None:
+    errors: list[Exception | None] = []
+    db.query("SELECT g, sum(n) FROM t GROUP BY g").states().subscribe(
+        lambda state: errors.append(state.error)
+    )
+    db.execute("UPDATE t SET n = 5 WHERE id = 1")
+    db.execute("UPDATE t SET n = 9223372036854775807 WHERE id = 1")
+    assert "overflow" in str(errors[-1])
+    db.execute("UPDATE t SET n = 6 WHERE id = 1")
+    assert errors[-1] is None
+
+
+def test_a_changed_schema_ends_the_following(db: ReactiveDatabase) -> None:
+    values: list[tuple[object, ...]] = []
+    db.query("SELECT * FROM t ORDER BY id LIMIT 1").subscribe(values.append)
+    db.execute("UPDATE t SET n = 5 WHERE id = 1")
+    db.execute("UPDATE t SET n = 6 WHERE id = 1")
+    db.execute("ALTER TABLE t ADD COLUMN y DEFAULT 'new'")
+    db.execute("UPDATE t SET n = 7 WHERE id = 1")
+    assert tuple(values[-1][0]) == (1, "g1", 7, None, "new")
+
+
+def test_a_rollback_leaves_no_trace(db: ReactiveDatabase) -> None:
+    values: list[object] = []
+    db.query("SELECT id, n FROM t ORDER BY n, id").subscribe(values.append)
+    db.execute("UPDATE t SET n = 5 WHERE id = 1")
+    seen = len(values)
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        db.execute("UPDATE t SET n = 500 WHERE id = 1")
+        raise ZeroDivisionError
+    assert len(values) == seen
+    db.execute("UPDATE t SET n = 6 WHERE id = 2")
+    assert values[-1] == db.query("SELECT id, n FROM t ORDER BY n, id").get()
+    assert db.stats.refetched == 1
+
+
+def test_an_old_value_can_be_had_after_later_commits(db: ReactiveDatabase) -> None:
+    """A state is a value: what is built late is what it was, not what is."""
+    states: list[object] = []
+    query = db.query("SELECT id, n FROM t ORDER BY n, id")
+    query.changes().subscribe(lambda _: None)
+    late: list[tuple[object, ...]] = []
+    db.execute("UPDATE t SET n = 5 WHERE id = 1")
+    db.execute("UPDATE t SET n = 6 WHERE id = 1")
+    query.subscribe(late.append)
+    db.execute("UPDATE t SET n = 7 WHERE id = 1")
+    assert (1, 6) in late[0]
+    assert (1, 7) in late[1]
+    assert not states
