@@ -12,6 +12,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
+from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.owner import Owner
 from smithers_db.rows import Execution, ExecutionOwner
@@ -20,9 +21,6 @@ from smithers_db.values import encode, encode_optional
 
 #: How old the heartbeat of a worker on another host may be, in milliseconds.
 STALE_MS = 60_000
-
-#: A new execution's state: key and JSON text.
-SEED = (("phase", '"initial"'), ("iteration", "0"), ("data", "null"))
 
 _START = (
     "INSERT INTO executions (id, name, file_path, config, forked_from, forked_transition, "
@@ -38,10 +36,6 @@ _ADVANCE = (
     "SELECT ?, e.id, 'iteration', s.value, coalesce(s.value, 0) + 1, 'iteration', ? "
     "FROM executions e LEFT JOIN state s ON s.execution_id = e.id AND s.key = 'iteration' "
     "WHERE e.id = ? AND (s.value IS NULL OR json_type(s.value) = 'integer') RETURNING new_value"
-)
-_STATE_AT = (
-    "SELECT key, new_value, deleted, max(seq) FROM transitions "
-    "WHERE execution_id = ? AND seq <= ? GROUP BY key"
 )
 #: What a dead worker left running, by table; tasks have no created_at to fall back on.
 _IN_FLIGHT = ("phases", "steps", "tasks", "agents", "tool_calls")
@@ -105,7 +99,10 @@ class Executions:
             moment = self._insert(execution_id, name, file_path, encode(config or {}))
             self._db.executemany(
                 _TRANSITION,
-                [(new_id(), execution_id, key, value, "init", moment) for key, value in SEED],
+                [
+                    (new_id(), execution_id, key, encode(value), "init", moment)
+                    for key, value in FRESH.items()
+                ],
             )
         self._ambient.set(Context(execution_id))
         return execution_id
@@ -278,7 +275,6 @@ class Executions:
         with self._db.transaction():
             origin = self._table.one(id)
             last = self._sequence(id, at)
-            state = self._db.execute(_STATE_AT, (id, last)).rows
             moment = self._insert(
                 execution_id,
                 origin.name,
@@ -287,10 +283,10 @@ class Executions:
                 id,
                 at,
             )
-            kept = [tuple(row)[:2] for row in state if not row[2]]
+            kept = state_at(self._db, id, last)
             if at is None:  # state that predates the ledger, in files of the original
                 sql = "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key"
-                kept = [tuple(row) for row in self._db.execute(sql, (id,)).rows]
+                kept = [(row.key, row.value) for row in self._db.execute(sql, (id,)).rows]
             self._db.executemany(
                 _TRANSITION,
                 [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],

@@ -9,6 +9,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
+from smithers_db.ledger import FRESH, state_at
 from smithers_db.rows import StateEntry, Transition
 from smithers_db.table import Table, optional_text, text
 from smithers_db.values import decode, encode
@@ -25,12 +26,6 @@ _DELETE = (
     "trigger_agent_id, created_at) SELECT ?, s.execution_id, s.key, s.value, 'null', 1, ?, ?, ? "
     "FROM state s WHERE s.execution_id = ? AND s.key = ?"
 )
-_AT = (
-    "SELECT key, new_value, deleted, max(seq) FROM transitions "
-    "WHERE execution_id = ? AND seq <= ? GROUP BY key"
-)
-#: What a reset leaves behind.
-_FRESH: Mapping[str, Any] = {"phase": "initial", "iteration": 0, "data": None}
 
 
 class State:
@@ -127,9 +122,9 @@ class State:
         execution_id = self._ambient.execution_id(execution_id)
         with self._db.transaction():
             for key in self.get_all(execution_id=execution_id):
-                if key not in _FRESH:
+                if key not in FRESH:
                     self.delete(key, "reset", execution_id=execution_id)
-            self.set_many(_FRESH, "reset", execution_id=execution_id)
+            self.set_many(FRESH, "reset", execution_id=execution_id)
 
     def history(
         self, key: str | None = None, limit: int = 100, *, execution_id: str | None = None
@@ -152,5 +147,5 @@ class State:
             NotFound: there is no such transition.
         """
         transition = self._transitions.one(transition_id)
-        rows = self._db.execute(_AT, (transition.execution_id, transition.seq)).rows
-        return {key: decode(value) for key, value, deleted, _ in rows if not deleted}
+        kept = state_at(self._db, transition.execution_id, transition.seq)
+        return {key: decode(value) for key, value in kept}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import SmithersDB, create_smithers_db
 
-#: Every SQL text that went through the public API in this session.
-STATEMENTS: set[str] = set()
+#: Modules whose statements look at the whole database, because that is what they are for.
+WHOLESALE = ("growth", "rollups", "doctor", "export", "migrations", "demo")
+
+#: Every SQL text that the families have run in this session, and which module ran it.
+STATEMENTS: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +27,9 @@ def _traced(monkeypatch: pytest.MonkeyPatch) -> None:
         def traced(
             self: ReactiveDatabase, sql: str, *args: Any, _original: Any = original, **kwargs: Any
         ) -> Any:
-            STATEMENTS.add(sql)
+            module = sys._getframe(1).f_globals["__name__"]
+            if module.startswith("smithers_db.") and module.split(".")[1] not in WHOLESALE:
+                STATEMENTS[sql] = module
             return _original(self, sql, *args, **kwargs)
 
         monkeypatch.setattr(ReactiveDatabase, name, traced)
