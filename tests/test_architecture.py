@@ -22,7 +22,8 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
     "understanding": "catalog statement filing routing analysis",
-    "engine": "recorder locks wal connection journal readers ownership schema reads writes engine",
+    "engine": "recorder net locks wal connection journal foreign readers ownership schema reads"
+    " writes engine",
     "liveness": "incremental live sources opening publisher neighbours observable",
     "door": "database current testing cli __init__",
 }
@@ -41,6 +42,8 @@ IMPORTERS = {
 LONGEST = 320
 LONGER_FOR_A_REASON = {
     "reactive_sqlite.database": "the door: every public method with its docstring and example",
+    "reactive_sqlite.observable": "the one importer of reactivex: every kind of stream",
+    "reactive_sqlite.publisher": "plan, refresh and emit are one protocol over one queue",
     "smithers_db.rows": "a declaration without logic: one field for each column of each table",
 }
 
