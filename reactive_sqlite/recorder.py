@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
+from reactive_sqlite.change import ChangeSet, Image
+from reactive_sqlite.net import UNHEEDED, Event, TableRoute, net_changes, net_of_one
 from reactive_sqlite.routing import RegionIndex
 
 logger = logging.getLogger("reactive_sqlite")
@@ -25,7 +26,6 @@ ROWS_PER_STATEMENT = 200
 ROWS_PER_TRANSACTION = 10_000
 
 _SCHEMA = "*schema*"
-_UNHEEDED = "~"
 #: The key under which a change of unknown extent is recorded.
 EVERYTHING = "*everything*"
 
@@ -51,33 +51,6 @@ class PreUpdate(Protocol):
     def blob_write(self) -> int: ...
 
 
-class TableRoute:
-    """How the changes of one table are recorded."""
-
-    __slots__ = ("exact", "key", "primary_key", "rowid_columns", "unheeded")
-
-    def __init__(
-        self,
-        key: str,
-        exact: bool,
-        primary_key: tuple[int, ...],
-        rowid_columns: tuple[int, ...] = (),
-    ) -> None:
-        self.key = key
-        """the table's key, or that of the virtual table that owns it"""
-        self.exact = exact
-        """whether the hook can tell its rows"""
-        self.primary_key = primary_key
-        """positions of the key columns of a WITHOUT ROWID table, else empty"""
-        self.rowid_columns = rowid_columns
-        """positions that stand for the rowid: that of its alias, and -1 for itself"""
-        self.unheeded = _UNHEEDED + key
-        """the event that stands for rows of which nobody needs to hear"""
-
-
-_Event: TypeAlias = "str | tuple[TableRoute, Any, Any, Image | None, Image | None]"
-
-
 class ChangeRecorder:
     """The changes of the open transaction, with a mark for each savepoint.
 
@@ -100,7 +73,7 @@ class ChangeRecorder:
         self._additions: int | None = None
         self._detach = detach
         self._routes: dict[tuple[str, str], TableRoute] = {}
-        self._events: list[_Event] = []
+        self._events: list[Event] = []
         self._whole: set[str] = set()
         self._savepoints: list[tuple[str, int]] = []
         self._rows = 0
@@ -262,7 +235,7 @@ class ChangeRecorder:
             return False
         # A loop, not all(): this is asked at every commit, and a generator costs more.
         for key in self._whole:
-            if key[0] == "*" or (key[0] != _UNHEEDED and self._watches(key)):
+            if key[0] == "*" or (key[0] != UNHEEDED and self._watches(key)):
                 return False
         return True
 
@@ -274,17 +247,17 @@ class ChangeRecorder:
                 self._savepoints = []
             return None
         if self._additions is not None:
-            unheeded = {key for key in whole if key[0] == _UNHEEDED}
+            unheeded = {key for key in whole if key[0] == UNHEEDED}
             whole -= unheeded
             if self._grown():
                 whole |= {key[1:] for key in unheeded}
         self.clear()
         if not whole:
-            rows = _net_of_one(events[0]) if len(events) == 1 else _net_changes(events)
+            rows = net_of_one(events[0]) if len(events) == 1 else net_changes(events)
             return ChangeSet(seq, rows) if rows else None
         if EVERYTHING in whole:
             return ChangeSet.whole(seq)
-        rows = _net_changes(events)
+        rows = net_changes(events)
         for key in whole:
             rows.pop(key, None)
         return ChangeSet(seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole)
@@ -314,69 +287,3 @@ class ChangeRecorder:
 def _folded(name: str) -> str:
     # SQLite compares savepoint names without regard to ASCII case (sqlite3_stricmp).
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
-
-
-def _net_of_one(event: _Event) -> dict[str, tuple[RowChange, ...]]:
-    """`_net_changes` of a single event, which most commits are."""
-    if isinstance(event, str):
-        return {}
-    route, rowid, rowid_new, old, new = event
-    if route.primary_key or rowid != rowid_new:
-        return _net_changes((event,))
-    if old is None:
-        return {route.key: (RowChange(None, new, None, rowid),)}
-    if new is None:
-        return {route.key: (RowChange(old, None, rowid, None),)}
-    return {} if same_image(old, new) else {route.key: (RowChange(old, new, rowid, rowid),)}
-
-
-def _net_changes(events: Iterable[_Event]) -> dict[str, tuple[RowChange, ...]]:
-    """Fold the events of each row into its first old and last new image; drop what is equal."""
-    tables: dict[str, dict[Any, tuple[Image | None, Image | None]]] = {}
-    routes: dict[str, TableRoute] = {}
-    last: TableRoute | None = None
-    net: dict[Any, tuple[Image | None, Image | None]] = {}
-    for event in events:
-        if isinstance(event, str):
-            continue
-        route, before, after, old, new = event
-        if route is not last:
-            # By key: after a change of the schema the same table has another route.
-            net, last = tables.setdefault(route.key, {}), route
-            routes[route.key] = route
-        if route.primary_key:
-            before = _key_of(old, route.primary_key)
-            after = _key_of(new, route.primary_key)
-        if before == after or old is None or new is None:
-            key = after if old is None else before
-            earlier = net.get(key)
-            net[key] = (old if earlier is None else earlier[0], new)
-        else:  # the key moved
-            earlier = net.get(before)
-            net[before] = (old if earlier is None else earlier[0], None)
-            earlier = net.get(after)
-            net[after] = (None if earlier is None else earlier[0], new)
-    return {
-        key: changes for key, net in tables.items() if (changes := _changes_of(routes[key], net))
-    }
-
-
-def _key_of(image: Image | None, primary_key: tuple[int, ...]) -> Any:
-    return image and tuple([image[position] for position in primary_key])
-
-
-def _changes_of(
-    route: TableRoute, net: dict[Any, tuple[Image | None, Image | None]]
-) -> tuple[RowChange, ...]:
-    by_rowid = not route.primary_key
-    changes: list[RowChange] = []
-    for key, (old, new) in net.items():
-        rowid = key if by_rowid else None
-        if old is None:
-            if new is not None:
-                changes.append(RowChange(None, new, None, rowid))
-        elif new is None:
-            changes.append(RowChange(old, None, rowid, None))
-        elif not same_image(old, new):
-            changes.append(RowChange(old, new, rowid, rowid))
-    return tuple(changes)

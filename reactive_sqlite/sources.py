@@ -59,7 +59,7 @@ class StatementSource:
             self.region = _SCHEMA if isinstance(error, SQLError) else _ANYTHING
             return Outcome(None, self.region, error)
         try:
-            if statement is not self._statement or self.region is _SCHEMA or self.region is _ANYTHING:
+            if statement is not self._statement or self.region in (_SCHEMA, _ANYTHING):
                 self.region = statement.region(self.params)
                 self._statement = statement
             started = perf_counter()

@@ -1,0 +1,105 @@
+"""The net effect of what the hook saw: per row, the first old and the last new image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from reactive_sqlite.change import Image, RowChange, same_image
+
+#: Before the key of a table: rows of it changed of which nobody needs to hear.
+UNHEEDED: Final = "~"
+
+
+class TableRoute:
+    """How the changes of one table are recorded."""
+
+    __slots__ = ("exact", "key", "primary_key", "rowid_columns", "unheeded")
+
+    def __init__(
+        self,
+        key: str,
+        exact: bool,
+        primary_key: tuple[int, ...],
+        rowid_columns: tuple[int, ...] = (),
+    ) -> None:
+        self.key = key
+        """the table's key, or that of the virtual table that owns it"""
+        self.exact = exact
+        """whether the hook can tell its rows"""
+        self.primary_key = primary_key
+        """positions of the key columns of a WITHOUT ROWID table, else empty"""
+        self.rowid_columns = rowid_columns
+        """positions that stand for the rowid: that of its alias, and -1 for itself"""
+        self.unheeded = UNHEEDED + key
+        """the event that stands for rows of which nobody needs to hear"""
+
+
+#: What the recorder keeps: one changed row, or the key of a table of which no rows are known.
+Event: TypeAlias = "str | tuple[TableRoute, Any, Any, Image | None, Image | None]"
+
+
+def net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
+    """`_net_changes` of a single event, which most commits are."""
+    if isinstance(event, str):
+        return {}
+    route, rowid, rowid_new, old, new = event
+    if route.primary_key or rowid != rowid_new:
+        return net_changes((event,))
+    if old is None:
+        return {route.key: (RowChange(None, new, None, rowid),)}
+    if new is None:
+        return {route.key: (RowChange(old, None, rowid, None),)}
+    return {} if same_image(old, new) else {route.key: (RowChange(old, new, rowid, rowid),)}
+
+
+def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
+    """Fold the events of each row into its first old and last new image; drop what is equal."""
+    tables: dict[str, dict[Any, tuple[Image | None, Image | None]]] = {}
+    routes: dict[str, TableRoute] = {}
+    last: TableRoute | None = None
+    net: dict[Any, tuple[Image | None, Image | None]] = {}
+    for event in events:
+        if isinstance(event, str):
+            continue
+        route, before, after, old, new = event
+        if route is not last:
+            # By key: after a change of the schema the same table has another route.
+            net, last = tables.setdefault(route.key, {}), route
+            routes[route.key] = route
+        if route.primary_key:
+            before = _key_of(old, route.primary_key)
+            after = _key_of(new, route.primary_key)
+        if before == after or old is None or new is None:
+            key = after if old is None else before
+            earlier = net.get(key)
+            net[key] = (old if earlier is None else earlier[0], new)
+        else:  # the key moved
+            earlier = net.get(before)
+            net[before] = (old if earlier is None else earlier[0], None)
+            earlier = net.get(after)
+            net[after] = (None if earlier is None else earlier[0], new)
+    return {
+        key: changes for key, net in tables.items() if (changes := _changes_of(routes[key], net))
+    }
+
+
+def _key_of(image: Image | None, primary_key: tuple[int, ...]) -> Any:
+    return image and tuple([image[position] for position in primary_key])
+
+
+def _changes_of(
+    route: TableRoute, net: dict[Any, tuple[Image | None, Image | None]]
+) -> tuple[RowChange, ...]:
+    by_rowid = not route.primary_key
+    changes: list[RowChange] = []
+    for key, (old, new) in net.items():
+        rowid = key if by_rowid else None
+        if old is None:
+            if new is not None:
+                changes.append(RowChange(None, new, None, rowid))
+        elif new is None:
+            changes.append(RowChange(old, None, rowid, None))
+        elif not same_image(old, new):
+            changes.append(RowChange(old, new, rowid, rowid))
+    return tuple(changes)
