@@ -8,8 +8,6 @@ lock held and hands the queue out, one job at a time, in the order of commits.
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
@@ -17,6 +15,7 @@ from typing import Protocol
 from msgspec import structs
 
 from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.delivery import Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
@@ -25,16 +24,6 @@ from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Sour
 from reactive_sqlite.trace import Stats
 
 logger = logging.getLogger("reactive_sqlite")
-
-#: Seconds for which a thread waits until another one has handed out what is queued. Longer means
-#: that a subscriber is slow or waits for this very thread; its thread will then do the rest.
-PATIENCE = 0.25
-
-
-class _Ticket(threading.local):
-    """The number of the last job that this thread has queued."""
-
-    ticket = 0
 
 
 class Outside(Protocol):
@@ -48,12 +37,7 @@ class Outside(Protocol):
 
 
 class Publisher:
-    """Turns commits into emissions and delivers them.
-
-    At any time at most one thread delivers. Who commits while another thread delivers waits for
-    its turn, though not for ever; who commits inside a subscriber's callback returns at once, and
-    the running delivery goes on with it.
-    """
+    """Turns commits into emissions, and has them delivered in order."""
 
     def __init__(self, store: LiveStore, stats: Stats, policy: Policy = "auto") -> None:
         self._store = store
@@ -61,12 +45,11 @@ class Publisher:
         self._policy = policy
         self._engine: Engine | None = None
         self._outside: Outside | None = None
-        self._queue: deque[Callable[[], None]] = deque()
-        self._queued = 0
-        self._handed = 0
-        self._mine = _Ticket()
-        self._turn = threading.Lock()
-        self._turn_of: int | None = None
+        self._delivery = Delivery()
+        self.deliver = self._delivery.deliver
+        """hands out what the calling thread has queued, and all before it; holds no lock"""
+        self.flush = self._delivery.flush
+        """returns when all that was queued is delivered; inside a callback: at once"""
         self._waiting: list[LiveResult] = []
         self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
 
@@ -96,7 +79,7 @@ class Publisher:
             stats.skipped += 1
             return
         for listener in self._listeners:
-            self._enqueue_call(partial(listener, change))
+            self._delivery.enqueue(partial(listener, change))
         touched = self._store.touched_by(change)
         if not touched:
             stats.skipped += 1
@@ -133,11 +116,7 @@ class Publisher:
             value = node.value
             stats.failed += 1
             logger.warning("a live query fails: %s: %s", node.source, error)
-        elif (
-            node.loaded
-            and node.error is None
-            and _is_unchanged(node, value, step)
-        ):
+        elif node.loaded and node.error is None and _is_unchanged(node, value, step):
             node.version, node.exact = version, True
             stats.unchanged += 1
             return
@@ -223,13 +202,7 @@ class Publisher:
 
     def _enqueue(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         """Queue an emission, or (None) the end."""
-        self._enqueue_call(lambda: self._hand_out(receivers, emission))
-
-    def _enqueue_call(self, job: Callable[[], None]) -> None:
-        with self._store.lock:
-            self._queued += 1
-            self._queue.append(job)
-        self._mine.ticket = self._queued
+        self._delivery.enqueue(lambda: self._hand_out(receivers, emission))
 
     def _hand_out(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         if emission is None:
@@ -240,36 +213,6 @@ class Publisher:
         for receiver in receivers:
             receiver.receive(emission)
 
-    def deliver(self) -> None:
-        """Hand out what this thread has queued, and all before it. Holds no lock meanwhile."""
-        if self._handed != self._queued:
-            ticket = self._mine.ticket
-            if self._handed < ticket:
-                self._deliver_up_to(ticket)
-
-    def _deliver_up_to(self, ticket: int) -> None:
-        me = threading.get_ident()
-        while self._handed < ticket and self._turn_of != me:
-            if not self._turn.acquire(timeout=PATIENCE):
-                return
-            self._turn_of = me
-            try:
-                while self._queue:
-                    job = self._queue.popleft()
-                    try:
-                        job()
-                    finally:
-                        self._handed += 1
-            finally:
-                self._turn_of = None
-                self._turn.release()
-
-    def flush(self) -> None:
-        """Return when all that was queued is delivered. Inside a callback: at once."""
-        ticket = self._queued
-        while self._handed < ticket and self._turn_of != threading.get_ident():
-            self._deliver_up_to(ticket)
-
     # -- neighbours, listeners, the end ---------------------------------------------------------
 
     def _count(self, foreign: Foreign) -> ChangeSet:
@@ -278,7 +221,7 @@ class Publisher:
         change = structs.replace(foreign.change, seq=version)
         self._stats.commits += foreign.commits
         for listener in self._listeners:
-            self._enqueue_call(partial(listener, change))
+            self._delivery.enqueue(partial(listener, change))
         return change
 
     def refresh(self, foreign: Foreign) -> None:
