@@ -6,6 +6,7 @@ fails, or understands other tables than the engine, the tables count as a whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from reactive_sqlite.analysis.joins import tables_joined_by_name
@@ -55,10 +56,17 @@ def _references(
     kind: StatementKind, tokens: Sequence[Token], reads: Reads, catalog: Catalog
 ) -> list[Reference]:
     """The tables that are read, as narrow as they are certain."""
-    columns = {key: _columns(catalog.table(key), names) for key, names in reads.tables.items()}
     whole = dict.fromkeys(reads.tables)
     references = []
     mentions = mentions_of(tokens, catalog) if kind is StatementKind.SELECT and whole else None
+    # A mention below a FROM counts as several: it may be read for less than its columns.
+    often: Counter[str] = Counter()
+    for mention in mentions or ():
+        often[mention.table.key] += 2 if mention.nested else 1
+    columns = {
+        key: _columns(catalog.table(key), names, often[key] == 1)
+        for key, names in reads.tables.items()
+    }
     if mentions is not None:
         named = {catalog.owner_of(mention.table.key) for mention in mentions}
         # The parser may not know of a table that the engine does not read, nor miss one.
@@ -87,9 +95,12 @@ def _narrowed(
 
 
 def _columns(
-    table: TableInfo | None, names: frozenset[str] | None
+    table: TableInfo | None, names: frozenset[str] | None, exact: bool
 ) -> tuple[frozenset[str] | None, tuple[int, ...] | None]:
-    """The columns whose change can change a result, and their places in a row."""
+    """The columns whose change can change a result, and their places in a row.
+
+    `exact` says that SQLite reads these columns together; else it may read some of them only.
+    """
     if table is None or table.kind != "table" or names is None:
         return None, None
     watched = names
@@ -98,12 +109,13 @@ def _columns(
         # It may walk one that has a column in use, or all of them; each ends with the row's key.
         key = {table.columns[place].name for place in table.primary_key} | {"rowid"}
         for index in table.indexes:
-            used = bool(names & index.columns) or names <= key
+            used = bool(names & index.columns) or names <= key or not exact
             if used and index.has_expressions:
                 return None, None
             # An expression in use has all its columns in use.
             if used or index.has_expressions:
-                watched |= index.columns
+                # A row WITHOUT ROWID that gets another key is another row.
+                watched |= index.columns - key if table.without_rowid else index.columns
     places = [table.position(name) for name in watched]
     return watched, tuple(sorted(place for place in places if place is not None))
 

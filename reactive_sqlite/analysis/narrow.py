@@ -87,6 +87,7 @@ class _Walker:
         self._catalog = catalog
         self.mentions: list[Mention] = []
         self._visited = 0
+        self._depth = 0
         self._certain = WORDS
 
     def statement(self, tree: exp.Expression, database: str | None = None) -> _Query:
@@ -154,7 +155,9 @@ class _Walker:
             alias = item.args.get("alias")
             if alias is not None:
                 only(alias, "this")
+            self._depth += 1
             query = self._query(item, environment)
+            self._depth -= 1
             return _derived(fold(item.alias), query)
         if not isinstance(item, exp.Table):
             raise NotUnderstoodError(f"FROM {type(item).__name__}")
@@ -180,13 +183,13 @@ class _Walker:
         if isinstance(item.this, exp.Anonymous):
             table = self._catalog.resolve(fold(item.this.name))
             if table is not None:
-                self.mentions.append(Mention(table))
+                self.mentions.append(Mention(table, True))
         return Source(fold(item.alias), None)
 
     def _table(self, table: TableInfo, alias: str) -> Source:
         if table.kind == "view":
             return self._view(table, alias)
-        mention = Mention(table)
+        mention = Mention(table, self._depth > 0)
         self.mentions.append(mention)
         return table_source(mention, alias, self._catalog.utf8)
 
@@ -196,7 +199,9 @@ class _Walker:
             raise NotUnderstoodError("a view that is none")
         # The names in a view mean the tables of its own database; in a TEMP one, of any.
         database = None if view.database == "temp" else view.database
+        self._depth += 1
         query = self.statement(tree.expression, database)
+        self._depth -= 1
         names = [fold(column.name) for column in tree.this.expressions]
         return _derived(alias, query, names)
 
@@ -206,7 +211,9 @@ class _Walker:
         elif common.state == "new":
             common.state = "walking"
             first = len(self.mentions)
+            self._depth += 1
             query = self._query(common.tree.this, common.environment)
+            self._depth -= 1
             common.state = "done"
             clause = common.tree.args["alias"]
             only(clause, "this", "columns")

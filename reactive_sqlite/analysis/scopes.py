@@ -23,12 +23,17 @@ ROWID_NAMES: Final = ("rowid", "oid", "_rowid_")
 
 
 class Mention:
-    """One mention of a real table: what is demanded of its rows."""
+    """One mention of a real table: what is demanded of its rows.
 
-    __slots__ = ("demands", "nullable", "table")
+    `nested` says that it stands below a FROM, where SQLite reads only the columns that are asked
+    for from outside.
+    """
 
-    def __init__(self, table: TableInfo) -> None:
+    __slots__ = ("demands", "nested", "nullable", "table")
+
+    def __init__(self, table: TableInfo, nested: bool) -> None:
         self.table = table
+        self.nested = nested
         self.demands: list[Term] = []
         self.nullable = False
 

@@ -69,6 +69,9 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT x FROM p", (), "p(x, y)"),
     ("SELECT done FROM p", (), "p(done)"),
     ("SELECT rowid FROM p", (), "p(rowid, x, y)"),
+    # of several mentions, or below a FROM, SQLite may read some of the columns only
+    ("SELECT m.done FROM p m, p n", (), "p(done, x, y)"),
+    ("SELECT s.rowid FROM (SELECT rowid, done FROM p) AS s", (), "p(done, rowid, x, y)"),
     # generated columns: a stored one is part of the row, with a virtual one no row is seen
     ("SELECT z FROM q WHERE z = 2", (), "q(z)"),
     # limits, groups, windows: the rows that fail a WHERE do not count for them either
