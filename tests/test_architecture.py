@@ -43,7 +43,6 @@ LONGEST = 320
 LONGER_FOR_A_REASON = {
     "reactive_sqlite.database": "the door: every public method with its docstring and example",
     "reactive_sqlite.observable": "the one importer of reactivex: every kind of stream",
-    "reactive_sqlite.publisher": "plan, refresh and emit are one protocol over one queue",
     "smithers_db.rows": "a declaration without logic: one field for each column of each table",
 }
 
