@@ -13,11 +13,11 @@ import msgspec
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.errors import NotAMutation, NotAQuery
+from reactive_sqlite.errors import NotAMutation, NotAQuery, ReactiveSqliteError
 from reactive_sqlite.incremental import Policy
 from reactive_sqlite.live import LiveStore
 from reactive_sqlite.neighbours import Neighbours
-from reactive_sqlite.observable import CommitStream, LiveQuery
+from reactive_sqlite.observable import EventStream, LiveQuery
 from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.row import Row
@@ -297,7 +297,7 @@ class ReactiveDatabase:
     # -- what is going on -----------------------------------------------------------------------
 
     @property
-    def commits(self) -> CommitStream:
+    def commits(self) -> EventStream[ChangeSet]:
         """An Observable of the `ChangeSet` of every commit, in order, with the rows of all tables.
 
         >>> db = ReactiveDatabase()
@@ -306,7 +306,7 @@ class ReactiveDatabase:
         >>> _ = db.execute("INSERT INTO t VALUES (1), (2)")
         #2 t×2
         """
-        return CommitStream(self._publisher)
+        return EventStream(self._publisher, self._publisher.listen, "commits")
 
     @property
     def version(self) -> int:
@@ -361,13 +361,16 @@ class ReactiveDatabase:
     def create_collation(self, name: str, compare: Callable[[str, str], int]) -> None:
         """Make a Python comparison usable as ``COLLATE name`` on every connection.
 
-        ``compare`` returns a negative number, zero or a positive number.
+        ``compare`` returns a negative number, zero or a positive number. Raises
+        `ReactiveSqliteError` for the name of a collation that SQLite has already.
 
         >>> db = ReactiveDatabase()
         >>> db.create_collation("length", lambda a, b: len(a) - len(b))
         >>> db.query_value("SELECT 'ab' = 'cd' COLLATE length").get()
         1
         """
+        if name.upper() in ("BINARY", "NOCASE", "RTRIM"):
+            raise ReactiveSqliteError(f"{name} is SQLite's own; give the collation another name")
         self._engine.on_every_connection(
             lambda connection: connection.create_collation(name, compare)
         )
