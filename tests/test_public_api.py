@@ -9,6 +9,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -37,7 +38,8 @@ SMITHERS_DB = """
 """
 
 SIGNATURES = """
-    ReactiveDatabase(path=':memory:', *, readonly=False, busy_timeout=30.0, maintain='auto', journal=None)
+    ReactiveDatabase(path=':memory:', *, readonly=False, busy_timeout=30.0, maintain='auto',
+        journal=None)
     ReactiveDatabase.execute(self, sql, params=())
     ReactiveDatabase.executemany(self, sql, seq)
     ReactiveDatabase.executescript(self, sql)
@@ -65,6 +67,7 @@ SIGNATURES = """
     query_value(sql, params=())
     mutation(sql, on_success=None, on_error=None, invalidates=())
 """
+LINES = [line.strip() for line in re.sub(r",\n {8}", ", ", SIGNATURES).strip().split("\n")]
 PROPERTIES = {"commits", "is_closed", "stats", "version"}
 
 
@@ -98,14 +101,14 @@ def public(cls: type) -> dict[str, object]:
     return {name: member for name, member in vars(cls).items() if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("line", [line.strip() for line in SIGNATURES.split("\n") if line.strip()])
+@pytest.mark.parametrize("line", LINES)
 def test_signatures(line: str) -> None:
     path, _, parameters = line.partition("(")
     assert bare_signature(attrgetter(path)(reactive_sqlite)) == "(" + parameters
 
 
 def test_no_method_is_public_by_accident() -> None:
-    listed = {line.strip().partition("(")[0] for line in SIGNATURES.split("\n")}
+    listed = {line.partition("(")[0] for line in LINES}
     for cls in (ReactiveDatabase, LiveQuery):
         methods = {f"{cls.__name__}.{name}" for name in public(cls).keys() - PROPERTIES}
         assert methods == {name for name in listed if name.startswith(cls.__name__ + ".")}
