@@ -164,12 +164,17 @@ class Machine(Checks):
             raise TooDear(str(op))
         ours = self._attempt(self._on_database, op)
         if ours != theirs and not (ours.startswith("misuse") and theirs != "done"):
-            raise Broken("outcome", f"{op}\nthe plain engine: {theirs}\nthe database: {ours}")
+            raise Broken(
+                "outcome",
+                f"{op}\nthe plain engine: {theirs}\nthe database: {ours} {self.last_error or ''}",
+            )
 
     def _attempt(self, run: Any, op: Op) -> str:
+        self.last_error: BaseException | None = None
         try:
             run(op)
         except (apsw.Error, Rolled, Misused) as error:
+            self.last_error = error
             return type(error).__name__
         except ReactiveSqliteError as error:
             return f"misuse {type(error).__name__}: {error}"
