@@ -11,7 +11,7 @@ import msgspec
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition
-from smithers_db.table import Table
+from smithers_db.table import Table, text
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -60,8 +60,12 @@ class Lifecycle(Generic[R]):
             f"duration_ms = {DURATION}{settings} WHERE id = ? AND {OPEN}"
         )
 
+        def fits(column: str, value: Any) -> Any:
+            # A failure says why; everywhere else the column may be empty.
+            return text("error", value) if column == "error" else table.adapted(column, value)
+
         def end(row_id: str, *values: Any) -> None:
-            adapted = map(table.adapted, columns, values)
+            adapted = [fits(column, value) for column, value in zip(columns, values, strict=True)]
             moment = now()
             if not table.db.execute(sql, (moment, moment, *adapted, row_id)).changes:
                 self.refuse(row_id, status)

@@ -1,0 +1,262 @@
+"""Bad input: a clear error each, and nothing half done."""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from smithers_db import InvalidValue, NotFound, SmithersDB, create_smithers_db
+
+from .tour import ticket
+
+WRONG: dict[str, Callable[[SmithersDB], Any]] = {
+    "a name that is a number": lambda db: db.phases.start(5),  # type: ignore[arg-type]
+    "an iteration that is text": lambda db: db.phases.start("p", "1"),  # type: ignore[arg-type]
+    "an iteration that is a bool": lambda db: db.phases.start("p", True),
+    "an iteration of 65 bits": lambda db: db.phases.start("p", 2**64),
+    "a prompt that is None": lambda db: db.agents.start(None),  # type: ignore[arg-type]
+    "a prompt that is bytes": lambda db: db.agents.start(b"x"),  # type: ignore[arg-type]
+    "a model with NUL": lambda db: db.agents.start("p", "a\0b"),
+    "a step that is a list": lambda db: db.steps.start(["s"]),  # type: ignore[arg-type]
+    "tokens that are text": lambda db: db.agents.complete(
+        db.agents.start("a"),
+        "r",
+        None,
+        "many",  # type: ignore[arg-type]
+    ),
+    "an error that is None": lambda db: db.phases.fail(
+        db.current.phase_id,
+        None,  # type: ignore[arg-type]
+    ),
+    "an error that is an exception": lambda db: db.phases.fail(
+        db.current.phase_id,
+        ValueError("x"),  # type: ignore[arg-type]
+    ),
+    "an input of NaN": lambda db: db.tools.start("Bash", {"x": math.nan}),
+    "an input that is an object": lambda db: db.tools.start("Bash", object()),
+    "a key that is a number": lambda db: db.state.set(5, 1),  # type: ignore[arg-type]
+    "a key with NUL": lambda db: db.state.set("a\0b", 1),
+    "an exit code that is text": lambda db: db.execution.end(
+        db.current.execution_id,
+        "s",
+        "r",
+        "1",  # type: ignore[arg-type]
+    ),
+    "a config of NaN": lambda db: db.execution.start("r", "f", {"x": [math.inf]}),
+    "a path that is a Path": lambda db: db.execution.start("r", Path("f")),  # type: ignore[arg-type]
+    "a confidence of NaN": lambda db: db.memories.add("c", "k", "v", confidence=math.nan),
+    "a memory without content": lambda db: db.memories.add("c", "k", None),  # type: ignore[arg-type]
+    "a search for a number": lambda db: db.memories.search(5),  # type: ignore[arg-type]
+    "a line count that is a float": lambda db: db.artifacts.add("a", "b", "c", line_count=1.5),  # type: ignore[arg-type]
+    "a review approved by text": lambda db: db.vcs.log_review(
+        target_type="pr",
+        approved="yes",
+        summary="s",  # type: ignore[arg-type]
+    ),
+    "an answer unknown": lambda db: db.human.resolve(db.human.request("t", "?"), "perhaps"),
+    "an event without a type": lambda db: db.agents.record_stream_event("x", {"content": "c"}),
+    "a ticket status unknown": lambda db: db.tickets.update_status("T", "perhaps"),
+    "a ticket of deps as text": lambda db: db.tickets.seed([ticket("x", 1, deps="T")]),
+    "a lease of no time": lambda db: db.vcs_queue.dequeue(lease=-1),
+    "a wait of less than nothing": lambda db: db.build_state.handle_broken_build("a", wait_ms=-1),
+    "a moment that is none": lambda db: db.prune(older_than="soon"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_value_is_refused_and_nothing_is_done(db: SmithersDB, what: str) -> None:
+    db.execution.start("r", "f")
+    db.phases.start("p")
+    db.agents.start("a")
+    db.tickets.seed([ticket("T", 1)])
+    context, version = db.current, db.db.version
+    allowed = {"tokens that are text": 1, "an answer unknown": 1}.get(what, 0)
+    with pytest.raises(InvalidValue) as caught:
+        WRONG[what](db)
+    assert len(str(caught.value)) > 15
+    assert db.db.version <= version + allowed
+    if not allowed:
+        assert db.current == context
+
+
+def test_an_unknown_column_is_named(db: SmithersDB, run: str) -> None:
+    with pytest.raises(TypeError, match="no column 'colour'"):
+        db.vcs.log_commit(vcs_type="git", commit_hash="a", message="m", colour="red")
+    with pytest.raises(TypeError, match="nothing to update"):
+        db.vcs.update_review("x")
+
+
+def test_rows_that_are_not_there_are_named(db: SmithersDB, run: str) -> None:
+    calls: dict[str, Callable[[], Any]] = {
+        "nobody": lambda: db.agents.start("a", execution_id="nobody"),
+        "no phase": lambda: db.agents.start("a", phase_id="no phase"),
+        "no agent": lambda: db.tools.start("Bash", {}, "no agent"),
+        "no run": lambda: db.vcs.add_report(
+            type="t", title="t", content="c", execution_id="no run"
+        ),
+        "no author": lambda: db.artifacts.add("a", "b", "c", agent_id="no author"),
+        "no question": lambda: db.human.resolve("no question", "approved"),
+        "no output": lambda: db.tools.get_output("no output"),
+        "no review": lambda: db.vcs.update_review("no review", approved=True),
+        "no memory": lambda: db.memories.delete("no memory"),
+        "no ticket": lambda: db.tickets.add_progress_note("no ticket", "n"),
+        "no report": lambda: db.ticket_reports.mark_triaged("no report", "none"),
+        "no execution": lambda: db.execution.delete("no execution"),
+    }
+    for name, call in calls.items():
+        with pytest.raises(NotFound, match=name):
+            call()
+
+
+def test_ten_megabytes_are_kept_whole(file_db: SmithersDB) -> None:
+    large = "naïve ✓ " * 1_250_000
+    file_db.execution.start("r", "f", {"large": large})
+    agent = file_db.agents.start(large)
+    call = file_db.tools.start("Bash", {"in": large})
+    file_db.tools.complete(call, large)
+    file_db.state.set("large", large)
+    found = file_db.agents.get(agent)
+    assert found is not None
+    assert found.prompt == large
+    assert file_db.tools.get_output(call) == large
+    assert file_db.state.get("large") == large
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(apsw.CantOpenError):
+        create_smithers_db(tmp_path)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(apsw.CantOpenError):
+        create_smithers_db(tmp_path / "no" / "such" / "a.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_text("this is a text, and long enough to be looked at\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(apsw.NotADBError):
+        create_smithers_db(path)
+    assert path.read_bytes() == before
+
+
+def test_a_corrupt_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    create_smithers_db(path).close()
+    data = bytearray(path.read_bytes())
+    data[100:3000] = b"\xff" * 2900  # the page of the schema
+    path.write_bytes(data)
+    with pytest.raises((apsw.CorruptError, apsw.SQLError, apsw.NotADBError)):
+        create_smithers_db(path)
+    assert path.read_bytes() == bytes(data)
+
+
+def _open_as_nobody(path: Path) -> str:
+    """What opening a file says to a user who may write nothing; in a child, if we are root."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = "opened"
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            create_smithers_db(path)
+        except Exception as error:  # noqa: BLE001  the parent judges it by its name
+            said = type(error).__name__
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as pipe:
+        return pipe.read().decode()
+
+
+def test_a_read_only_folder() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        create_smithers_db(folder / "there.db").close()
+        before = (folder / "there.db").read_bytes()
+        folder.chmod(0o555)
+        try:
+            assert _open_as_nobody(folder / "new.db") == "CantOpenError"
+            assert _open_as_nobody(folder / "there.db") in ("CantOpenError", "ReadOnlyError")
+            assert [file.name for file in folder.iterdir()] == ["there.db"]
+            assert (folder / "there.db").read_bytes() == before
+        finally:
+            folder.chmod(0o755)
+
+
+def test_a_full_database_leaves_nothing_half_done(file_db: SmithersDB) -> None:
+    run = file_db.execution.start("r", "f")
+    agent = file_db.agents.start("a")
+    pages = file_db.db.execute("PRAGMA page_count").rows[0][0]
+    file_db.db.execute(f"PRAGMA max_page_count = {pages + 3}")
+    written = 0
+    with pytest.raises(apsw.FullError):
+        for _ in range(200):
+            file_db.state.set_many({"a": "x" * 3000, "b": "y" * 3000})
+            written += 1
+    history = file_db.state.history(limit=1000)
+    assert len([row for row in history if row.trigger != "init"]) == 2 * written
+    assert file_db.state.has("a") == file_db.state.has("b") == (written > 0)
+    with pytest.raises(apsw.FullError):
+        for _ in range(200):
+            file_db.agents.start("z" * 3000)
+    assert file_db.verify_rollups() == []
+    assert file_db.current.agent_id is not None
+    file_db.db.execute("PRAGMA max_page_count = 1000000")
+    file_db.agents.complete(agent)
+    file_db.execution.complete(run)
+    assert file_db.db.execute("PRAGMA integrity_check").rows[0][0] == "ok"
+
+
+def test_a_full_disk_under_an_output(file_db: SmithersDB, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    call = file_db.tools.start("Bash", {})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        file_db.tools.complete(call, "x" * 5000)
+    assert file_db.tools.get(call).status == "running"  # type: ignore[union-attr]
+    assert list(file_db.outputs.files()) == []
+
+
+def test_another_program_may_read_and_write_the_file(file_db: SmithersDB, tmp_path: Path) -> None:
+    run = file_db.execution.start("r", "f")
+    plain = sqlite3.connect(tmp_path / "smithers.db")
+    plain.execute(
+        "INSERT INTO phases (id, execution_id, name, created_at) VALUES ('p', ?, 'n', '')", (run,)
+    )
+    plain.commit()
+    plain.close()
+    assert [row.id for row in file_db.phases.list(run)] == ["p"]
+
+
+def test_a_closed_database_answers_nothing(db: SmithersDB, run: str) -> None:
+    db.close()
+    db.close()
+    for call in (
+        lambda: db.execution.list(),
+        lambda: db.phases.start("p", execution_id=run),
+        lambda: db.stats(),
+    ):
+        with pytest.raises(Exception, match="closed"):
+            call()
