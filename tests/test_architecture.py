@@ -22,8 +22,8 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
     "understanding": "catalog statement filing routing analysis",
-    "engine": "recorder net locks wal connection journal foreign readers ownership schema reads"
-    " writes engine",
+    "engine": "recorder net filesystem locks wal connection journal foreign readers ownership"
+    " schema reads writes engine",
     "liveness": "delivery incremental live sources opening publisher neighbours observable",
     "door": "database current testing cli __init__",
 }
@@ -42,7 +42,6 @@ IMPORTERS = {
 LONGEST = 320
 LONGER_FOR_A_REASON = {
     "reactive_sqlite.database": "the door: every public method with its docstring and example",
-    "reactive_sqlite.observable": "the one importer of reactivex: every kind of stream",
     "smithers_db.rows": "a declaration without logic: one field for each column of each table",
 }
 
