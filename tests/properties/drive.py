@@ -104,8 +104,9 @@ class Statements:
     def _ran(self, event: dict[str, Any]) -> None:
         words = event["sql"].lstrip("( \n").upper()
         asks = words.startswith(("SELECT", "WITH", "VALUES"))
-        # A connection that opens looks at the schema, to see whether the file is a database.
-        if event["readonly"] and not event["trigger"] and asks and "SQLITE_SCHEMA" not in words:
+        # What is asked about the schema, once per schema, is no query of anybody.
+        schema = "SQLITE_SCHEMA" in words or "PRAGMA_" in words
+        if event["readonly"] and not event["trigger"] and asks and not schema:
             self.selects.append(event["sql"])
 
     def taken(self) -> list[str]:

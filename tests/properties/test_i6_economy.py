@@ -158,6 +158,6 @@ def test_waking_everything_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RegionIndex, "add", remembers)
     monkeypatch.setattr(RegionIndex, "touched", lambda *_: list(owners))
     with Statements() as statements, ReactiveDatabase() as db:
-        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY)")
-        db.query("SELECT * FROM t WHERE id = 1").subscribe(lambda _: None)
-        assert len(ran_by(statements, db, "INSERT INTO t VALUES (2)")) > 0
+        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+        db.query("SELECT * FROM t WHERE a > 5").subscribe(lambda _: None)
+        assert len(ran_by(statements, db, "INSERT INTO t VALUES (2, 2)")) > 0
