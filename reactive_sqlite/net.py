@@ -50,7 +50,8 @@ def net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
         return {route.key: (RowChange(None, new, None, rowid),)}
     if new is None:
         return {route.key: (RowChange(old, None, rowid, None),)}
-    return {} if same_image(old, new) else {route.key: (RowChange(old, new, rowid, rowid),)}
+    unchanged = old == new and same_image(old, new)
+    return {} if unchanged else {route.key: (RowChange(old, new, rowid, rowid),)}
 
 
 def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
@@ -100,6 +101,6 @@ def _changes_of(
                 changes.append(RowChange(None, new, None, rowid))
         elif new is None:
             changes.append(RowChange(old, None, rowid, None))
-        elif not same_image(old, new):
+        elif old != new or not same_image(old, new):
             changes.append(RowChange(old, new, rowid, rowid))
     return tuple(changes)

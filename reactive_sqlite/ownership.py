@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.connection import BusyError
@@ -25,15 +26,18 @@ class OpenTransaction:
     ``await`` in the middle of a transaction, in which other tasks would have joined it unasked.
     """
 
-    __slots__ = ("_loop_turned", "_probe", "_task", "ended", "thread")
+    __slots__ = ("_loop_turned", "_probe", "_task", "ended", "plain_thread", "thread")
 
     def __init__(self) -> None:
         self.ended = False
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self._loop_turned = False
         self._task = _current_task()
         self._probe: asyncio.Handle | None = None
+        self.plain_thread = self.thread
+        """its thread, if no task is involved; else none (0): then more has to be asked"""
         if self._task is not None:
+            self.plain_thread = 0
             self._probe = self._task.get_loop().call_soon(self._turned)
 
     def _turned(self) -> None:
@@ -47,7 +51,7 @@ class OpenTransaction:
     @property
     def is_mine(self) -> bool:
         """Whether the calling thread and task opened it."""
-        if self.thread != threading.get_ident():
+        if self.thread != get_ident():
             return False
         # Begun outside a loop: no task can come in between on this thread, unless a loop is
         # started inside the block, and then that is the owner's doing.
@@ -96,7 +100,12 @@ class WriterLock:
         """
         if not self._lock.acquire(timeout=self.timeout):
             raise self._locked_out()
-        if self.closed or self.transaction is not None or self.refreshing:
+        transaction = self.transaction
+        if transaction is None:
+            settled = not self.closed and not self.refreshing
+        else:
+            settled = transaction.plain_thread == get_ident() and not self.refreshing
+        if not settled:
             try:
                 self._check_turn()
             except BaseException:
@@ -151,4 +160,4 @@ class WriterLock:
     def in_own_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
         transaction = self.transaction
-        return transaction is not None and transaction.thread == threading.get_ident()
+        return transaction is not None and transaction.thread == get_ident()

@@ -85,24 +85,31 @@ class ChangeRecorder:
     def on_row(self, row: PreUpdate) -> None:
         """The preupdate hook. It never raises: what it cannot tell, it tells by table."""
         try:
+            self._rows_left -= 1
+            if self._rows_left < 0 and not self.detached:
+                self.detached = True
+                self._detach()
             names = (row.database_name, row.table_name)
             route = self._routes.get(names)
             if route is None:
                 route = self._routes[names] = self._route_of(*names)
             key = route.key
             if key in self._whole:
-                self._count_down()
-            elif not route.exact or not (self.records_all or self._watches(key)):
+                return
+            if not route.exact or not (self.records_all or self._watches(key)):
                 self._whole.add(key)
                 self._events.append(key)
-            elif route.rowid_columns and not self.records_all and self._unheeded(route, row):
-                self._count_down()
-            elif row.blob_write >= 0 or len(self._events) >= ROWS_PER_TRANSACTION:
+            elif (
+                self._sole_drawer(key) is not None
+                and not self.records_all
+                and self._unheeded(route, row)
+            ):
+                return
+            elif row.blob_write >= 0 or self._rows >= ROWS_PER_TRANSACTION:
                 self.touch(key)
             else:
                 self._events.append((route, row.rowid, row.rowid_new, row.old, row.new))
                 self._rows += 1
-                self._count_down()
         except Exception:
             # An exception here would surface in the writer's statement, which did nothing wrong.
             logger.exception("a row change could not be recorded; everything is taken as changed")
@@ -135,12 +142,6 @@ class ChangeRecorder:
         return self.records_all or (
             self._additions is not None and self._additions != self._index.additions
         )
-
-    def _count_down(self) -> None:
-        self._rows_left -= 1
-        if self._rows_left <= 0 and not self.detached:
-            self.detached = True
-            self._detach()
 
     def begin_statement(self, bulk: bool) -> int:
         """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
