@@ -174,13 +174,25 @@ class ReactiveDatabase:
     # -- live queries ---------------------------------------------------------------------------
 
     @overload
-    def query(self, sql: str, params: Params = ()) -> LiveQuery[tuple[Row, ...]]: ...
+    def query(
+        self, sql: str, params: Params = (), *, max_rate: float | None = None
+    ) -> LiveQuery[tuple[Row, ...]]: ...
     @overload
     def query(
-        self, sql: str, params: Params = (), *, row: Callable[..., T]
+        self,
+        sql: str,
+        params: Params = (),
+        *,
+        row: Callable[..., T],
+        max_rate: float | None = None,
     ) -> LiveQuery[tuple[T, ...]]: ...
     def query(
-        self, sql: str, params: Params = (), row: Callable[..., Any] | None = None
+        self,
+        sql: str,
+        params: Params = (),
+        row: Callable[..., Any] | None = None,
+        *,
+        max_rate: float | None = None,
     ) -> LiveQuery[Any]:
         """A `LiveQuery` of all rows, as a tuple.
 
@@ -190,35 +202,53 @@ class ReactiveDatabase:
 
         >>> db = ReactiveDatabase()
         >>> db.query("SELECT 1 AS one").get()
+        ``max_rate`` is how many values a subscriber gets per second at most. Of values that come
+        faster the newest wins and the last one always arrives, on a timer's thread; a `Delta`
+        then spans what was left out.
+
         (Row(one=1),)
         """
-        return self._live(StatementSource, sql, params, row)
+        return self._live(StatementSource, sql, params, row, max_rate)
 
     @overload
-    def query_one(self, sql: str, params: Params = ()) -> LiveQuery[Row | None]: ...
+    def query_one(
+        self, sql: str, params: Params = (), *, max_rate: float | None = None
+    ) -> LiveQuery[Row | None]: ...
     @overload
     def query_one(
-        self, sql: str, params: Params = (), *, row: Callable[..., T]
+        self,
+        sql: str,
+        params: Params = (),
+        *,
+        row: Callable[..., T],
+        max_rate: float | None = None,
     ) -> LiveQuery[T | None]: ...
     def query_one(
-        self, sql: str, params: Params = (), row: Callable[..., Any] | None = None
+        self,
+        sql: str,
+        params: Params = (),
+        row: Callable[..., Any] | None = None,
+        *,
+        max_rate: float | None = None,
     ) -> LiveQuery[Any]:
-        """A `LiveQuery` of the first row, or None when there is none.
+        """A `LiveQuery` of the first row, or None when there is none. ``row`` as in `query`.
 
         >>> db = ReactiveDatabase()
         >>> db.query_one("SELECT 1 AS one").get()
         Row(one=1)
         """
-        return self._live(OneRowSource, sql, params, row)
+        return self._live(OneRowSource, sql, params, row, max_rate)
 
-    def query_value(self, sql: str, params: Params = ()) -> LiveQuery[Any]:
+    def query_value(
+        self, sql: str, params: Params = (), *, max_rate: float | None = None
+    ) -> LiveQuery[Any]:
         """A `LiveQuery` of the first column of the first row, or None when there is none.
 
         >>> db = ReactiveDatabase()
         >>> db.query_value("SELECT 6 * 7").get()
         42
         """
-        return self._live(OneValueSource, sql, params, None)
+        return self._live(OneValueSource, sql, params, None, max_rate)
 
     def _live(
         self,
@@ -228,7 +258,10 @@ class ReactiveDatabase:
         row: Callable[..., Any] | None,
     ) -> LiveQuery[Any]:
         statement = self._engine.schema.statement(sql)
+        max_rate: float | None,
         if not statement.only_reads:
+        if max_rate is not None and not max_rate > 0:
+            raise ValueError(f"max_rate is in values per second, more than 0, not {max_rate!r}")
             hint = (
                 "read it with SELECT … FROM pragma_…()"
                 if statement.kind is StatementKind.PRAGMA
@@ -238,7 +271,8 @@ class ReactiveDatabase:
         return LiveQuery(
             StatementOpening(
                 self._engine, self._publisher, source, statement, params, _converter(row)
-            )
+            ),
+            max_rate,
         )
 
     def observe(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> LiveQuery[T]:

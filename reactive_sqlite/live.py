@@ -48,13 +48,11 @@ class Emission:
         first: bool = False,
         step: Step | None = None,
     ) -> None:
-        if type(value) is Deferred:
-            self._value = value  # see __getattr__
-        else:
-            self.value = value
-        if type(previous) is Deferred:
-            self._previous = previous
-        else:
+        self._value = value
+        self._previous = previous
+        if type(value) is not Deferred:
+            self.value = value  # else see __getattr__
+        if type(previous) is not Deferred:
             self.previous = previous
         self.step = step
         """how a maintained result came to this state; None when the query was run"""
@@ -74,6 +72,11 @@ class Emission:
             self.previous = self._previous.get()
             return self.previous
         raise AttributeError(name)
+
+    def instead_of(self, missed: Emission) -> Emission:
+        """The same for somebody who is not given the one before it."""
+        previous = missed._previous
+        return Emission(self._value, previous, self.version, self.error, first=missed.first)
 
     def delta(self, step: Step) -> Delta:
         """The difference to the state before, made once for all subscribers."""

@@ -39,6 +39,9 @@ class Opening(Protocol):
     def delta(self, emission: Emission) -> Delta:
         """The difference that an emission makes."""
 
+    def differs(self, emission: Emission) -> bool:
+        """Whether an emission tells anything that the one before it did not."""
+
 
 class StatementOpening:
     """A SELECT with its parameters, to be opened."""
@@ -127,6 +130,14 @@ class StatementOpening:
             )
         return delta if self._convert is None else delta.converted(self._convert)
 
+    def differs(self, emission: Emission) -> bool:
+        """Whether it is the first, an error, or other rows than before."""
+        return (
+            emission.first
+            or emission.error is not None
+            or not self._make.same(emission.previous, emission.value)
+        )
+
     def _row_key(self) -> tuple[int, ...] | None:
         if self._keyed is not self._statement:
             schema = self._engine.schema
@@ -188,6 +199,14 @@ class FunctionOpening:
         """The difference of two sequences, or of two single values."""
         before = () if emission.first else _as_rows(emission.previous)
         return Delta.between(before, _as_rows(emission.value), version=emission.version)
+
+    def differs(self, emission: Emission) -> bool:
+        """Whether it is the first, an error, or another value than before."""
+        return (
+            emission.first
+            or emission.error is not None
+            or not FunctionSource.same(emission.previous, emission.value)
+        )
 
 
 def _as_rows(value: Any) -> Sequence[Any]:

@@ -21,6 +21,7 @@ from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
 from reactive_sqlite.journal import merged
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
+from reactive_sqlite.timer import Timer
 from reactive_sqlite.trace import Stats
 
 logger = logging.getLogger("reactive_sqlite")
@@ -50,6 +51,9 @@ class Publisher:
         """hands out what the calling thread has queued, and all before it; holds no lock"""
         self.flush = self._delivery.flush
         """returns when all that was queued is delivered; inside a callback: at once"""
+        self.enqueue = self._delivery.enqueue
+        """queues a job for `deliver`"""
+        self.timer = Timer()
         self._waiting: list[LiveResult] = []
         self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
 

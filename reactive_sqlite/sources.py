@@ -29,14 +29,19 @@ def frozen_params(params: Params) -> Params:
     return dict(params) if isinstance(params, Mapping) else tuple(params)
 
 
-_SCHEMA = Region()
-_ANYTHING = Region.whole()
-
-
 class StatementSource:
     """A SELECT with its parameters. The value is all its rows."""
 
-    __slots__ = ("_cost", "_engine", "_following", "_sql", "_statement", "params", "region")
+    __slots__ = (
+        "_cost",
+        "_engine",
+        "_following",
+        "_lost",
+        "_sql",
+        "_statement",
+        "params",
+        "region",
+    )
 
     def __init__(self, engine: Engine, statement: Statement, params: Params, region: Region):
         self._engine = engine
@@ -44,6 +49,8 @@ class StatementSource:
         self._statement = statement
         self.region = region
         self.params = params
+        self._lost = False
+        """the region is not that of the statement, which could not even be prepared"""
         self._cost = 0.0
         self._following: Following | None = None
 
@@ -56,10 +63,12 @@ class StatementSource:
             statement = self._engine.schema.statement(self._sql)
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             # A statement that is wrong comes right only by a change of the schema.
-            self.region = _SCHEMA if isinstance(error, SQLError) else _ANYTHING
+            self.region = Region() if isinstance(error, SQLError) else Region.whole()
+            self._lost = True
             return Outcome(None, self.region, error)
         try:
-            if statement is not self._statement or self.region in (_SCHEMA, _ANYTHING):
+            if statement is not self._statement or self._lost:
+                self._lost = False
                 self.region = statement.region(self.params)
                 self._statement = statement
             started = perf_counter()
@@ -116,7 +125,8 @@ class StatementSource:
         """The value as rows, to take differences of; None is no rows."""
         return value or ()
 
-    def same(self, old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
+    @staticmethod
+    def same(old: tuple[Row, ...], new: tuple[Row, ...]) -> bool:
         """Equal rows in the same order, types and column names included."""
         return same_images(old, new) and (not new or type(old[0]) is type(new[0]))
 
@@ -147,7 +157,8 @@ class OneRowSource(StatementSource):
         """One row or none."""
         return () if value is None else (value,)
 
-    def same(self, old: Any, new: Any) -> bool:
+    @staticmethod
+    def same(old: Any, new: Any) -> bool:
         """The same row, types included, or none both times."""
         if old is None or new is None:
             return old is new
@@ -168,7 +179,8 @@ class OneValueSource(OneRowSource):
         found = rows.get()
         return tuple.__getitem__(found[0], 0) if found else None
 
-    def same(self, old: Any, new: Any) -> bool:
+    @staticmethod
+    def same(old: Any, new: Any) -> bool:
         """The same value of the same type."""
         return bool(old == new) and type(old) is type(new)
 
@@ -222,10 +234,11 @@ class FunctionSource:
             self.region = Region.union_of(regions)
             return Outcome(value, self.region, None)
 
-    def same(self, old: Any, new: Any) -> bool:
+    @staticmethod
+    def same(old: Any, new: Any) -> bool:
         """Equal by their own ``==``, and of the same type."""
         if type(old) is not type(new):
             return False
         if isinstance(old, tuple | list):
-            return len(old) == len(new) and all(map(self.same, old, new))
+            return len(old) == len(new) and all(map(FunctionSource.same, old, new))
         return bool(old == new)

@@ -24,7 +24,7 @@ LAYERS = {
     "understanding": "catalog statement filing routing analysis",
     "engine": "recorder net filesystem locks wal connection journal foreign readers ownership"
     " schema reads writes engine",
-    "liveness": "delivery incremental live sources opening publisher neighbours observable",
+    "liveness": "timer delivery incremental live sources opening publisher neighbours observable",
     "door": "database current testing cli __init__",
 }
 

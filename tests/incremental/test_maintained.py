@@ -144,6 +144,19 @@ def test_a_window_is_filled_again() -> None:
             made.check()
 
 
+def test_rows_come_beyond_what_is_kept_of_a_window() -> None:
+    with bench(1, rows=0) as made:
+        for key in range(1, 400):
+            made.execute("INSERT INTO t(id, n) VALUES (?, ?)", (key, key))
+        made.watch("SELECT id, n FROM t ORDER BY n, id LIMIT 5")
+        made.execute("UPDATE t SET n = 0 WHERE id = 1")
+        for key in range(300, 350):
+            made.execute("UPDATE t SET n = n + 1000 WHERE id = ?", (key,))
+        for key in range(1, 380):
+            made.execute("DELETE FROM t WHERE id = ?", (key,))
+            made.check()
+
+
 def test_many_rows_in_many_blocks() -> None:
     random = Random(5)
     with bench(2, rows=0) as made:

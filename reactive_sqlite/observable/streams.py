@@ -1,22 +1,19 @@
-"""Live results as reactivex Observables. The only module that imports reactivex."""
+"""A live query as an Observable: of its values, its states, its differences."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 
-from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.live import Emission, LiveResult
+from reactive_sqlite.live import Emission
+from reactive_sqlite.observable.subscription import NOTHING, RatedSubscription, Subscription
 from reactive_sqlite.opening import Opening
-from reactive_sqlite.publisher import Publisher
-
-logger = logging.getLogger("reactive_sqlite")
 
 T = TypeVar("T")
 
@@ -36,102 +33,15 @@ class State(Generic[T]):
     version: int
 
 
-class Subscription(abc.DisposableBase):
-    """One subscriber of one live result: what ``subscribe`` returns.
-
-    ``dispose()`` ends it at once, also from inside its own callback. An exception that the
-    subscriber raises is logged with the query, and nobody else notices.
-    """
-
-    __slots__ = ("_ended", "_node", "_on_completed", "_on_error", "_on_next", "_project", "_stream")
-
-    def __init__(
-        self,
-        stream: LiveStream[Any],
-        on_next: Callable[[Any], object] | None,
-        on_error: Callable[[Exception], object] | None,
-        on_completed: Callable[[], object] | None,
-    ) -> None:
-        self._stream = stream
-        self._project = stream._projection()
-        self._on_next = on_next or _ignore
-        self._on_error = on_error
-        self._on_completed = on_completed
-        self._node: LiveResult | None = None
-        self._ended = False
-
-    def _open(self) -> Subscription:
-        node = self._stream._opening.join(self)
-        if self._ended:  # by its own first value
-            self._stream._publisher.unsubscribe(node, self)
-        else:
-            self._node = node
-        return self
-
-    def receive(self, emission: Emission) -> None:
-        """Hand one emission to the subscriber."""
-        try:
-            if emission.error is not None and not self._stream._carries_errors:
-                self._fail(emission.error)
-                return
-            project = self._project
-            if project is None:
-                self._on_next(emission.value)
-            elif not self._ended:
-                value = project(emission)
-                if value is not _NOTHING:
-                    self._on_next(value)
-        except Exception:  # noqa: BLE001  logged there
-            self._log_failure()
-
-    def _fail(self, error: Exception) -> None:
-        if self._ended:
-            return
-        self.dispose()
-        if self._on_error is not None:
-            self._on_error(error)
-        else:
-            logger.error("a live query fails, and nobody handles it: %s: %s", self._stream, error)
-
-    def complete(self) -> None:
-        """The database is closed."""
-        if not self._ended:
-            self._ended = True
-            try:
-                if self._on_completed is not None:
-                    self._on_completed()
-            except Exception:  # noqa: BLE001  logged there
-                self._log_failure()
-
-    def _log_failure(self) -> None:
-        self._stream._publisher.count_failure()
-        logger.exception("a subscriber of %s raised", self._stream)
-
-    def dispose(self) -> None:
-        """Stop: nothing is delivered any more, and what only this subscriber needed is freed."""
-        if not self._ended:
-            self._ended = True
-            self._on_next = _ignore
-            if self._node is not None:
-                self._stream._publisher.unsubscribe(self._node, self)
-
-
-_NOTHING: Any = object()
-
-
-def _ignore(value: object) -> None:
-    """What a subscriber does who is not interested, or not any more."""
-
-
 class LiveStream(Observable[T]):
     """An Observable over a live result, in one of its forms."""
 
     _carries_errors = False
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, max_rate: float | None = None) -> None:
         # Observable.__init__ would make a lock that nothing here uses, for each live query.
         self._opening = opening
-        self._publisher = opening.publisher
+        self._max_rate = max_rate
 
     def __str__(self) -> str:
         return str(self._opening)
@@ -153,14 +63,22 @@ class LiveStream(Observable[T]):
         Takes callables or an observer, as every Observable does. The first value is delivered
         before this returns, on the calling thread (inside a transaction: when that ends); later
         ones on the committing thread, with no lock held. ``scheduler`` is accepted for
-        compatibility; `reactivex.operators.observe_on` moves values elsewhere.
+        compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a `max_rate`
+        a value that comes too early is delivered later, on a timer's thread.
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next
-            return Subscription(
-                self, observer.on_next, observer.on_error, observer.on_completed
-            )._open()
-        return Subscription(self, on_next, on_error, on_completed)._open()
+            on_next, on_error = observer.on_next, observer.on_error
+            on_completed = observer.on_completed
+        kind = Subscription if self._max_rate is None else RatedSubscription
+        return kind(
+            self._opening,
+            self._projection(),
+            cast("Callable[[Any], object] | None", on_next),
+            on_error,
+            on_completed,
+            self._carries_errors,
+        ).open(self._max_rate)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -174,15 +92,17 @@ class LiveStream(Observable[T]):
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
-        newest: list[T] = []
+        newest: list[Emission] = []
         ended: list[Exception | None] = []
+        lock = threading.Lock()
 
         def ring() -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(wake.set)
 
-        def on_next(value: T) -> None:
-            newest[:] = [value]
+        def on_next(emission: Emission) -> None:
+            with lock:
+                newest[:] = [emission.instead_of(newest[0]) if newest else emission]
             ring()
 
         def on_error(error: Exception) -> None:
@@ -193,11 +113,17 @@ class LiveStream(Observable[T]):
             ended.append(None)
             ring()
 
-        with self.subscribe(on_next, on_error, on_completed):
+        project = self._projection()
+        with Subscription(
+            self._opening, _itself, on_next, on_error, on_completed, self._carries_errors
+        ).open():
             while True:
-                if newest:
-                    wake.clear()
-                    yield newest.pop()
+                with lock:
+                    emission = newest.pop() if newest else None
+                if emission is not None:
+                    value = emission.value if project is None else project(emission)
+                    if value is not NOTHING:
+                        yield value
                 elif ended:
                     if ended[0] is not None:
                         raise ended[0]
@@ -205,6 +131,10 @@ class LiveStream(Observable[T]):
                 else:
                     await wake.wait()
                     wake.clear()
+
+
+def _itself(emission: Emission) -> Emission:
+    return emission
 
 
 class LiveQuery(LiveStream[T]):
@@ -252,7 +182,7 @@ class LiveQuery(LiveStream[T]):
         >>> _ = db.execute("INSERT INTO t VALUES (1)")
         (Row(x=1),)
         """
-        return DeltaStream(self._opening)
+        return DeltaStream(self._opening, self._max_rate)
 
     def states(self) -> LiveStream[State[T]]:
         """An Observable of `State` that survives errors.
@@ -270,7 +200,7 @@ class LiveQuery(LiveStream[T]):
         >>> _ = db.execute("CREATE TABLE t(x)")
         0 None
         """
-        return StateStream(self._opening)
+        return StateStream(self._opening, self._max_rate)
 
     def _projection(self) -> Callable[[Emission], Any] | None:
         return self._opening.convert if self._opening.converts else None
@@ -296,35 +226,4 @@ class DeltaStream(LiveStream[Delta]):
         return self._delta
 
     def _delta(self, emission: Emission) -> Delta:
-        return self._opening.delta(emission) or cast("Delta", _NOTHING)
-
-
-class CommitStream(Observable[ChangeSet]):
-    """An Observable of every `ChangeSet`, with the rows of all tables."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        super().__init__(self._listen)
-
-    def _listen(
-        self, observer: abc.ObserverBase[ChangeSet], _: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        def deliver(change: ChangeSet) -> None:
-            try:
-                observer.on_next(change)
-            except Exception:
-                self._publisher.count_failure()
-                logger.exception("a subscriber of the commits raised")
-
-        return _Listening(self._publisher.listen(deliver))
-
-
-class _Listening(abc.DisposableBase):
-    """A subscription to the commits."""
-
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
-
-    def dispose(self) -> None:
-        """Stop listening."""
-        self._stop()
+        return self._opening.delta(emission) or cast("Delta", NOTHING)

@@ -1,0 +1,52 @@
+"""A thread that calls things when their time has come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
+
+logger = logging.getLogger("reactive_sqlite")
+
+
+class Timer:
+    """Calls functions at their times (of ``time.monotonic``), one after another, on one thread.
+
+    The thread lives as long as anything waits. It is a daemon: it holds up no program's end.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._running = False
+
+    def at(self, when: float, call: Callable[[], None]) -> None:
+        """Have it called then, or as soon as may be."""
+        with self._changed:
+            heappush(self._calls, (when, next(self._numbers), call))
+            if not self._running:
+                self._running = True
+                name = "reactive-sqlite-timer"
+                threading.Thread(target=self._run, name=name, daemon=True).start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._calls:
+                    self._running = False
+                    return
+                when, _, call = self._calls[0]
+                left = when - monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                heappop(self._calls)
+            try:
+                call()
+            except Exception:
+                logger.exception("a timed call failed")
