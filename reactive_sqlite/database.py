@@ -200,12 +200,12 @@ class ReactiveDatabase:
         column name, any other callable gets the `Row`. Nothing runs before somebody subscribes
         or calls ``get()``. Raises `NotAQuery` for a statement that writes.
 
-        >>> db = ReactiveDatabase()
-        >>> db.query("SELECT 1 AS one").get()
         ``max_rate`` is how many values a subscriber gets per second at most. Of values that come
         faster the newest wins and the last one always arrives, on a timer's thread; a `Delta`
         then spans what was left out.
 
+        >>> db = ReactiveDatabase()
+        >>> db.query("SELECT 1 AS one").get()
         (Row(one=1),)
         """
         return self._live(StatementSource, sql, params, row, max_rate)
@@ -256,12 +256,12 @@ class ReactiveDatabase:
         sql: str,
         params: Params,
         row: Callable[..., Any] | None,
-    ) -> LiveQuery[Any]:
-        statement = self._engine.schema.statement(sql)
         max_rate: float | None,
-        if not statement.only_reads:
+    ) -> LiveQuery[Any]:
         if max_rate is not None and not max_rate > 0:
             raise ValueError(f"max_rate is in values per second, more than 0, not {max_rate!r}")
+        statement = self._engine.schema.statement(sql)
+        if not statement.only_reads:
             hint = (
                 "read it with SELECT … FROM pragma_…()"
                 if statement.kind is StatementKind.PRAGMA
