@@ -44,10 +44,10 @@ def fixed(examples: int) -> Any:
 
 
 @contextmanager
-def machine(*, on_file: bool, maintain: str = "always") -> Iterator[Machine]:
+def machine(*, on_file: bool, maintain: str = "always", listens: bool = True) -> Iterator[Machine]:
     """A machine on a new database."""
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        made = Machine(Path(folder) / "t.db" if on_file else None, maintain)
+        made = Machine(Path(folder) / "t.db" if on_file else None, maintain, listens=listens)
         try:
             yield made
         finally:
@@ -59,11 +59,14 @@ def drive(
     draw: Callable[[Generator, Random], Op] = Generator.next,
     *,
     after_opening: Callable[[Machine, Generator, Random], None] | None = None,
+    listens: bool | None = None,
 ) -> Counter[str]:
     """Run the program that `told` stands for; what each operation is, `draw` says."""
     opening, seeds, on_file = told
     maintain = "auto" if opening % 3 == 0 else "always"
-    with machine(on_file=on_file, maintain=maintain) as made:
+    if listens is None:
+        listens = opening % 5 < 2
+    with machine(on_file=on_file, maintain=maintain, listens=listens) as made:
         generator = Generator(made.twin)
         random = Random(opening)
         try:
@@ -77,9 +80,8 @@ def drive(
         except TooDear:
             made.counts["given up"] += 1
         except Exception as error:
-            error.add_note(
-                f"the program:\n{Program(tuple(made.history), on_file, maintain=maintain)}"
-            )
+            program = Program(tuple(made.history), on_file, "", maintain, listens)
+            error.add_note(f"the program:\n{program}")
             raise
         return made.counts
 

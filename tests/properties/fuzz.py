@@ -36,9 +36,11 @@ def one_round(
     """One program; (kind, text, program) when it failed."""
     random = Random(seed)
     on_file = random.random() < 0.7
+    listens = random.random() < 0.4
     maintain = random.choice(("always", "always", "auto", "never"))
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        machine = Machine(Path(folder) / "t.db" if on_file else None, maintain)
+        path = Path(folder) / "t.db" if on_file else None
+        machine = Machine(path, maintain, listens=listens)
         generator = Generator(machine.twin)
         found: tuple[str, str] | None = None
         try:
@@ -57,7 +59,7 @@ def one_round(
             found = f"raised {type(error).__name__}", traceback.format_exc()
         finally:
             counts.update(machine.counts)
-            program = Program(tuple(machine.history), on_file, maintain=maintain)
+            program = Program(tuple(machine.history), on_file, maintain=maintain, listens=listens)
             close(machine)
     return None if found is None else (*found, program)
 

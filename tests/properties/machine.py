@@ -45,7 +45,7 @@ class Misused(Exception):
 class Machine(Checks):
     """Performs operations one by one and checks everything after each."""
 
-    def __init__(self, path: Path | None, maintain: str = "auto") -> None:
+    def __init__(self, path: Path | None, maintain: str = "auto", *, listens: bool = True) -> None:
         self.path = path
         self.counts: Counter[str] = Counter()
         self.watches: list[Watch] = []
@@ -68,7 +68,9 @@ class Machine(Checks):
             self.twin.execute(f"PRAGMA {name} = {rows[0][0]}").fetchall()
             if self.raw is not None:
                 self.raw.execute(f"PRAGMA {name} = {rows[0][0]}").fetchall()
-        self.db.commits.subscribe(self.changes.append)
+        self.listens = listens
+        if listens:
+            self.db.commits.subscribe(self.changes.append)
         self.before = oracle.dump(self.twin)
 
     # -- one operation ----------------------------------------------------------------------------

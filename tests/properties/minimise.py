@@ -18,7 +18,7 @@ def failure_of(program: Program) -> tuple[str, str] | None:
     """(kind, text) of what goes wrong when `program` runs from nothing, or None."""
     with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
         path = Path(folder) / "t.db" if program.on_file else None
-        machine = Machine(path, program.maintain)
+        machine = Machine(path, program.maintain, listens=program.listens)
         try:
             machine.run(program)
         except TooDear:
@@ -65,6 +65,7 @@ def minimise(program: Program, kind: str, seconds: float = 40) -> Program:
         dataclasses.replace(shortest, on_file=False),
         dataclasses.replace(shortest, maintain="auto"),
         dataclasses.replace(shortest, on_file=False, maintain="auto"),
+        dataclasses.replace(shortest, on_file=False, maintain="auto", listens=True),
     ):
         found = failure_of(simpler)
         if found is not None and found[0] == kind:

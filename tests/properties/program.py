@@ -54,18 +54,23 @@ class Op:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Operations in order; whether they run on a file; which results follow the changes."""
+    """Operations in order; whether they run on a file; which results follow the changes; whether
+    somebody listens to whole commits (then every row is recorded, else only what is watched).
+    """
 
     ops: tuple[Op, ...]
     on_file: bool = True
     about: str = ""
     maintain: str = "auto"
+    listens: bool = True
 
     def __str__(self) -> str:
         lines = [f"-- about: {line}" for line in self.about.splitlines()]
         lines.append(f"-- database: {'file' if self.on_file else 'memory'}")
         if self.maintain != "auto":
             lines.append(f"-- maintain: {self.maintain}")
+        if not self.listens:
+            lines.append("-- listens: no")
         lines += [str(op) for op in self.ops]
         return "\n".join(lines) + "\n"
 
@@ -76,7 +81,7 @@ _HEAD = re.compile(rf"-- ({'|'.join(WITH_SQL + BARE)})\b ?(.*)$")
 def parse(text: str) -> Program:
     """The program that `text` describes; ValueError when it is not in the format above."""
     about: list[str] = []
-    on_file, maintain = True, "auto"
+    on_file, maintain, listens = True, "auto", True
     blocks: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
         if line.startswith("-- about: "):
@@ -85,6 +90,8 @@ def parse(text: str) -> Program:
             on_file = line.removeprefix("-- database: ").strip() == "file"
         elif line.startswith("-- maintain: "):
             maintain = line.removeprefix("-- maintain: ").strip()
+        elif line.startswith("-- listens: "):
+            listens = line.removeprefix("-- listens: ").strip() != "no"
         elif match := _HEAD.match(line):
             blocks.append((match[1], match[2], []))
         elif blocks:
@@ -95,4 +102,4 @@ def parse(text: str) -> Program:
         Op(kind, "\n".join(lines).strip(), ast.literal_eval(params) if params.strip() else ())
         for kind, params, lines in blocks
     ]
-    return Program(tuple(ops), on_file, "\n".join(about), maintain)
+    return Program(tuple(ops), on_file, "\n".join(about), maintain, listens)

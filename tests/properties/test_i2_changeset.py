@@ -43,7 +43,7 @@ def no_watches(made: Machine, _: Generator, __: Random) -> None:
 @fixed(50)
 @given(programs(8, 24))
 def test_changes_add_up(told: tuple[int, list[int], bool]) -> None:
-    drive(told, only_writes, after_opening=no_watches)
+    drive(told, only_writes, after_opening=no_watches, listens=True)
 
 
 SCHEMA = (

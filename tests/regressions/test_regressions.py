@@ -15,7 +15,8 @@ CASES = sorted(Path(__file__).parent.glob("*.sql"))
 @pytest.mark.parametrize("case", CASES, ids=[case.stem for case in CASES])
 def test_regression(case: Path, tmp_path: Path) -> None:
     told = program.parse(case.read_text(encoding="utf-8"))
-    machine = Machine(tmp_path / "t.db" if told.on_file else None, told.maintain)
+    path = tmp_path / "t.db" if told.on_file else None
+    machine = Machine(path, told.maintain, listens=told.listens)
     try:
         machine.run(told)
     finally:
