@@ -22,6 +22,7 @@ from reactive_sqlite.errors import (
     ReactiveSqliteError,
     TransactionError,
 )
+from reactive_sqlite.journal import ChangesSince
 from reactive_sqlite.observable import LiveQuery, State
 from reactive_sqlite.region import Region, TableRegion
 from reactive_sqlite.row import Row
@@ -31,6 +32,7 @@ from reactive_sqlite.writes import Result
 
 __all__ = [
     "ChangeSet",
+    "ChangesSince",
     "ClosedError",
     "Delta",
     "LiveQuery",

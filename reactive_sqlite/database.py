@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -13,8 +14,9 @@ import msgspec
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.errors import NotAMutation, NotAQuery, ReactiveSqliteError
+from reactive_sqlite.errors import ClosedError, NotAMutation, NotAQuery, ReactiveSqliteError
 from reactive_sqlite.incremental import Policy
+from reactive_sqlite.journal import ChangesSince
 from reactive_sqlite.live import LiveStore
 from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.observable import EventStream, LiveQuery
@@ -367,6 +369,61 @@ class ReactiveDatabase:
         False
         """
         return self._neighbours is not None and self._neighbours.look()
+
+    def changes_since(self, version: int = -1) -> ChangesSince:
+        """What participants have committed to the file after a version: a cursor that lasts.
+
+        For a consumer that was away, in this process or another: it keeps `ChangesSince.version`
+        and asks again from there. When that lies too far back, or was never there (as -1), it is
+        told to start over: to read what it needs, then to go on from the version it gets. Counts
+        the file's commits, not those of `version`. From the first call on the file's journal is
+        kept for good. Writers that were open before, and have no live query, should be opened
+        with ``journal=True``; other programs' commits are not in the journal.
+
+        >>> import os, tempfile
+        >>> db = ReactiveDatabase(os.path.join(tempfile.mkdtemp(), "some.db"))
+        >>> start = db.changes_since().version
+        >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> _ = db.execute("INSERT INTO t VALUES (1)")
+        >>> print(*db.changes_since(start).changes)
+        #1 t×1
+        >>> db.close()
+
+        Raises `ReactiveSqliteError` for a database in memory.
+        """
+        return self._engine.changes_since(version)
+
+    async def wait_until(
+        self,
+        sql: str,
+        params: Params = (),
+        predicate: Callable[[tuple[Row, ...]], object] = bool,
+        timeout: float | None = None,
+    ) -> tuple[Row, ...]:
+        """Wait until the rows of a query satisfy ``predicate`` (by default: there are any).
+
+        Returns these rows, at once if they do so now. Looks only when a commit changes the rows;
+        whoever makes it, it does not wait. ``predicate`` runs on the event loop. Raises
+        TimeoutError after ``timeout`` seconds, what the query raises, and `ClosedError` when the
+        database is closed meanwhile.
+
+        >>> import asyncio
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE jobs(id INTEGER PRIMARY KEY, done)")
+        >>> async def main() -> None:
+        ...     asyncio.get_running_loop().call_later(
+        ...         0.01, db.execute, "INSERT INTO jobs(done) VALUES (1)")
+        ...     print(await db.wait_until("SELECT id FROM jobs WHERE done", timeout=5))
+        >>> asyncio.run(main())
+        (Row(id=1),)
+        """
+        stream: Any = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
+        async with asyncio.timeout(timeout), aclosing(stream) as values:
+            async for rows in values:
+                if predicate(rows):
+                    found: tuple[Row, ...] = rows
+                    return found
+        raise ClosedError("the database was closed before the rows were as wanted")
 
     # -- functions and collations ---------------------------------------------------------------
 

@@ -8,6 +8,7 @@ lock is gone.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +18,9 @@ from typing import Any
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, DatabaseError, Params
 from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
+from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.foreign import ForeignCommits
-from reactive_sqlite.journal import Journal
+from reactive_sqlite.journal import ChangesSince, Journal, changes_since
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.reads import Reads
@@ -27,6 +29,8 @@ from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.writes import Result, Writes
+
+logger = logging.getLogger("reactive_sqlite")
 
 
 class Engine:
@@ -50,6 +54,14 @@ class Engine:
     ) -> None:
         writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
         self.filename = writer.filename
+        kind = network_file_system(self.filename) if self.filename and not readonly else None
+        if kind is not None:
+            logger.warning(
+                "%s lies on a network file system (%s), where write-ahead logging is unsafe: "
+                "https://sqlite.org/wal.html",
+                self.filename,
+                kind,
+            )
         self.readonly = readonly
         self.lock = WriterLock(busy_timeout, self._abandon)
         self._setup: list[Callable[[Connection], None]] = []
@@ -238,6 +250,21 @@ class Engine:
             self.recorder.touch_all(sorted(keys))
             if self.lock.transaction is None:
                 self.writes.committed()
+
+    def changes_since(self, version: int) -> ChangesSince:
+        """What the journal holds after a version."""
+        if self._readers is None:
+            raise ReactiveSqliteError("a database in memory keeps no journal of its changes")
+        if self.journal is not None:
+            with self.lock:
+                if self.lock.transaction is None:
+                    self.journal.make_durable()
+        with self._readers.borrow() as reader:
+            reader.run("BEGIN")
+            try:
+                return changes_since(reader, version)
+            finally:
+                reader.run("COMMIT")
 
     def neighbours_version(self, commits: int) -> int:
         """Count commits that others made; the number of the last. Under the lock."""

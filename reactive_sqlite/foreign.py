@@ -83,6 +83,7 @@ class ForeignCommits:
                 change = folded(foreign) if same else ChangeSet.whole(0)
                 return Foreign(len(foreign), change), new_schema
         self.unexplained += 1
+        self._journal.read_durable()
         return Foreign(1, ChangeSet.whole(0)), new_schema
 
     def _snapshot(self) -> int | None:

@@ -31,6 +31,9 @@ _CREATE = "CREATE TABLE IF NOT EXISTS main._reactive_journal(seq INTEGER PRIMARY
 _INSERT = "INSERT INTO main._reactive_journal(change) VALUES (?)"
 _PRUNE = "DELETE FROM main._reactive_journal WHERE seq BETWEEN 1 AND ?"
 _RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
+#: Record 0 holds no commit; it is there when the journal is to be kept for good.
+_DURABLE = "INSERT OR IGNORE INTO main._reactive_journal(seq) VALUES (0)"
+_IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
@@ -93,6 +96,30 @@ def decoded(seq: int, record: bytes) -> Record:
     return Record(wire.participant, change)
 
 
+class ChangesSince(NamedTuple):
+    """What participants have committed since a version, as `ReactiveDatabase.changes_since` tells.
+
+    >>> ChangesSince(7, (ChangeSet(7),), start_over=False).version
+    7
+    """
+
+    version: int
+    """what to ask from next time"""
+    changes: tuple[ChangeSet, ...]
+    """one for each commit, in order; ``seq`` is its version"""
+    start_over: bool
+    """the journal does not reach back that far: read everything anew, then go on from here"""
+
+
+def changes_since(connection: Connection, version: int) -> ChangesSince:
+    """The journal after a version, in the state that this connection sees."""
+    records = records_since(connection, version) if version >= 0 else None
+    if records is None:
+        return ChangesSince(last_record(connection), (), start_over=True)
+    changes = tuple(record.change for record in records)
+    return ChangesSince(version + len(changes), changes, start_over=False)
+
+
 class Journal:
     """The journal of one file, as one writing connection keeps it. Used under its lock.
 
@@ -108,7 +135,7 @@ class Journal:
         self._enabled = enabled
         self.participant = secrets.token_bytes(8)
         self.audience: Callable[[], bool] = lambda: False
-        self._durable = False
+        self._durable = self.read_durable()
         self._record = 0
         self._change: ChangeSet | None = None
 
@@ -119,6 +146,27 @@ class Journal:
         if wanted:
             self._recorder.records_all = True
         return wanted
+
+    def read_durable(self) -> bool:
+        """Whether somebody reads the journal across restarts, as the file itself says."""
+        try:
+            self._durable = bool(self._connection.run(_IS_DURABLE))
+        except SQLError:  # there is no journal
+            self._durable = False
+        return self._durable
+
+    def make_durable(self) -> None:
+        """From here on keep the journal whether somebody watches or not. May wait for the lock."""
+        if not self._durable:
+            self._connection.run("BEGIN IMMEDIATE")
+            try:
+                self._connection.run(_CREATE)
+                self._connection.run(_DURABLE)
+            except BaseException:
+                self._connection.run("ROLLBACK")
+                raise
+            self._connection.run("COMMIT")
+            self._durable = True
 
     def note(self, version: int) -> None:
         """Write down the commit that is about to be made, in its transaction."""

@@ -27,7 +27,7 @@ PACKAGES = (reactive_sqlite, smithers_db)
 
 REACTIVE_SQLITE = """
     ReactiveDatabase LiveQuery Mutation Result Row State Delta Stats
-    Statement StatementKind Region TableRegion ChangeSet RowChange
+    Statement StatementKind Region TableRegion ChangeSet RowChange ChangesSince
     ReactiveSqliteError ClosedError NotAQuery NotAMutation TransactionError
     use_database current_database query query_one query_value mutation
 """
@@ -53,6 +53,8 @@ SIGNATURES = """
     ReactiveDatabase.invalidate(self, *tables)
     ReactiveDatabase.flush(self)
     ReactiveDatabase.look(self)
+    ReactiveDatabase.changes_since(self, version=-1)
+    ReactiveDatabase.wait_until(self, sql, params=(), predicate=<class 'bool'>, timeout=None)
     ReactiveDatabase.create_function(self, name, function, nargs=-1, *, deterministic=False)
     ReactiveDatabase.create_collation(self, name, compare)
     ReactiveDatabase.close(self)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,6 +16,7 @@ from reactive_sqlite.cli.watch import Watch
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.database import ReactiveDatabase
 from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.neighbours.doctor import examine
 
 app = typer.Typer(
     add_completion=False,
@@ -47,16 +49,43 @@ def misuse_is_one_line() -> Iterator[None]:
         fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
 
 
-def open_to_read(file: str) -> ReactiveDatabase:
-    """The file, which must exist, without the right to write to it."""
+def check_file(file: str) -> None:
+    """Fail unless there is such a file and it may be read."""
     if not os.path.exists(file):
         fail(f"there is no file {file!r}")
     if os.path.isdir(file):
         fail(f"{file!r} is a directory, not a database file")
     if not os.access(file, os.R_OK):
         fail(f"no permission to read {file!r}")
+
+
+def open_to_read(file: str) -> ReactiveDatabase:
+    """The file, which must exist, without the right to write to it."""
+    check_file(file)
     with misuse_is_one_line():
         return ReactiveDatabase(os.path.abspath(file), readonly=True)
+
+
+@app.command()
+def doctor(
+    file: Annotated[str, typer.Argument(help="a SQLite database file")],
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """Say how a database file is, and who uses it. Does not change it.
+
+    Exit status 0 when all is well, 1 when something is wrong, 2 when it cannot be examined.
+    """
+    check_file(file)
+    with misuse_is_one_line():
+        findings = examine(os.path.abspath(file))
+    for finding in findings:
+        if json:
+            print(dumps(finding._asdict(), ensure_ascii=False))
+        else:
+            mark = {"ok": " ", "note": "!", "wrong": "✗"}[finding.verdict]
+            print(f"{mark} {finding.topic:16} {finding.text}")
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -84,4 +113,4 @@ def watch(
             view = Screen(columns, sql)
         else:
             view = PlainLines(columns)
-        Watch(database, query, view).run(count=count, seconds=seconds)
+        Watch(query, view).run(count=count, seconds=seconds)

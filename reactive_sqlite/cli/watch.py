@@ -10,12 +10,11 @@ import time
 from typing import Any
 
 from reactive_sqlite.cli.display import View
-from reactive_sqlite.database import ReactiveDatabase
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.observable import LiveQuery, State
 
-#: Seconds between two looks at the file.
-LOOK_EVERY = 0.02
+#: Seconds after which it is asked again whether the time is up.
+LONGEST_WAIT = 0.2
 
 
 class Watch:
@@ -23,11 +22,9 @@ class Watch:
 
     def __init__(
         self,
-        database: ReactiveDatabase,
         query: LiveQuery[tuple[Any, ...]],
         view: View,
     ) -> None:
-        self._database = database
         self._query = query
         self._view = view
         self._states: queue.SimpleQueue[State[tuple[Any, ...]]] = queue.SimpleQueue()
@@ -52,9 +49,9 @@ class Watch:
         shown = 0
         while (count is None or shown < count) and (end is None or time.monotonic() < end):
             try:
-                state = self._states.get(timeout=LOOK_EVERY)
+                # Not for ever: a wait without end cannot be interrupted everywhere.
+                state = self._states.get(timeout=LONGEST_WAIT)
             except queue.Empty:
-                self._database.look()
                 continue
             if state.error is not None and not shown:
                 raise ReactiveSqliteError(f"the query fails: {state.error}") from state.error

@@ -1,0 +1,38 @@
+"""Which file system a file lies on: on one shared over a network, write-ahead logging is unsafe.
+
+https://sqlite.org/wal.html#overview: "All processes using a database must be on the same host
+computer; WAL does not work over a network filesystem."
+"""
+
+from __future__ import annotations
+
+import os
+
+_NETWORK = frozenset(
+    {
+        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.glusterfs", "fuse.sshfs"),
+        *("fuse.s3fs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2"),
+        *("orangefs", "smb2", "smb3", "smbfs", "vboxsf"),
+    }
+)
+_MOUNTS = "/proc/mounts"
+
+
+def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
+    """The name of the network file system that the file lies on; None for a local one.
+
+    None also where the platform has no list of mounts.
+    """
+    try:
+        with open(mounts) as lines:
+            listed = [line.split() for line in lines]
+    except OSError:
+        return None
+    real = os.path.realpath(path)
+    best, kind = "", None
+    for fields in listed:
+        point = fields[1].encode().decode("unicode_escape")  # \040 stands for a space
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):  # later mounts hide earlier ones
+            best, kind = point, fields[2]
+    return kind if kind in _NETWORK else None
