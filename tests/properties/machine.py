@@ -164,6 +164,11 @@ class Machine(Checks):
             self.transactions += 1
         if theirs == "InterruptError":
             raise TooDear(str(op))
+        if "RECURSIVE" in op.sql:  # many rows: are the live queries still cheap enough?
+            for watch in self.watches:
+                failure = oracle.fresh(self.twin, watch.op.sql, watch.op.params)
+                if isinstance(failure, Failure) and "interrupted" in str(failure.error):
+                    raise TooDear(str(watch))
         ours = self._attempt(self._on_database, op)
         if ours != theirs and not (ours.startswith("misuse") and theirs != "done"):
             raise Broken(

@@ -164,8 +164,9 @@ class WriteWriter(QueryWriter):
                 if table.has_rowid
                 else f"DELETE FROM {table.sql}"
             )
+        many = self.random.choice((300, 300, 1200))  # rows are counted one by one up to 200
         return (
-            f"WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1200)"
+            f"WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {many})"
             f" INSERT OR IGNORE INTO {table.sql}({', '.join(c.sql for c in columns)}) SELECT {terms} FROM s"
         )
 
