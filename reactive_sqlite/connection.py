@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -35,6 +36,13 @@ WARN_PAGES = 10 * CHECKPOINT_PAGES
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.
 _ANY_BINDINGS: Any = apsw._null_bindings  # type: ignore[attr-defined]
+
+
+# How the shadow tables of FTS3, FTS4, FTS5, R*Tree and Geopoly end.
+_SHADOWS = (
+    *("_config", "_content", "_data", "_docsize", "_idx", "_segdir", "_segments", "_stat"),
+    *("_node", "_parent", "_rowid"),
+)
 
 
 class Prepared(NamedTuple):
@@ -227,16 +235,23 @@ class Connection:
         cursor.exec_trace = look
         self._actions = actions
         try:
-            # The cache would answer without asking the authorizer.
-            cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
-        except apsw.ExecTraceAbort:
-            pass
+            self._prepare_only(cursor, sql)
+            if any(_is_of_a_virtual_table(action) for action in actions):
+                # The first statement on a virtual table connects it, and the module prepares
+                # statements of its own meanwhile. Now that it is connected, they are not heard.
+                actions.clear()
+                self._prepare_only(cursor, sql)
         except apsw.Error as error:
             error.add_note(f"while preparing: {sql}")
             raise
         finally:
             self._actions = None
-        return found[0]
+        return found[-1]
+
+    def _prepare_only(self, cursor: apsw.Cursor, sql: str) -> None:
+        with contextlib.suppress(apsw.ExecTraceAbort):
+            # The cache would answer without asking the authorizer.
+            cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
 
     def _authorize(
         self, op: int, one: str | None, two: str | None, database: str | None, inner: str | None
@@ -285,6 +300,10 @@ class Connection:
     def close(self) -> None:
         """Close; the last connection to a WAL file checkpoints it and deletes the ``-wal``."""
         self._apsw.close()
+
+
+def _is_of_a_virtual_table(action: Action) -> bool:
+    return action[1] is not None and action[1].endswith(_SHADOWS)
 
 
 def _why_not(name: str) -> str:

@@ -767,6 +767,18 @@ def test_a_virtual_table_prepares_statements_of_its_own_while_it_runs(engine: En
     assert {"f", "f_config", "x"} <= tables
 
 
+def test_the_first_statement_on_a_virtual_table_also_prepares_those_of_its_module(
+    path: str,
+) -> None:
+    maker = Engine(path)
+    maker.run("create virtual table r using rtree(id, lo, hi)")
+    maker.connection.close()
+    engine = Engine(path)
+    first = {operation for operation, *_ in engine.actions_of("select id from r")}
+    assert "INSERT" in first  # into r_node, by the module, when it is connected
+    assert engine.actions_of("select id from r") == [("READ", "r", "id", "main")]
+
+
 def test_an_external_content_fts_table_answers_from_its_content_table(engine: Engine) -> None:
     engine.run(
         "create table x(a); create virtual table f using fts5(a, content='x');"

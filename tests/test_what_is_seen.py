@@ -18,7 +18,7 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite import ReactiveDatabase, StatementKind
 
 HERE = Path(__file__).parent
 
@@ -205,6 +205,30 @@ def test_another_process_that_rolls_back_stays_silent(watched: Live, tmp_path: P
     in_another_process(tmp_path / "seen.db", "begin; delete from tasks; rollback")
     watched.db.look()
     assert len(watched.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "query", "write"),
+    [
+        ("rtree(id, lo, hi)", "select id from v where lo < 3", "insert into v values (1, 2, 3)"),
+        ("fts5(body)", "select body from v('fox')", "insert into v values ('red fox')"),
+        ("fts4(body)", "select body from v where v match 'fox'", "insert into v values ('a fox')"),
+    ],
+)
+def test_a_virtual_table_of_a_file_made_before(
+    tmp_path: Path, table: str, query: str, write: str
+) -> None:
+    path = str(tmp_path / "before.db")
+    maker = apsw.Connection(path)
+    maker.execute(f"create virtual table v using {table}").fetchall()
+    maker.close()
+    with ReactiveDatabase(path) as db:
+        assert db.analyze(query).kind is StatementKind.SELECT
+        assert db.analyze(query).writes == frozenset()
+        received: list[object] = []
+        db.query(query).subscribe(received.append)
+        db.execute(write)
+        assert [len(rows) for rows in received] == [0, 1]
 
 
 # --- not seen ------------------------------------------------------------------------------------
