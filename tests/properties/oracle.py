@@ -99,8 +99,10 @@ def keyed_tables(engine: Engine) -> list[tuple[str, str, str]]:
     for database, name, kind, without_rowid in listed:
         if kind not in ("table", "shadow") or name in ("sqlite_schema", "sqlite_temp_schema"):
             continue
-        if name.startswith("sqlite_stat"):
-            continue  # ANALYZE writes them in the order of a hash table
+        # ANALYZE writes its tables in the order of a hash table; the journal for other processes
+        # is made when there are any, or were on a file that had this inode.
+        if name.startswith(("sqlite_stat", "_reactive_")):
+            continue
         quoted = '"' + name.replace('"', '""') + '"'
         key = name.lower() if database == "main" else f"{database}.{name.lower()}"
         if without_rowid:
@@ -124,7 +126,10 @@ def dump(engine: Engine) -> Dump:
         result[key] = Content(width, rows)
     for database in ("main", "temp"):
         key = "sqlite_schema" if database == "main" else "temp.sqlite_schema"
-        rows = engine.run(f"SELECT rowid, type, name, tbl_name, sql FROM {database}.sqlite_schema")
+        rows = engine.run(
+            f"SELECT type || name, type, name, tbl_name, sql FROM {database}.sqlite_schema"
+            " WHERE name NOT GLOB '_reactive*' ORDER BY 1"
+        )
         result[key] = Content(1, rows)
     return result
 

@@ -135,7 +135,7 @@ def special(q: QueryWriter) -> str:
     made = [
         f"SELECT {column}, e.value FROM {text}, json_each(json_array({column}, 1)) e WHERE typeof({column}) <> 'blob'",
         f"SELECT name, type FROM pragma_table_info('{table.name.replace(chr(39), chr(39) * 2)}')",
-        "SELECT type, name, tbl_name FROM sqlite_schema ORDER BY name",
+        "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT GLOB '_reactive*' ORDER BY name",
         "SELECT count(*) FROM sqlite_master WHERE type = 'index'",
         f"VALUES ({q.constant(table.columns[0])}, (SELECT count(*) FROM {table.sql}))",
         f"SELECT (SELECT count(*) FROM {table.sql}), (SELECT max({table.columns[0].sql}) FROM {table.sql})",
