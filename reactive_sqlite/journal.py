@@ -37,6 +37,8 @@ _IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
+_NOT_WRITTEN = -1
+
 _Image = tuple[Any, ...] | None
 
 
@@ -64,9 +66,13 @@ class Record(NamedTuple):
 
 def encoded(participant: bytes, change: ChangeSet) -> bytes:
     """The wire form of what a commit changed in the main database."""
-    rows: Any = {key: changes for key, changes in change.rows.items() if _is_main(key)}
-    tables = tuple(sorted(filter(_is_main, change.tables)))
-    record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
+    rows: Any = {key: changes for key, changes in change.rows.items() if "." not in key}
+    if change.exact:
+        tables: tuple[str, ...] = ()
+        record = _encode(_Wire(participant, rows))
+    else:
+        tables = tuple(sorted(filter(_is_main, change.tables)))
+        record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
     if len(record) > RECORD_BYTES:
         tables = tuple(sorted({*tables, *rows}))
         record = _encode(_Wire(participant, {}, tables, change.schema, change.everything))
@@ -80,12 +86,10 @@ def _is_main(key: str) -> bool:
 
 
 def _concerns_main(change: ChangeSet) -> bool:
-    return (
-        change.schema
-        or change.everything
-        or any(map(_is_main, change.rows))
-        or any(map(_is_main, change.tables))
-    )
+    for key in change.rows:  # nearly always the first one tells
+        if "." not in key:
+            return True
+    return change.schema or change.everything or any(map(_is_main, change.tables))
 
 
 def decoded(seq: int, record: bytes) -> Record:
@@ -168,21 +172,27 @@ class Journal:
             self._connection.run("COMMIT")
             self._durable = True
 
-    def note(self, version: int) -> None:
-        """Write down the commit that is about to be made, in its transaction."""
+    def note(self, version: int, *, for_sure: bool) -> None:
+        """Write down the commit that is about to be made, in its transaction.
+
+        ``for_sure`` when that transaction is over in any case, whether it can be committed or not.
+        """
         recorder = self._recorder
         if recorder.empty:
             return
-        change = recorder.net(version)
+        change = recorder.commit(version) if for_sure else recorder.net(version)
+        self._change, self._record = change, _NOT_WRITTEN
         if change is None or _concerns_main(change):
-            mark = recorder.begin_statement(False)
-            self._record = self._append(change or ChangeSet(version))
-            self._change = change
-            recorder.undo_to(mark)  # the journal's own rows are no news
+            connection = self._connection
+            connection.remove_hook()  # the journal's own rows are no news
+            try:
+                self._record = self._append(change or ChangeSet(version))
+            finally:
+                connection.install_hook(recorder.on_row)
 
     @property
     def noted(self) -> bool:
-        """Whether the commit under way is written down."""
+        """Whether what the commit under way changes is known here."""
         return self._record != 0
 
     def committed(self) -> ChangeSet | None:
@@ -191,14 +201,15 @@ class Journal:
         change, self._change, self._record = self._change, None, 0
         return change
 
-    def retract(self, mark: int) -> None:
-        """The commit under way could not be made; if its transaction is open, the record goes.
-
-        ``mark`` is the recorder's from before.
-        """
-        if self._connection.in_transaction:
-            self._connection.run(_RETRACT, (self._record,))
-            self._recorder.undo_to(mark)
+    def retract(self) -> None:
+        """The commit under way could not be made; if its transaction is open, the record goes."""
+        connection = self._connection
+        if connection.in_transaction and self._record != _NOT_WRITTEN:
+            connection.remove_hook()
+            try:
+                connection.run(_RETRACT, (self._record,))
+            finally:
+                connection.install_hook(self._recorder.on_row)
         self._change, self._record = None, 0
 
     def _append(self, change: ChangeSet) -> int:

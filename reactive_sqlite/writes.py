@@ -108,16 +108,16 @@ class Writes:
             try:
                 if journal is not None and journal.wanted():
                     if statement.kind is StatementKind.COMMIT:
-                        journal.note(self.version + 1)
+                        journal.note(self.version + 1, for_sure=False)
                     elif statement.changes_rows and self._lock.transaction is None:
-                        connection.run("BEGIN IMMEDIATE")
+                        connection.execute("BEGIN IMMEDIATE")
                         wrapped = True
                 # Always drained: a half-read RETURNING has not committed.
                 rows = connection.execute(sql, params).fetchall()
             except BaseException as error:
                 connection.annotate(error, sql)
                 if journal is not None and journal.noted:
-                    journal.retract(mark)
+                    journal.retract()
                 if wrapped and connection.in_transaction:
                     connection.run("COMMIT" if self._may_keep_rows(statement) else "ROLLBACK")
                 self._failed(statement, mark)
@@ -146,12 +146,12 @@ class Writes:
         """Commit a single statement together with its record in the journal."""
         assert self._journal is not None
         try:
-            self._journal.note(self.version + 1)
-            self._connection.run("COMMIT")
+            self._journal.note(self.version + 1, for_sure=True)
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a deferred foreign key, a full disk
                 self._connection.run("ROLLBACK")
-            self._journal.retract(mark)
+            self._journal.retract()
             self._recorder.undo_to(mark)
             raise
 
