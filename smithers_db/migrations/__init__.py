@@ -92,6 +92,7 @@ def pending(db: ReactiveDatabase) -> list[Migration]:
 
 def apply(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
     """Applies migrations and remembers them; for use inside a transaction."""
+    db.execute(_REMEMBERED)
     for migration in migrations:
         db.executescript(migration.sql)
     remember(db, migrations)
@@ -99,7 +100,6 @@ def apply(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
 
 def remember(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
     """Writes down that migrations are applied."""
-    db.execute(_REMEMBERED)
     moment = now()
     db.executemany(
         "INSERT INTO schema_migrations (id, applied_at, checksum) VALUES (?, ?, ?)",
@@ -180,6 +180,7 @@ def _convert_now(db: ReactiveDatabase) -> list[str]:
     tables, *others = known()
     converting = conversion.Conversion(db)
     converting.set_aside()
+    db.execute(_REMEMBERED)
     db.executescript(tables.sql)
     converting.carry_over()
     for migration in others:
