@@ -27,7 +27,7 @@ from reactive_sqlite.observable import LiveQuery, State
 from reactive_sqlite.region import Region, TableRegion
 from reactive_sqlite.row import Row
 from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.trace import Stats
+from reactive_sqlite.trace import Difference, Stats, Trace, Wake
 from reactive_sqlite.writes import Result
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "ChangesSince",
     "ClosedError",
     "Delta",
+    "Difference",
     "LiveQuery",
     "Mutation",
     "NotAMutation",
@@ -50,7 +51,9 @@ __all__ = [
     "StatementKind",
     "Stats",
     "TableRegion",
+    "Trace",
     "TransactionError",
+    "Wake",
     "current_database",
     "mutation",
     "query",

@@ -22,13 +22,19 @@ from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.observable import EventStream, LiveQuery
 from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
 from reactive_sqlite.publisher import Publisher
+from reactive_sqlite.rehearsal import rehearse
 from reactive_sqlite.row import Row
 from reactive_sqlite.sources import OneRowSource, OneValueSource, StatementSource
 from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.trace import Stats
+from reactive_sqlite.trace import Difference, Stats, Trace, Wake
 from reactive_sqlite.writes import Result
 
 T = TypeVar("T")
+
+#: What a rehearsal can undo.
+_MUTATIONS = frozenset(
+    map(StatementKind, ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"))
+)
 
 
 class ReactiveDatabase:
@@ -44,6 +50,10 @@ class ReactiveDatabase:
     this database writes down which rows its commits change (in a table ``_reactive_journal`` of
     the file), so that other processes run only the touched queries: None for as long as one of
     them has live queries, True for always, False for never: then they run all of theirs.
+
+    ``verify=0.01`` compares one in a hundred refreshed results with a fresh run, and after one in
+    a hundred commits one result more. A wrong one would be a bug of this package: it is logged,
+    counted in ``stats.differences``, put right, and told to ``on_difference``.
 
     One database may be used from any number of threads. Reads of a file run beside a writer, on
     connections of their own. It is a context manager: leaving the block closes it.
@@ -67,10 +77,14 @@ class ReactiveDatabase:
         busy_timeout: float = 30.0,
         maintain: Policy = "auto",
         journal: bool | None = None,
+        verify: float = 0.0,
+        on_difference: Callable[[Difference], object] | None = None,
     ) -> None:
         self._stats = Stats()
         self._store = LiveStore()
-        self._publisher = Publisher(self._store, self._stats, maintain)
+        self._publisher = Publisher(
+            self._store, self._stats, maintain, verify, on_difference
+        )
         self._engine = Engine(
             path,
             readonly=readonly,
@@ -343,6 +357,39 @@ class ReactiveDatabase:
         #2 t×2
         """
         return EventStream(self._publisher, self._publisher.listen, "commits")
+
+    @property
+    def traces(self) -> EventStream[Trace]:
+        """An Observable that says of each commit which live queries it woke, how, and why.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+        >>> live = db.query("SELECT x FROM t WHERE id = 1").subscribe(lambda rows: None)
+        >>> subscription = db.traces.subscribe(print)
+        >>> _ = db.execute("INSERT INTO t VALUES (1, 'a')")
+        #2 t×1
+          SELECT x FROM t WHERE id = 1: run again, changed: t(id, x)[id=1]: row 1 inserted
+        """
+        return EventStream(self._publisher, self._publisher.trace, "traces")
+
+    def would_wake(self, sql: str, params: Params = ()) -> tuple[Wake, ...]:
+        """Which live queries a mutation would wake, how, and why: it is run and rolled back.
+
+        Nothing is published. Raises what the statement raises, `NotAMutation` for one that does
+        not change rows or the schema, `TransactionError` inside a transaction.
+
+        >>> db = ReactiveDatabase()
+        >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+        >>> live = db.query("SELECT x FROM t WHERE id > 5").subscribe(lambda rows: None)
+        >>> db.would_wake("INSERT INTO t VALUES (1, 'a')")
+        ()
+        >>> print(*db.would_wake("INSERT INTO t VALUES (7, 'a')"))
+        SELECT x FROM t WHERE id > 5: run again: t(id, x)[id>5]: row 7 inserted
+        """
+        statement = self._engine.schema.statement(sql)
+        if statement.kind not in _MUTATIONS:
+            raise NotAMutation(f"{statement.kind.value} changes no rows and no schema: {sql!r}")
+        return rehearse(self._engine, statement, params, self._publisher.would_wake) or ()
 
     @property
     def version(self) -> int:

@@ -122,6 +122,13 @@ class Source(Protocol):
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Make use of what has changed, or ask again. Under the writing lock. Does not raise."""
 
+    def can_follow(self, change: ChangeSet) -> bool:
+        """Whether `refresh` would make do with what has changed."""
+
+    @property
+    def volatile(self) -> bool:
+        """Whether two evaluations of the same database may differ."""
+
     def same(self, old: Any, new: Any) -> bool:
         """Whether two values are equal, types and order included."""
 

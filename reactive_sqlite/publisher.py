@@ -18,11 +18,12 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.delivery import Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
-from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
+from reactive_sqlite.incremental import Policy
 from reactive_sqlite.journal import merged
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
+from reactive_sqlite.refresh import Refresher
 from reactive_sqlite.timer import Timer
-from reactive_sqlite.trace import Stats
+from reactive_sqlite.trace import Difference, Stats, Trace, Wake
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -40,10 +41,18 @@ class Outside(Protocol):
 class Publisher:
     """Turns commits into emissions, and has them delivered in order."""
 
-    def __init__(self, store: LiveStore, stats: Stats, policy: Policy = "auto") -> None:
+    def __init__(
+        self,
+        store: LiveStore,
+        stats: Stats,
+        policy: Policy = "auto",
+        verify: float = 0.0,
+        on_difference: Callable[[Difference], object] | None = None,
+    ) -> None:
         self._store = store
         self._stats = stats
-        self._policy = policy
+        self._policy: Policy = policy
+        self._verification = (verify, on_difference)
         self._engine: Engine | None = None
         self._outside: Outside | None = None
         self._delivery = Delivery()
@@ -60,7 +69,9 @@ class Publisher:
     def attach(self, engine: Engine, outside: Outside | None = None) -> None:
         """The engine whose commits are published here, and who else has its file open."""
         self._engine = engine
-        self._maintenance = Maintenance(self._policy, engine.set_up)
+        self._refresher = Refresher(
+            self._store, self._stats, self, self._policy, engine.set_up, *self._verification
+        )
         self._outside = outside
 
     @property
@@ -83,57 +94,28 @@ class Publisher:
             stats.skipped += 1
             return
         for listener in self._listeners:
-            self._delivery.enqueue(partial(listener, change))
+            self.enqueue(partial(listener, change))
         touched = self._store.touched_by(change)
+        refresher = self._refresher
+        drawn = refresher.draws()
         if not touched:
             stats.skipped += 1
-            return
+            refresher.untouched(change)
+            if not drawn:
+                return
         reads = self._attached.reads
-        several = len(touched) > 1 or touched[0].source.follows(self._maintenance)
-        foreign = reads.begin_refresh(several=several)
+        foreign = reads.begin_refresh(several=refresher.needs_snapshot(touched))
         try:
             if foreign is not None:
                 theirs = self._count(foreign)
                 change = merged(change, theirs)
                 touched = self._store.touched_by(change)
-            for node in touched:
-                self._refresh(node, change)
+            refresher.refresh(touched, change, drawn=drawn)
         except BaseException:
             reads.look_again()
             raise
         finally:
             reads.end_refresh()
-
-    def _refresh(self, node: LiveResult, change: ChangeSet) -> None:
-        """Bring the node up to date. Called under the lock, inside a snapshot."""
-        stats, version = self._stats, change.seq
-        value, region, error, step = node.source.refresh(change, self._maintenance)
-        if step is None:
-            stats.refetched += 1
-        else:
-            stats.maintained += 1
-        if region is not node.region:
-            self._store.place(node, region)
-        if error is not None:
-            if node.error is not None and _alike(node.error, error):
-                return
-            value = node.value
-            stats.failed += 1
-            logger.warning("a live query fails: %s: %s", node.source, error)
-        elif node.loaded and node.error is None and _is_unchanged(node, value, step):
-            node.version, node.exact = version, True
-            stats.unchanged += 1
-            return
-        emission = Emission(value, node.value, version, error, step=step)
-        with self._store.lock:
-            node.value, node.error, node.version = value, error, version
-            node.loaded = node.exact = True
-            receivers = node.receivers
-            newcomers = node.welcome() if node.newcomers else ()
-        if newcomers:
-            self._enqueue(newcomers, Emission(value, None, version, error, first=True))
-        if receivers:
-            self._enqueue(receivers, emission)
 
     # -- a subscription -------------------------------------------------------------------------
 
@@ -191,7 +173,7 @@ class Publisher:
             newcomers = node.welcome() if node.loaded else ()
             emission = Emission(node.value, None, node.version, node.error, first=True)
         if newcomers:
-            self._enqueue(newcomers, emission)
+            self.tell(newcomers, emission)
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""
@@ -204,9 +186,9 @@ class Publisher:
 
     # -- delivery ----------------------------------------------------------------------------
 
-    def _enqueue(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
+    def tell(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         """Queue an emission, or (None) the end."""
-        self._delivery.enqueue(lambda: self._hand_out(receivers, emission))
+        self.enqueue(lambda: self._hand_out(receivers, emission))
 
     def _hand_out(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         if emission is None:
@@ -225,7 +207,7 @@ class Publisher:
         change = structs.replace(foreign.change, seq=version)
         self._stats.commits += foreign.commits
         for listener in self._listeners:
-            self._delivery.enqueue(partial(listener, change))
+            self.enqueue(partial(listener, change))
         return change
 
     def refresh(self, foreign: Foreign) -> None:
@@ -233,15 +215,14 @@ class Publisher:
         change = self._count(foreign)
         touched = self._store.touched_by(change)
         self._stats.skipped += not touched
-        for node in touched:
-            self._refresh(node, change)
+        self._refresher.refresh(touched, change)
 
     def fail(self, error: Exception) -> None:
         """Tell all subscribers that their values are not kept up to date any more."""
         with self._attached.lock:
             for node in self._store.nodes():
                 emission = Emission(node.value, None, node.version, error)
-                self._enqueue(node.receivers, emission)
+                self.tell(node.receivers, emission)
         self.deliver()
 
     def _audience_changed(self) -> None:
@@ -266,6 +247,21 @@ class Publisher:
 
         return stop
 
+    def trace(self, listener: Callable[[Trace], None]) -> Callable[[], None]:
+        """Have a `Trace` of each commit delivered; the result takes the listener away again."""
+        recording = self.listen(_ignore)  # a trace tells the rows of all tables
+        tracing = self._refresher.trace(listener)
+
+        def stop() -> None:
+            tracing()
+            recording()
+
+        return stop
+
+    def would_wake(self, change: ChangeSet) -> tuple[Wake, ...]:
+        """What a change would wake. Under the lock."""
+        return self._refresher.would_wake(change)
+
     def count_failure(self) -> None:
         """A subscriber raised."""
         self._stats.failed += 1
@@ -278,19 +274,9 @@ class Publisher:
     def complete(self) -> None:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
-            self._enqueue(node.receivers + node.newcomers, None)
+            self.tell(node.receivers + node.newcomers, None)
         self.deliver()
 
 
-def _is_unchanged(node: LiveResult, value: object, step: Step | None) -> bool:
-    if step is not None and not step.changed:
-        return True
-    if type(value) is Deferred:
-        if step is not None:
-            return False
-        value = value.get()
-    return node.source.same(node.present(), value)
-
-
-def _alike(left: Exception, right: Exception) -> bool:
-    return type(left) is type(right) and str(left) == str(right)
+def _ignore(change: ChangeSet) -> None:
+    """Listen, and do nothing."""

@@ -99,13 +99,22 @@ class StatementSource:
             following.stop()
             return self.evaluate()
         read = engine.reads.raw
-        step = following.apply(change, read)
+        step = following.apply(change, read, maintenance)
         if step is not None:
             return Outcome(self._of(step.rows), self.region, None, step)
         rows = following.start(
             self._statement, self.params, engine.schema.catalog(), read, maintenance, self._narrow
         )
         return self.evaluate() if rows is None else Outcome(self._of(rows), self.region, None)
+
+    def can_follow(self, change: ChangeSet) -> bool:
+        """Whether `refresh` would not have to run the query for this change."""
+        return self._following is not None and self._following.can_apply(change)
+
+    @property
+    def volatile(self) -> bool:
+        """Whether two runs over the same tables may differ."""
+        return self._statement.volatile
 
     _narrow = False
     """whether only results of one row are worth following"""
@@ -217,6 +226,13 @@ class FunctionSource:
 
     def follows(self, maintenance: Maintenance) -> bool:
         """Never: what a function makes of its reads is its own affair."""
+        return False
+
+    volatile = True
+    """what a function returns may depend on anything"""
+
+    def can_follow(self, change: ChangeSet) -> bool:
+        """Never."""
         return False
 
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:

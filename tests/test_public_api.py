@@ -28,6 +28,7 @@ PACKAGES = (reactive_sqlite, smithers_db)
 REACTIVE_SQLITE = """
     ReactiveDatabase LiveQuery Mutation Result Row State Delta Stats
     Statement StatementKind Region TableRegion ChangeSet RowChange ChangesSince
+    Trace Wake Difference
     ReactiveSqliteError ClosedError NotAQuery NotAMutation TransactionError
     use_database current_database query query_one query_value mutation
 """
@@ -39,7 +40,7 @@ SMITHERS_DB = """
 
 SIGNATURES = """
     ReactiveDatabase(path=':memory:', *, readonly=False, busy_timeout=30.0, maintain='auto',
-        journal=None)
+        journal=None, verify=0.0, on_difference=None)
     ReactiveDatabase.execute(self, sql, params=())
     ReactiveDatabase.executemany(self, sql, seq)
     ReactiveDatabase.executescript(self, sql)
@@ -53,6 +54,7 @@ SIGNATURES = """
     ReactiveDatabase.invalidate(self, *tables)
     ReactiveDatabase.flush(self)
     ReactiveDatabase.look(self)
+    ReactiveDatabase.would_wake(self, sql, params=())
     ReactiveDatabase.changes_since(self, version=-1)
     ReactiveDatabase.wait_until(self, sql, params=(), predicate=<class 'bool'>, timeout=None)
     ReactiveDatabase.create_function(self, name, function, nargs=-1, *, deterministic=False)
@@ -70,7 +72,7 @@ SIGNATURES = """
     mutation(sql, on_success=None, on_error=None, invalidates=())
 """
 LINES = [line.strip() for line in re.sub(r",\n {8}", ", ", SIGNATURES).strip().split("\n")]
-PROPERTIES = {"commits", "is_closed", "stats", "version"}
+PROPERTIES = {"commits", "is_closed", "stats", "traces", "version"}
 
 
 def is_exception_or_enum(member: object) -> bool:

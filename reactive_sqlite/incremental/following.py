@@ -48,6 +48,12 @@ class Maintenance:
         """whether results that are hard to follow are left alone for a while"""
         self._setup = setup
         self._scratches: dict[str, Scratch] = {}
+        self.generation = 0
+        """counts what may have left followed results behind"""
+
+    def interrupted(self) -> None:
+        """Results may have missed a change: none is followed from where it is."""
+        self.generation += 1
 
     def is_sure(self, cost: float) -> bool:
         """Whether a query is dear, even if its first run also had to prepare it."""
@@ -71,19 +77,31 @@ class Following:
     Results that turn out hard to follow are tried again at ever longer intervals.
     """
 
-    __slots__ = ("_failures", "_maintainer", "_skip")
+    __slots__ = ("_failures", "_generation", "_maintainer", "_skip")
 
     def __init__(self) -> None:
         self._maintainer: Maintainer | None = None
+        self._generation = 0
         self._failures = 0
         self._skip = 0
 
-    def apply(self, change: ChangeSet, read: Read) -> Step | None:
+    def can_apply(self, change: ChangeSet) -> bool:
+        """Whether the change tells all that is needed."""
+        maintainer = self._maintainer
+        return (
+            maintainer is not None
+            and not change.everything
+            and not change.schema
+            and change.tables.isdisjoint(maintainer.tables)
+        )
+
+    def apply(self, change: ChangeSet, read: Read, maintenance: Maintenance) -> Step | None:
         """The next state; None when the query must be run again."""
+        usable = self.can_apply(change)
         maintainer, self._maintainer = self._maintainer, None
         if maintainer is None:
             return None
-        if change.everything or change.schema or not change.tables.isdisjoint(maintainer.tables):
+        if not usable or self._generation != maintenance.generation:
             self._failed()
             return None
         try:
@@ -128,6 +146,7 @@ class Following:
             logger.exception("a result could not be followed: %s", statement.sql)
             self._failed()
             return None
+        self._generation = maintenance.generation
         return maintainer.rows()
 
     def stop(self) -> None:

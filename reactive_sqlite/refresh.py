@@ -1,0 +1,209 @@
+"""Brings live results up to date for one commit, and says what it did and why when asked.
+
+Everything here is called under the writing lock, inside one snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+from typing import Any, Protocol
+
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import Connection
+from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
+from reactive_sqlite.live import Emission, LiveResult, LiveStore, Outcome, Receiver
+from reactive_sqlite.trace import Difference, Stats, Trace, Wake, reasons
+
+logger = logging.getLogger("reactive_sqlite")
+
+
+class Queue(Protocol):
+    """Where what subscribers are to be told goes."""
+
+    def tell(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
+        """Queue an emission, or (None) the end."""
+
+    def enqueue(self, job: Callable[[], None]) -> None:
+        """Queue a call."""
+
+
+class Refresher:
+    """Refreshes the touched results of a commit.
+
+    ``verify`` is the share of refreshed results that are compared with a fresh run, and of
+    commits after which one more result, touched or not, is; ``on_difference`` hears of any that
+    was not what it should have been.
+    """
+
+    def __init__(
+        self,
+        store: LiveStore,
+        stats: Stats,
+        queue: Queue,
+        policy: Policy,
+        setup: Callable[[Connection], None],
+        verify: float,
+        on_difference: Callable[[Difference], object] | None,
+    ) -> None:
+        if not 0 <= verify <= 1:
+            raise ValueError(f"verify is a share between 0 and 1, not {verify!r}")
+        self._store = store
+        self._stats = stats
+        self._queue = queue
+        self._maintenance = Maintenance(policy, setup)
+        self._verify = verify
+        self._random = Random()
+        self._on_difference = on_difference
+        self._tracers: tuple[Callable[[Trace], None], ...] = ()
+
+    def draws(self) -> bool:
+        """Whether one more result, touched or not, shall be verified after this commit."""
+        return self._verify > 0 and self._random.random() < self._verify
+
+    def needs_snapshot(self, touched: Sequence[LiveResult]) -> bool:
+        """Whether refreshing these takes more than one read."""
+        return (
+            len(touched) != 1 or self._verify > 0 or touched[0].source.follows(self._maintenance)
+        )
+
+    def refresh(
+        self, touched: Sequence[LiveResult], change: ChangeSet, *, drawn: bool = False
+    ) -> None:
+        """Bring these up to date; ``drawn``: verify one more result, touched or not."""
+        try:
+            if self._tracers:
+                self._traced(touched, change)
+            else:
+                for node in touched:
+                    self._refresh(node, change)
+            if self._verify:
+                self._compare(touched, change.seq, drawn)
+        except BaseException:
+            self._maintenance.interrupted()
+            raise
+
+    def _refresh(self, node: LiveResult, change: ChangeSet) -> tuple[bool, str]:
+        """Gives whether the query was run, and what came of it."""
+        outcome = node.source.refresh(change, self._maintenance)
+        if outcome.step is None:
+            self._stats.refetched += 1
+        else:
+            self._stats.maintained += 1
+        return outcome.step is None, self._settle(node, outcome, change.seq)
+
+    def _settle(self, node: LiveResult, outcome: Outcome, version: int) -> str:
+        """Take an outcome over, and have the subscribers told if it is another one."""
+        value, region, error, step = outcome
+        if region is not node.region:
+            self._store.place(node, region)
+        if error is not None:
+            if node.error is not None and _alike(node.error, error):
+                return "failing still"
+            value = node.value
+            self._stats.failed += 1
+            logger.warning("a live query fails: %s: %s", node.source, error)
+        elif node.loaded and node.error is None and _is_unchanged(node, value, step):
+            node.version, node.exact = version, True
+            self._stats.unchanged += 1
+            return "unchanged"
+        emission = Emission(value, node.value, version, error, step=step)
+        with self._store.lock:
+            node.value, node.error, node.version = value, error, version
+            node.loaded = node.exact = True
+            receivers = node.receivers
+            newcomers = node.welcome() if node.newcomers else ()
+        if newcomers:
+            self._queue.tell(newcomers, Emission(value, None, version, error, first=True))
+        if receivers:
+            self._queue.tell(receivers, emission)
+        return "changed" if error is None else "failed"
+
+    # -- why ------------------------------------------------------------------------------------
+
+    def trace(self, listener: Callable[[Trace], None]) -> Callable[[], None]:
+        """Have a `Trace` of each commit delivered; the result takes the listener away again."""
+        self._tracers = (*self._tracers, listener)
+
+        def stop() -> None:
+            self._tracers = tuple(kept for kept in self._tracers if kept is not listener)
+
+        return stop
+
+    def untouched(self, change: ChangeSet) -> None:
+        """A commit has touched nothing."""
+        for tracer in self._tracers:
+            self._queue.enqueue(partial(tracer, Trace(change.seq, str(change), ())))
+
+    def _traced(self, touched: Sequence[LiveResult], change: ChangeSet) -> None:
+        wakes = []
+        for node in touched:
+            region = node.region
+            again, outcome = self._refresh(node, change)
+            why = reasons(region, change) if region is not None else ()
+            how = "run again" if again else "maintained"
+            wakes.append(Wake(str(node.source), how, why, outcome))
+        for tracer in self._tracers:
+            trace = Trace(change.seq, str(change), tuple(wakes))
+            self._queue.enqueue(partial(tracer, trace))
+
+    def would_wake(self, change: ChangeSet) -> tuple[Wake, ...]:
+        """What this change would wake, if it were committed."""
+        return tuple(
+            Wake(
+                str(node.source),
+                "maintained" if node.source.can_follow(change) else "run again",
+                reasons(node.region, change) if node.region is not None else (),
+            )
+            for node in self._store.touched_by(change)
+        )
+
+    # -- is it true? ----------------------------------------------------------------------------
+
+    def _compare(self, touched: Sequence[LiveResult], version: int, drawn: bool) -> None:
+        chosen = [node for node in touched if self._random.random() < self._verify]
+        if drawn:
+            nodes = self._store.nodes()
+            chosen += self._random.sample(nodes, min(len(nodes), 1))
+        for node in chosen:
+            if not node.source.volatile and node.loaded and node.error is None:
+                self._compare_one(node, version)
+
+    def _compare_one(self, node: LiveResult, version: int) -> None:
+        outcome = node.source.evaluate()
+        self._stats.verified += 1
+        held = node.present()
+        if outcome.error is None and node.source.same(held, outcome.value):
+            return
+        if not node.exact:
+            return  # its value may be of a later commit than its version says
+        self._stats.differences += 1
+        difference = Difference(str(node.source), held, outcome.error or outcome.value, version)
+        logger.error("a live result was wrong, and is put right: %s", difference)
+        self._maintenance.interrupted()
+        self._settle(node, outcome, version)
+        if self._on_difference is not None:
+            self._queue.enqueue(partial(_report, self._on_difference, difference))
+
+
+def _report(listener: Callable[[Difference], object], difference: Difference) -> None:
+    try:
+        listener(difference)
+    except Exception:
+        logger.exception("on_difference raised")
+
+
+def _is_unchanged(node: LiveResult, value: Any, step: Step | None) -> bool:
+    if step is not None and not step.changed:
+        return True
+    if type(value) is Deferred:
+        if step is not None:
+            return False
+        value = value.get()
+    return node.source.same(node.present(), value)
+
+
+def _alike(left: Exception, right: Exception) -> bool:
+    return type(left) is type(right) and str(left) == str(right)
