@@ -39,3 +39,42 @@ def test_ddl_of_another_thread_before_a_bulk_write(name: str, tmp_path: Path) ->
         other.join(20)
         db.flush()
         assert seen == [0, db.execute("SELECT n FROM b").rows[0][0]]
+
+
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_commit_while_a_region_is_replaced(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live result that moves from one region to another is never in none.
+
+    The commit of another thread comes just after the index forgot the old region of an observed
+    function, of a table whose rows the hook cannot tell.
+    """
+    from reactive_sqlite.routing import RegionIndex
+
+    honest = RegionIndex.discard
+    here = threading.get_ident()
+    calls: list[object] = []
+    others: list[threading.Thread] = []
+
+    with ReactiveDatabase(str(tmp_path / "t.db")) as db:
+        db.execute("CREATE VIRTUAL TABLE ft USING fts5(a)")
+
+        def discard(self: RegionIndex[Any], owner: Any) -> None:
+            honest(self, owner)
+            if threading.get_ident() == here:
+                calls.append(owner)
+                if len(calls) == moment:
+                    write = "INSERT INTO ft VALUES ('x')"
+                    others.append(threading.Thread(target=db.execute, args=(write,)))
+                    others[0].start()
+                    others[0].join(0.3)  # it may have to wait until the region is in its place
+
+        monkeypatch.setattr(RegionIndex, "discard", discard)
+        seen: list[int] = []
+        count = db.query_value("SELECT count(*) FROM ft")
+        db.observe(count.get).subscribe(seen.append)
+        for other in others:
+            other.join(20)
+        db.flush()
+        assert seen[-1] == count.get()
