@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +15,7 @@ import apsw
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.locks import locks_on, process, processes
 from reactive_sqlite.recorder import PreUpdate
-from reactive_sqlite.statement import Access, Action
+from reactive_sqlite.statement import PRAGMA, Access, Action
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -30,6 +31,8 @@ SQLError = apsw.SQLError
 #: Pages in the write-ahead log from which on each commit tries to write them back, as SQLite does
 #: by itself. https://sqlite.org/wal.html#ckpt
 CHECKPOINT_PAGES = 1000
+#: Seconds to sleep at most before a lock that somebody else has is asked for again.
+LONGEST_SLEEP = 0.005
 #: Pages from which on a log that cannot be written back is worth a warning.
 WARN_PAGES = 10 * CHECKPOINT_PAGES
 
@@ -95,7 +98,9 @@ class Connection:
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
         self._warned_at = WARN_PAGES
-        self._apsw.set_busy_timeout(int(busy_timeout * 1000))
+        self._patience = busy_timeout
+        self._waiting_since = 0.0
+        self._apsw.set_busy_handler(self._wait_for_lock)
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
         try:
@@ -125,6 +130,20 @@ class Connection:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
+
+    def _wait_for_lock(self, tries: int) -> bool:
+        """Somebody else has the lock: sleep a little, and say whether to try again.
+
+        SQLite's own handler sleeps up to 100 ms at a time, in which others come and go: with
+        short sleeps of random length a lock is taken soon after it is free, by anybody's turn.
+        """
+        now = time.monotonic()
+        if tries == 0:
+            self._waiting_since = now
+        elif now - self._waiting_since > self._patience:
+            return False
+        time.sleep(min(LONGEST_SLEEP, 0.0002 * (tries + 1)) * (0.5 + random.random()))
+        return self._patience > 0
 
     def _committed_to_wal(self, _: apsw.Connection, database: str, pages: int) -> int:
         """SQLite's own care for the log, which this hook replaces, and a word when it fails."""
@@ -235,23 +254,19 @@ class Connection:
         cursor.exec_trace = look
         self._actions = actions
         try:
-            self._prepare_only(cursor, sql)
-            if any(_is_of_a_virtual_table(action) for action in actions):
-                # The first statement on a virtual table connects it, and the module prepares
-                # statements of its own meanwhile. Now that it is connected, they are not heard.
+            # The first statement on a virtual table connects it, and its module prepares statements
+            # of its own meanwhile; the second time they are not heard.
+            while len(found) < (2 if _tell_of_a_module(actions) else 1):
                 actions.clear()
-                self._prepare_only(cursor, sql)
+                with contextlib.suppress(apsw.ExecTraceAbort):
+                    # The cache would answer without asking the authorizer.
+                    cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
         except apsw.Error as error:
             error.add_note(f"while preparing: {sql}")
             raise
         finally:
             self._actions = None
         return found[-1]
-
-    def _prepare_only(self, cursor: apsw.Cursor, sql: str) -> None:
-        with contextlib.suppress(apsw.ExecTraceAbort):
-            # The cache would answer without asking the authorizer.
-            cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
 
     def _authorize(
         self, op: int, one: str | None, two: str | None, database: str | None, inner: str | None
@@ -302,8 +317,12 @@ class Connection:
         self._apsw.close()
 
 
-def _is_of_a_virtual_table(action: Action) -> bool:
-    return action[1] is not None and action[1].endswith(_SHADOWS)
+def _tell_of_a_module(actions: Sequence[Action]) -> bool:
+    """Whether the module of a virtual table may have prepared statements of its own."""
+    return len(actions) > 1 and any(
+        code == PRAGMA or (table is not None and table.endswith(_SHADOWS))
+        for code, table, *_ in actions
+    )
 
 
 def _why_not(name: str) -> str:
