@@ -67,7 +67,7 @@ def drive(
     if listens is None:
         listens = opening % 5 < 2
     with machine(on_file=on_file, maintain=maintain, listens=listens) as made:
-        generator = Generator(made.twin)
+        generator = Generator(made.twin, keys_only=opening % 7 == 0)
         random = Random(opening)
         try:
             for op in generator.opening(random):

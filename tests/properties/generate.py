@@ -22,10 +22,15 @@ SAMPLES = 12
 
 
 class Generator:
-    """Draws operations from `random` for the database that `engine` shows."""
+    """Draws operations from `random` for the database that `engine` shows.
 
-    def __init__(self, engine: Engine) -> None:
+    With `keys_only` all live queries are by key: of rows that none of them names, the database
+    need not look at the images.
+    """
+
+    def __init__(self, engine: Engine, *, keys_only: bool = False) -> None:
         self.engine = engine
+        self.keys_only = keys_only
         self._known: tuple[Any, Model] | None = None
 
     @property
@@ -87,7 +92,9 @@ class Generator:
         """A live query that works now (one in thirty may not)."""
         model = self.model
         for attempt in itertools.count():
-            sql, params = shapes.query(random, model, self.samples(random, model))
+            samples = self.samples(random, model)
+            shape = shapes.point if self.keys_only else None
+            sql, params = shapes.query(random, model, samples, shape)
             if attempt < 12 and not (attempt == 0 and random.random() < 0.03):
                 try:
                     self.engine.run(sql, params)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,10 +12,16 @@ from .model import Model
 from .queries import QueryWriter
 
 
-def query(random: Random, model: Model, samples: dict[str, list[Any]]) -> tuple[str, Any]:
-    """(SQL, parameters) of one random SELECT."""
+def query(
+    random: Random,
+    model: Model,
+    samples: dict[str, list[Any]],
+    shape: Callable[[QueryWriter], str] | None = None,
+) -> tuple[str, Any]:
+    """(SQL, parameters) of one random SELECT, of any shape or of the one given."""
     writer = QueryWriter(random, model, samples)
-    shape = random.choices(list(SHAPES), weights=list(SHAPES.values()))[0]
+    if shape is None:
+        shape = random.choices(list(SHAPES), weights=list(SHAPES.values()))[0]
     return writer.parameters.render(shape(writer))
 
 
@@ -22,7 +29,16 @@ def point(q: QueryWriter) -> str:
     """By key, the commonest live query of all."""
     table = q.random.choice(q.model.plain or q.model.tables)
     keys = table.keys or (q.random.choice(table.columns),)
-    where = " AND ".join(f"{key.sql} = {q.constant(key)}" for key in keys)
+    where = " AND ".join(
+        q.random.choice(
+            (
+                f"{key.sql} = {q.constant(key)}",
+                f"{key.sql} = {q.constant(key)}",
+                f"{key.sql} IN ({q.constant(key)}, {q.constant(key)})",
+            )
+        )  # fmt: skip
+        for key in keys
+    )
     if table.has_rowid and q.random.random() < 0.15:
         where = f"rowid = {q.constant(keys[0])}"
     what = q.random.choice(("*", q.random.choice(table.columns).sql, "count(*)", "1"))

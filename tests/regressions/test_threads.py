@@ -41,7 +41,7 @@ def test_ddl_of_another_thread_before_a_bulk_write(name: str, tmp_path: Path) ->
         assert seen == [0, db.execute("SELECT n FROM b").rows[0][0]]
 
 
-@pytest.mark.parametrize("moment", range(1, 5))
+@pytest.mark.parametrize("moment", range(1, 4))
 def test_commit_while_a_region_is_replaced(
     moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
