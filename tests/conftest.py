@@ -10,6 +10,6 @@ from hypothesis import settings
 settings.register_profile("reactive-sqlite", deadline=None, print_blob=True)
 settings.load_profile("reactive-sqlite")
 
-# A run that was started in the background ignores Ctrl-C, and so would every program that it starts.
+# A run started in the background ignores Ctrl-C, and so would every program that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
