@@ -36,7 +36,7 @@ def point(q: QueryWriter) -> str:
                 f"{key.sql} = {q.constant(key)}",
                 f"{key.sql} IN ({q.constant(key)}, {q.constant(key)})",
             )
-        )  # fmt: skip
+        )
         for key in keys
     )
     if table.has_rowid and q.random.random() < 0.15:
