@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -24,33 +25,43 @@ PROCESSES, TRANSACTIONS = 8, 300
 CONTENTION_BAR, JOURNAL_BAR = 0.7, 1.5
 
 
-def increment(kind: str, path: str, transactions: int) -> int:
-    """Read, add one, write, in one transaction, so many times; the failures."""
-    failures = 0
+def open_counter(kind: str, path: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """One read-modify-write transaction, and the end."""
     if kind == "raw":
         raw = apsw.Connection(path)
         raw.set_busy_timeout(30_000)
         raw.execute("PRAGMA synchronous=NORMAL").fetchall()
-        for _ in range(transactions):
-            try:
-                raw.execute("BEGIN IMMEDIATE").fetchall()
-                ((n,),) = raw.execute("SELECT n FROM counter").fetchall()
-                raw.execute("UPDATE counter SET n = ?", (n + 1,)).fetchall()
-                raw.execute("COMMIT").fetchall()
-            except apsw.Error:
-                failures += 1
-        raw.close()
-        return failures
-    journal = {"ours": None, "ours, journalled": True}[kind]
-    with ReactiveDatabase(path, journal=journal) as db:
-        for _ in range(transactions):
-            try:
-                with db.transaction():
-                    n = db.query_value("SELECT n FROM counter").get()
-                    db.execute("UPDATE counter SET n = ?", (n + 1,))
-            except apsw.Error:
-                failures += 1
-    return failures
+
+        def add() -> None:
+            raw.execute("BEGIN IMMEDIATE").fetchall()
+            ((n,),) = raw.execute("SELECT n FROM counter").fetchall()
+            raw.execute("UPDATE counter SET n = ?", (n + 1,)).fetchall()
+            raw.execute("COMMIT").fetchall()
+
+        return add, raw.close
+    db = ReactiveDatabase(path, journal={"ours": None, "ours, journalled": True}[kind])
+    counter = db.query_value("SELECT n FROM counter")
+
+    def add_one() -> None:
+        with db.transaction():
+            db.execute("UPDATE counter SET n = ?", (counter.get() + 1,))
+
+    return add_one, db.close
+
+
+def increment(kind: str, path: str, transactions: int) -> None:
+    """In a process of its own: say when ready, wait for the word, say how many failed."""
+    add, close = open_counter(kind, path)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    failures = 0
+    for _ in range(transactions):
+        try:
+            add()
+        except apsw.Error:
+            failures += 1
+    print(failures, flush=True)
+    close()
 
 
 def contend(kind: str, processes: int, transactions: int) -> dict[str, object]:
@@ -70,11 +81,12 @@ def contend(kind: str, processes: int, transactions: int) -> dict[str, object]:
                 for _ in range(processes)
             ]
             for process in crew:
-                assert process.stdout is not None
-                process.stdout.readline()
+                _line(process)
             start = time.perf_counter()
-            failures = sum(int(process.communicate()[0]) for process in _told(crew))
+            failures = sum(int(_line(process)) for process in _told(crew))
             seconds = time.perf_counter() - start
+            for process in crew:
+                process.communicate()
             counted = db.query_value("SELECT n FROM counter").get()
     expected = processes * transactions - failures
     return {
@@ -83,6 +95,11 @@ def contend(kind: str, processes: int, transactions: int) -> dict[str, object]:
         "failures": failures,
         "lost": expected - counted,
     }
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def _told(crew: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
@@ -119,7 +136,7 @@ def measure(
     """All questions, with their bars."""
     found: list[dict[str, object]] = []
     rates: dict[str, list[int]] = {}
-    for _ in range(3):
+    for _ in range(2):
         for kind in ("raw", "ours", "ours, journalled"):
             outcome = contend(kind, processes, transactions)
             rates.setdefault(kind, []).append(int(str(outcome["per_second"])))
@@ -137,9 +154,7 @@ def measure(
 def main() -> None:
     if len(sys.argv) == 4:
         kind, path, transactions = sys.argv[1:]
-        print("ready", flush=True)
-        sys.stdin.readline()
-        print(increment(kind, path, int(transactions)))
+        increment(kind, path, int(transactions))
         return
     for line in measure():
         print(json.dumps(line, ensure_ascii=False), flush=True)
