@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from reactive_sqlite.catalog import table_key
+from reactive_sqlite.change import Value
 from reactive_sqlite.comparison import UNSURE, fold
 from reactive_sqlite.predicate import ALWAYS, Predicate
 from reactive_sqlite.region import Region, TableRegion
@@ -181,6 +182,19 @@ class Template(Protocol):
         """The predicate for these parameters, by position."""
 
 
+class Window(Protocol):
+    """The first rows in the order of a column: what lies behind them does not matter."""
+
+    output: int
+    """the place of that column in the result"""
+
+    def size(self, values: Sequence[Any]) -> int | None:
+        """How many rows a full result has with these parameters, None if that is not certain."""
+
+    def narrowed(self, region: Region, last: Value) -> Region:
+        """The region without what is behind a full result, whose last value this is."""
+
+
 class Reference:
     """One mention of a table in a statement: its key, the columns read, the rows looked at."""
 
@@ -235,6 +249,7 @@ class Statement:
         "sql",
         "unhooked",
         "volatile",
+        "window",
         "writes",
     )
 
@@ -264,6 +279,8 @@ class Statement:
         """under which `reactive_sqlite.schema.Schema` it was analysed"""
         self.unhooked: tuple[str, ...] | None = None
         """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
+        self.window: Window | None = None
+        """for a SELECT of which only the first rows count, if it is understood"""
         self.access = access
         self.reads = reads
         self.writes = writes
@@ -279,14 +296,17 @@ class Statement:
         """What a run with these parameters looks at. A missing parameter narrows nothing."""
         if self._fixed is not None:
             return self._fixed
-        if isinstance(params, Mapping):
-            return self._region(
-                [
-                    UNSURE if name is None else params.get(name, UNSURE)
-                    for name in self.access.bindings
-                ]
-            )
-        return self._region(params)
+        return self._region(self._positional(params))
+
+    def window_size(self, params: Sequence[Any] | Mapping[str, Any] = ()) -> int | None:
+        """How many rows fill the window, None without one, or without a certain LIMIT."""
+        return None if self.window is None else self.window.size(self._positional(params))
+
+    def _positional(self, params: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any]:
+        if not isinstance(params, Mapping):
+            return params
+        names = self.access.bindings
+        return [UNSURE if name is None else params.get(name, UNSURE) for name in names]
 
     def _region(self, values: Sequence[Any]) -> Region:
         if self._everything:

@@ -17,6 +17,7 @@ from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
 from reactive_sqlite.analysis.scopes import Mention
 from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions, view_tokens
+from reactive_sqlite.analysis.window import window_of
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
 from reactive_sqlite.comparison import fold
 from reactive_sqlite.statement import Access, Reference, Statement, StatementKind
@@ -35,7 +36,7 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     # What these tell is not a matter of tables.
     everything = reads.everything or kind in _NO_REGION
     texts = [tokens, *view_tokens(view.sql for view in reads.views)]
-    return Statement(
+    statement = Statement(
         sql,
         kind,
         access,
@@ -50,6 +51,9 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
             and only_known_functions(access, catalog)
         ),
     )
+    if kind is StatementKind.SELECT and not everything:
+        statement.window = window_of(statement, tokens, catalog)
+    return statement
 
 
 def _references(
