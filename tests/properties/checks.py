@@ -30,6 +30,7 @@ class Checks:
     before: oracle.Dump
     upkeep: bool
     listens: bool
+    rehearsed: list[str] | None
 
     def check(self, op: Op, changes: list[Any], *, foreign: bool) -> None:
         if self.twin.in_transaction:
@@ -44,7 +45,7 @@ class Checks:
             self._check_changes(op, after, changes)
         unchanged = not foreign and oracle.same(self.before, after)
         for watch in self.watches:
-            self._check_watch(watch, op, unchanged)
+            self._check_watch(watch, op, unchanged, foreign)
         self.before = after
         self.upkeep = False
 
@@ -105,11 +106,15 @@ class Checks:
                 return name
         return key
 
-    def _check_watch(self, watch: Watch, op: Op, unchanged: bool) -> None:
+    def _check_watch(self, watch: Watch, op: Op, unchanged: bool, foreign: bool) -> None:
         self.counts["values compared"] += 1
         arrived = watch.states[watch.seen :]
         first = watch.seen == 0
         watch.seen = len(watch.states)
+        if self.rehearsed is not None and arrived and not first and not foreign:
+            told = any(query.startswith(watch.op.sql) for query in self.rehearsed)
+            if not told and watch.op.kind != "observe":
+                raise Broken("rehearsal missed", f"{op}: {watch}: {self.rehearsed}")
         if unchanged and not first and arrived and op.kind not in NOT_SILENT and not self.upkeep:
             raise Broken("I4 emitted without a change", f"{op}: {watch}: {arrived}")
         if not watch.states:

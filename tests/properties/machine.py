@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+from reactive_sqlite import NotAMutation, ReactiveDatabase, ReactiveSqliteError
 
 from . import oracle
 from .checks import Checks
@@ -57,6 +57,8 @@ class Machine(Checks):
         self.history: list[Op] = []
         self.upkeep = False
         self.unlooked = False
+        self.rehearsed: list[str] | None = None
+        self.db_in_transaction = False
         name = ":memory:" if path is None else str(path)
         self.db = ReactiveDatabase(name, maintain=maintain)  # type: ignore[arg-type]
         self.maintain = maintain
@@ -78,6 +80,7 @@ class Machine(Checks):
     def step(self, op: Op) -> None:
         """Perform `op` on both sides and check every invariant that can be seen from outside."""
         self.history.append(op)
+        self.rehearsed = None
         self.counts["operations"] += 1
         changes = len(self.changes)
         self.upkeep = self.upkeep or bool(UPKEEP.search(op.sql))
@@ -159,6 +162,7 @@ class Machine(Checks):
         self.unlooked = len(op.sql) % 2 == 1
 
     def _write(self, op: Op) -> None:
+        self.db_in_transaction = self.twin.in_transaction
         theirs = self._attempt(self._on_twin, op)
         if not self.twin.in_transaction:
             self.transactions += 1
@@ -169,12 +173,28 @@ class Machine(Checks):
                 failure = oracle.fresh(self.twin, watch.op.sql, watch.op.params)
                 if isinstance(failure, Failure) and "interrupted" in str(failure.error):
                     raise TooDear(str(watch))
+        self.rehearsed = self._rehearse(op)
         ours = self._attempt(self._on_database, op)
         if ours != theirs and not (ours.startswith("misuse") and theirs != "done"):
             raise Broken(
                 "outcome",
                 f"{op}\nthe plain engine: {theirs}\nthe database: {ours} {self.last_error or ''}",
             )
+
+    def _rehearse(self, op: Op) -> list[str] | None:
+        """Which queries the database says it would wake; that must leave no trace."""
+        if op.kind != "execute" or len(op.sql) % 5 or self.db_in_transaction:
+            return None
+        states = [len(watch.states) for watch in self.watches]
+        version = self.db.version
+        try:
+            told = [wake.query for wake in self.db.would_wake(op.sql, op.params)]
+        except (apsw.Error, NotAMutation):
+            return None
+        if [len(watch.states) for watch in self.watches] != states or self.db.version != version:
+            raise Broken("rehearsal told", f"{op}: {self.db.version}, {version}")
+        self.counts["rehearsals"] += 1
+        return told
 
     def _attempt(self, run: Any, op: Op) -> str:
         self.last_error: BaseException | None = None
