@@ -111,7 +111,7 @@ class Source(Protocol):
     """What a live result is the result of."""
 
     region: Region
-    """what was looked at the last time"""
+    """what was looked at the last time; the region of an `Outcome` may be narrower, by its value"""
 
     def evaluate(self) -> Outcome:
         """Ask again. Does not raise."""
@@ -188,7 +188,7 @@ class LiveStore:
     """The live results of one database. Its lock is held for moments only, never while SQL runs."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.loaded = threading.Condition(self.lock)
         """told when a result has its first value and somebody may be waiting for it"""
         self._nodes: dict[Hashable, LiveResult] = {}

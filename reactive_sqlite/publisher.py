@@ -155,13 +155,13 @@ class Publisher:
             value, region, error, _ = node.source.evaluate()
             if error is not None:
                 self._stats.failed += 1
-            if region is not node.region:
-                store.place(node, region)
             with store.lock:
                 if not node.loaded:  # else a commit has refreshed it meanwhile
                     node.value, node.error, node.version = value, error, version
                     node.loaded = True
                     node.exact = begun == done and engine.writes.begun == begun
+                    # What was concluded from the value holds for the commits after it only.
+                    store.place(node, region if node.exact else node.source.region)
         finally:
             with store.lock:
                 node.loading = False

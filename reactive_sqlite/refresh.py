@@ -97,20 +97,23 @@ class Refresher:
     def _settle(self, node: LiveResult, outcome: Outcome, version: int) -> str:
         """Take an outcome over, and have the subscribers told if it is another one."""
         value, region, error, step = outcome
-        if region is not node.region:
-            self._store.place(node, region)
+        store = self._store
         if error is not None:
             if node.error is not None and _alike(node.error, error):
+                store.place(node, region)
                 return "failing still"
             value = node.value
             self._stats.failed += 1
             logger.warning("a live query fails: %s: %s", node.source, error)
         elif node.loaded and node.error is None and _is_unchanged(node, value, step):
+            store.place(node, region)
             node.version, node.exact = version, True
             self._stats.unchanged += 1
             return "unchanged"
         emission = Emission(value, node.value, version, error, step=step)
-        with self._store.lock:
+        with store.lock:
+            # Together, as another thread may just have loaded an older value, with its region.
+            store.place(node, region)
             node.value, node.error, node.version = value, error, version
             node.loaded = node.exact = True
             receivers = node.receivers

@@ -7,7 +7,7 @@ from contextvars import Context
 from time import perf_counter
 from typing import Any
 
-from reactive_sqlite.change import ChangeSet, same_image, same_images
+from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
 from reactive_sqlite.connection import Params, SQLError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.incremental import Deferred, Following, Maintenance
@@ -33,6 +33,7 @@ class StatementSource:
     """A SELECT with its parameters. The value is all its rows."""
 
     __slots__ = (
+        "_bounded",
         "_cost",
         "_engine",
         "_following",
@@ -53,6 +54,8 @@ class StatementSource:
         """the region is not that of the statement, which could not even be prepared"""
         self._cost = 0.0
         self._following: Following | None = None
+        self._bounded: tuple[Region, Value, Region] | None = None
+        """how the region was narrowed the last time: it, by which value, to what"""
 
     def __str__(self) -> str:
         return f"{self._sql} {self.params!r}" if self.params else self._sql
@@ -72,14 +75,25 @@ class StatementSource:
                 self.region = statement.region(self.params)
                 self._statement = statement
             started = perf_counter()
-            value = self._run(statement)
+            rows = self._engine.reads.read(statement, self.params, only_first=self._narrow)
             self._cost = perf_counter() - started
-            return Outcome(value, self.region, None)
+            return Outcome(self._made_of(rows), self._reached(statement, rows), None)
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self.region, error)
 
-    def _run(self, statement: Statement) -> Any:
-        return self._engine.reads.read(statement, self.params)
+    def _reached(self, statement: Statement, rows: tuple[Row, ...]) -> Region:
+        """The region without what lies behind a full window; one object as long as it is one."""
+        window, region = statement.window, self.region
+        if window is None or not rows:
+            return region
+        if not self._narrow and statement.window_size(self.params) != len(rows):
+            return region
+        if len(rows[-1]) != len(statement.access.columns):
+            return region  # another process has changed the schema
+        last, bounded = tuple.__getitem__(rows[-1], window.output), self._bounded
+        if bounded is None or bounded[0] is not region or not same_image(bounded[1:2], (last,)):
+            self._bounded = bounded = region, last, window.narrowed(region, last)
+        return bounded[2]
 
     def follows(self, maintenance: Maintenance) -> bool:
         """Whether the query took long enough to be followed, the last time it was run."""
@@ -88,6 +102,8 @@ class StatementSource:
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Follow the changes if the query is dear and can be followed, else run it."""
         if self._cost < maintenance.dear:
+            if self._following is not None:
+                self._following.stop()  # it is not told of this change
             return self.evaluate()
         engine, following = self._engine, self._following
         if following is None:
@@ -117,12 +133,17 @@ class StatementSource:
         return self._statement.volatile
 
     _narrow = False
-    """whether only results of one row are worth following"""
+    """whether only the first row counts, so that only results of one row are worth following"""
 
     @staticmethod
-    def _of(rows: Deferred) -> Any:
-        """The value that these rows make, perhaps deferred."""
+    def _made_of(rows: tuple[Row, ...]) -> Any:
+        """The value that these rows make."""
         return rows
+
+    @classmethod
+    def _of(cls, rows: Deferred) -> Any:
+        """The value that followed rows make, perhaps deferred."""
+        return cls._made_of(rows.get()) if cls._narrow else rows
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -145,16 +166,11 @@ class OneRowSource(StatementSource):
 
     __slots__ = ()
 
-    def _run(self, statement: Statement) -> Any:
-        rows = self._engine.reads.read(statement, self.params, only_first=True)
-        return rows[0] if rows else None
-
     _narrow = True
 
     @staticmethod
-    def _of(rows: Deferred) -> Any:
-        found = rows.get()
-        return found[0] if found else None
+    def _made_of(rows: tuple[Row, ...]) -> Any:
+        return rows[0] if rows else None
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -179,14 +195,9 @@ class OneValueSource(OneRowSource):
 
     __slots__ = ()
 
-    def _run(self, statement: Statement) -> Any:
-        rows = self._engine.reads.read(statement, self.params, only_first=True)
-        return tuple.__getitem__(rows[0], 0) if rows else None
-
     @staticmethod
-    def _of(rows: Deferred) -> Any:
-        found = rows.get()
-        return tuple.__getitem__(found[0], 0) if found else None
+    def _made_of(rows: tuple[Row, ...]) -> Any:
+        return tuple.__getitem__(rows[0], 0) if rows else None
 
     @staticmethod
     def same(old: Any, new: Any) -> bool:
