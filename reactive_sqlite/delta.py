@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
+from reactive_sqlite.change import same_images
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -72,6 +74,10 @@ class Delta:
         """The difference of two results; ``key`` says which columns tell rows apart."""
         start, end = same_ends(old, new)
         was, now = old[start : len(old) - end], new[start : len(new) - end]
+        if not was:
+            return cls(tuple(now), (), (), version, (), tuple(enumerate(now, start)))
+        if not now:
+            return cls((), tuple(was), (), version, tuple(range(start, start + len(was))))
         return cls.matched(
             was,
             now,
@@ -138,6 +144,8 @@ class Delta:
 
 def same_rows(old: Sequence[Any], new: Sequence[Any]) -> bool:
     """Whether two results are equal, types included: 1 is not 1.0 here."""
+    if all(issubclass(kind, tuple) for kind in {*map(type, old), *map(type, new)}):
+        return same_images(old, new)
     return old == new and all(map(_alike, old, new))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
+from operator import ge
 from typing import Any, Final
 
 from reactive_sqlite.incremental.sortkey import Key
@@ -41,7 +42,7 @@ class OrderedRows:
     @classmethod
     def of(cls, keys: Sequence[Key], rows: Sequence[Any]) -> OrderedRows:
         """Rows with their keys, which must be in ascending order without duplicates."""
-        if any(map(_not_before, keys, islice(keys, 1, None))):
+        if any(map(ge, keys, islice(keys, 1, None))):
             raise NotMaintainable("the rows are not in the order of their keys")
         starts = range(0, max(len(keys), 1), BLOCK)
         blocks = [list(keys[start : start + BLOCK]) for start in starts]
@@ -135,7 +136,3 @@ class OrderedRows:
             lasts[block : block + 1] = [*(part[-1] for part in parts[:-1]), lasts[block]]
             self._keys[block : block + 1] = parts
             self._rows[block : block + 1] = [rows[start : start + BLOCK] for start in starts]
-
-
-def _not_before(left: Key, right: Key) -> bool:
-    return not left < right

@@ -7,6 +7,7 @@ know which row of the result comes from which rows of the tables, and where it s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import is_not, itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,10 @@ MARGIN: Final = 100
 """Rows kept beyond a window, so that rows can leave it for a while without a query."""
 FEW: Final = 64
 """Changed rows that are always worth following; of more, only a part of the result."""
+
+
+#: Makes entries at C speed.
+_ENTRY: Final = partial(tuple.__new__, Entry)
 
 
 class Window(NamedTuple):
@@ -107,7 +112,8 @@ class RowsMaintainer:
             if before is not None and _exactly(before.row, rows[place]):
                 rows[place] = before.row
         self._rows = OrderedRows.of(keys, rows)
-        self._entries = dict(zip(identities, map(Entry, keys, rows), strict=True))
+        entries = map(_ENTRY, zip(keys, rows, strict=True))
+        self._entries = dict(zip(identities, entries, strict=True))
         if len(self._entries) != len(found):
             raise NotMaintainable("two rows from the same rows")
         if not self._single:

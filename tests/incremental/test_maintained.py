@@ -157,6 +157,21 @@ def test_rows_come_beyond_what_is_kept_of_a_window() -> None:
             made.check()
 
 
+@pytest.mark.parametrize(("column", "one", "other"), [("x", 1, 1.0), ("title", "a", "A")])
+def test_of_equal_extremes_the_first_is_shown(column: str, one: object, other: object) -> None:
+    with bench(3, rows=0) as made:
+        made.execute(f"INSERT INTO t(id, owner, {column}) VALUES (5, 1, ?)", (one,))
+        made.execute(f"INSERT INTO t(id, owner, {column}) VALUES (6, 1, ?)", (one,))
+        made.watch(f"SELECT owner, min({column}), max({column}) FROM t GROUP BY owner")
+        made.watch(f"SELECT {column}, count(*) FROM t GROUP BY 1")
+        made.execute(f"INSERT INTO t(id, owner, {column}) VALUES (7, 1, ?)", (one,))
+        for key in (8, 2):
+            made.execute(f"INSERT INTO t(id, owner, {column}) VALUES (?, 1, ?)", (key, other))
+            made.check()
+        made.execute("DELETE FROM t WHERE id = 2")
+        made.check()
+
+
 def test_many_rows_in_many_blocks() -> None:
     random = Random(5)
     with bench(2, rows=0) as made:
