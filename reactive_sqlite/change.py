@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from math import copysign
 from operator import is_not
 from types import MappingProxyType
 from typing import TypeAlias
@@ -89,16 +90,33 @@ class ChangeSet(msgspec.Struct, frozen=True):
         return f"#{self.seq} " + (", ".join(parts) or "nothing")
 
 
-def same_image(left: Iterable[object], right: Iterable[object]) -> bool:
+def same_image(left: Sequence[object], right: Sequence[object]) -> bool:
     """Whether two rows are equal to SQLite, types included.
 
-    In Python ``1 == 1.0``; in the database an INTEGER that became a REAL is a change.
+    In Python ``1 == 1.0`` and ``0.0 == -0.0``; in the database an INTEGER that became a REAL, or
+    a zero that changed its sign, is a change.
+
+    >>> same_image((1, 'a'), (1.0, 'a')), same_image((0.0,), (-0.0,)), same_image((1,), (1,))
+    (False, False, True)
     """
-    return left == right and not any(map(is_not, map(type, left), map(type, right)))
+    if left != right or any(map(is_not, map(type, left), map(type, right))):
+        return False
+    return 0.0 not in left or _same_zeros(left, right)
 
 
-def same_images(left: Sequence[Iterable[object]], right: Sequence[Iterable[object]]) -> bool:
-    """`same_image` of all rows of two results, at C speed."""
-    return left == right and not any(
-        map(is_not, map(type, chain.from_iterable(left)), map(type, chain.from_iterable(right)))
+def same_images(left: Sequence[Sequence[object]], right: Sequence[Sequence[object]]) -> bool:
+    """`same_image` of all rows of two results, at C speed unless there are floats."""
+    if left != right:
+        return False
+    types = [*map(type, chain.from_iterable(left))]
+    if any(map(is_not, types, map(type, chain.from_iterable(right)))):
+        return False
+    return float not in types or _same_zeros(chain.from_iterable(left), chain.from_iterable(right))
+
+
+def _same_zeros(left: Iterable[object], right: Iterable[object]) -> bool:
+    return all(
+        copysign(1.0, one) == copysign(1.0, other)
+        for one, other in zip(left, right, strict=True)
+        if type(one) is float and type(other) is float and one == 0.0
     )

@@ -251,8 +251,6 @@ class LiveStore:
                 self._place(node, region)
 
     def _place(self, node: LiveResult, region: Region) -> None:
-        if node.region is not None:
-            self.index.discard(node)
         node.region = region
         self.index.add(node, region)
 

@@ -93,7 +93,7 @@ class RegionIndex(Generic[T]):
 
     def add(self, owner: T, region: Region) -> None:
         """Register an owner; one that is known already gets this region, and keeps no other."""
-        self.discard(owner)
+        before = self._filed.get(owner)
         number = self._next
         self._next += 1
         if region.everything:
@@ -106,13 +106,18 @@ class RegionIndex(Generic[T]):
             table.add(entry)
         self._owners[number] = owner
         self._filed[owner] = (number, entries)
+        if before is not None:
+            # Only now: `watches` is asked without a lock, and nobody may find the owner absent.
+            self._drop(before)
         self.additions += 1  # last: see `ChangeRecorder`, which looks at it first, without a lock
 
     def discard(self, owner: T) -> None:
         """Forget an owner; nothing happens if it is not known."""
         filed = self._filed.pop(owner, None)
-        if filed is None:
-            return
+        if filed is not None:
+            self._drop(filed)
+
+    def _drop(self, filed: tuple[int, tuple[Entry, ...]]) -> None:
         number, entries = filed
         del self._owners[number]
         self._everything.pop(number, None)
