@@ -174,11 +174,13 @@ class SmithersDB:
         """Gives up the runs of this object, so that others may resume them, and closes the file."""
         if self.db.is_closed:
             return
-        self.memories.flush_access()
-        self._owner.release()
-        self._ambient.set(Context())
-        self.db.close()
-        self.outputs.close()
+        try:
+            self.memories.flush_access()
+            self._owner.release()
+        finally:
+            self._ambient.set(Context())
+            self.db.close()
+            self.outputs.close()
 
     def __enter__(self) -> SmithersDB:
         return self

@@ -86,9 +86,19 @@ class Tickets:
         return self._table.get(id)
 
     def list(
-        self, status: str | None = None, *, tag: str | None = None, source: str | None = None
+        self,
+        filter: Mapping[str, Any] | None = None,
+        *,
+        status: str | None = None,
+        tag: str | None = None,
+        source: str | None = None,
     ) -> Sequence[Ticket]:
-        """The tickets by priority: all, or those with this status, exact tag and source."""
+        """The tickets by priority: all, or those with this status, exact tag and source.
+
+        ``filter`` is a mapping of the same three, for those who have one at hand.
+        """
+        if filter is not None:
+            return self.list(**filter)
         conditions = []
         params = []
         if status is not None:

@@ -297,8 +297,8 @@ def test_selection_leaves_out_what_it_is_told_to(db: SmithersDB) -> None:
 def test_tags_are_exact(db: SmithersDB) -> None:
     db.tickets.seed([ticket("a", 0, tags=["m1"]), ticket("b", 1, tags=["m10", "e2e"])])
     assert [row.id for row in db.tickets.list(tag="m1")] == ["a"]
-    assert [row.id for row in db.tickets.list("todo", source="seed")] == ["a", "b"]
-    assert db.tickets.list("done") == []
+    assert [row.id for row in db.tickets.list(status="todo", source="seed")] == ["a", "b"]
+    assert db.tickets.list({"status": "done"}) == []
 
 
 def test_seeding_again_keeps_progress(db: SmithersDB) -> None:

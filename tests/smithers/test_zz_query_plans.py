@@ -47,7 +47,7 @@ def test_every_statement_of_the_families(db: SmithersDB, schema: apsw.Connection
         for name, args in reads(db, at).items():
             method(db, name)(*args)
     db.state.reset()
-    db.tickets.list("todo", source="seed")
+    db.tickets.list(status="todo", source="seed")
     db.tickets.list(source="seed")
     db.memories.list("fact", "global")
     db.state.history("key")
