@@ -92,12 +92,14 @@ class RegionIndex(Generic[T]):
         """how often something was registered: what was asked before may have another answer"""
 
     def add(self, owner: T, region: Region) -> None:
-        """Register an owner; one that is known already gets this region, and keeps no other."""
-        before = self._filed.get(owner)
-        number = self._next
-        self._next += 1
+        """Register an owner; one that is known already gets this region, in the place it has."""
+        number, before = self._filed.get(owner, (self._next, ()))
+        if number == self._next:
+            self._next += 1
         if region.everything:
             self._everything[number] = None
+        else:
+            self._everything.pop(number, None)
         entries = tuple([Entry(number, part) for part in region.tables])
         for entry in entries:
             table = self._tables.get(entry.part.table)
@@ -106,21 +108,19 @@ class RegionIndex(Generic[T]):
             table.add(entry)
         self._owners[number] = owner
         self._filed[owner] = (number, entries)
-        if before is not None:
-            # Only now: `watches` is asked without a lock, and nobody may find the owner absent.
-            self._drop(before)
+        # Only now: `watches` is asked without a lock, and nobody may find the owner absent.
+        self._remove(before)
         self.additions += 1  # last: see `ChangeRecorder`, which looks at it first, without a lock
 
     def discard(self, owner: T) -> None:
         """Forget an owner; nothing happens if it is not known."""
-        filed = self._filed.pop(owner, None)
-        if filed is not None:
-            self._drop(filed)
+        number, entries = self._filed.pop(owner, (-1, ()))
+        if number >= 0:
+            del self._owners[number]
+            self._everything.pop(number, None)
+            self._remove(entries)
 
-    def _drop(self, filed: tuple[int, tuple[Entry, ...]]) -> None:
-        number, entries = filed
-        del self._owners[number]
-        self._everything.pop(number, None)
+    def _remove(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             table = self._tables[entry.part.table]
             table.discard(entry)

@@ -86,10 +86,11 @@ def check(random: Random) -> None:
                     region = engine.analyse(sql).region(predicates.params)
                 except apsw.SQLError:
                     continue
-            # An owner that comes again has its new region only, and goes to the end.
-            regions.pop(number, None)
-            regions[number] = region
-            index.add(number, region)
+            # An owner that comes again has its new region only, and the place that it had.
+            again = regions and random.random() < 0.3
+            owner = random.choice(list(regions)) if again else number
+            regions[owner] = region
+            index.add(owner, region)
         if regions and random.random() < 0.3:
             gone = random.choice(list(regions))
             del regions[gone]
