@@ -74,6 +74,7 @@ def test_commit_while_a_region_is_replaced(
         seen: list[int] = []
         count = db.query_value("SELECT count(*) FROM ft")
         db.observe(count.get).subscribe(seen.append)
+        monkeypatch.undo()
         for other in others:
             other.join(20)
         db.flush()
