@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoints, two salts, two checksums
 _FRAME = struct.Struct(">6I")  # page, database size after a commit or 0, two salts, two checksums
+_32_BITS = 0xFFFFFFFF
 _MAGIC = (0x377F0682, 0x377F0683)
 
 
@@ -22,7 +23,8 @@ class Position(NamedTuple):
     """A state of the database: the frame that ends its last commit.
 
     The checksum runs over all frames of the generation, so that a frame with the same number and
-    checksum is the same state.
+    checksum is the same state. With 0 frames it is the start of a generation of which only the
+    first salt is known yet.
     """
 
     salts: tuple[int, int]
@@ -60,6 +62,20 @@ class _Log:
         found = self.frame(position.frames)
         return found is not None and found[1:] == (position.salts, position.checksum)
 
+    def following_generation(self) -> int | None:
+        """The first salt of the generation that begins when no frame is published.
+
+        The one of the header if that has no commit yet: its first writer is at work.
+        """
+        if not self._frame_size:
+            return None
+        number = 1
+        while (frame := self.frame(number)) is not None and frame[1] == self.salts:
+            if frame[0]:
+                return (self.salts[0] + 1) & _32_BITS
+            number += 1
+        return self.salts[0]
+
     def whole_frames(self) -> bool:
         """Whether the file ends where a frame ends, as it does unless it was cut short."""
         size = os.fstat(self._descriptor).st_size
@@ -88,7 +104,9 @@ def step(path: str, base: Position | None, frames: int) -> Step:
         return Step(None, None)
     try:
         log = _Log(descriptor)
-        last = log.frame(frames) if frames else None
+        if frames == 0:
+            return _started_over(log, base)
+        last = log.frame(frames)
         if last is None or last[0] == 0 or last[1] != log.salts:
             return Step(None, None)
         position = Position(log.salts, frames, last[2])
@@ -98,15 +116,34 @@ def step(path: str, base: Position | None, frames: int) -> Step:
 
 
 def _commits(log: _Log, base: Position, now: Position) -> int | None:
+    if base.frames == 0:
+        same = base.salts[0] == now.salts[0]
+        return _commits_between(log, now.salts, 0, now.frames) if same else None
     if not log.holds(base):
         return None
     if base.salts == now.salts:
         return _commits_between(log, now.salts, base.frames, now.frames)
-    if now.salts[0] != (base.salts[0] + 1) & 0xFFFFFFFF or now.frames >= base.frames:
+    if now.salts[0] != (base.salts[0] + 1) & _32_BITS or now.frames >= base.frames:
         return None
     new = _commits_between(log, now.salts, 0, now.frames)
     old = _commits_to_the_end(log, base)
     return None if new is None or old is None else new + old
+
+
+def _started_over(log: _Log, base: Position | None) -> Step:
+    """No frame is published: somebody is about to write the first one of a new generation."""
+    following = log.following_generation()
+    if following is None:
+        return Step(None, None)
+    position = Position((following, 0), 0, (0, 0))
+    if base is None:
+        return Step(position, None)
+    expected = base.salts[0] if base.frames == 0 else (base.salts[0] + 1) & _32_BITS
+    if following != expected:
+        return Step(None, None)  # the first commit is just being published: look again
+    if base.frames == 0:
+        return Step(position, 0)
+    return Step(position, _commits_to_the_end(log, base) if log.holds(base) else None)
 
 
 def _commits_between(log: _Log, salts: tuple[int, int], start: int, end: int) -> int | None:
@@ -135,5 +172,5 @@ def _commits_to_the_end(log: _Log, base: Position) -> int | None:
     if frame is None:
         ended = log.whole_frames()
     else:  # what the generation before, or an older one, has left
-        ended = 0 < (base.salts[0] - frame[1][0]) & 0xFFFFFFFF < 1 << 31
+        ended = 0 < (base.salts[0] - frame[1][0]) & _32_BITS < 1 << 31
     return commits if ended and log.frame(base.frames + 1) == before else None

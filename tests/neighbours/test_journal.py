@@ -1,0 +1,346 @@
+"""What participants tell one another of their commits, and that strangers are never missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from reactive_sqlite import ChangeSet, ReactiveDatabase, ReactiveSqliteError, RowChange
+from reactive_sqlite.journal import KEPT, RECORD_BYTES, decoded, encoded, folded, merged
+from reactive_sqlite.testing import Emissions
+from tests.neighbours.processes import participant, stranger, until
+
+ME = b"12345678"
+JOURNAL = "SELECT count(*) FROM sqlite_schema WHERE name = '_reactive_journal'"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, x); CREATE TABLE u(id INTEGER PRIMARY KEY, x);"
+            "CREATE TABLE w(k TEXT PRIMARY KEY, x) WITHOUT ROWID;"
+            "INSERT INTO t VALUES (1, 0); INSERT INTO u VALUES (1, 0);"
+        )
+    return tmp_path / "some.db"
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[ReactiveDatabase]:
+    with ReactiveDatabase(path) as db:
+        yield db
+
+
+def unexplained(db: ReactiveDatabase) -> int:
+    assert db._engine.foreign is not None
+    return db._engine.foreign.unexplained
+
+
+def settled(db: ReactiveDatabase, version: int) -> None:
+    """Wait until the database has seen that many commits."""
+    until(lambda: db.version >= version)
+
+
+# -- the record ----------------------------------------------------------------------------------
+
+
+def rows(*changes: RowChange) -> ChangeSet:
+    return ChangeSet(1, {"t": changes})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rows(RowChange(None, (1, None, 1.5, "é\0", b"\xff", 1 << 62), None, 1)),
+        rows(RowChange((1, "a"), (1, "b"), 1, 1), RowChange((2, ""), None, 2, None)),
+        ChangeSet(1, {}, frozenset({"t", "u"})),
+        ChangeSet(1, schema=True),
+        ChangeSet.whole(1),
+        ChangeSet(1),
+    ],
+)
+def test_a_record_says_what_was_written(change: ChangeSet) -> None:
+    record = decoded(1, encoded(ME, change))
+    assert (record.participant, record.change) == (ME, change)
+
+
+def test_a_record_is_about_the_main_database_only() -> None:
+    change = ChangeSet(
+        1, {"t": (RowChange(None, (1,), None, 1),), "temp.t": ()}, frozenset({"aux.u", "v"})
+    )
+    told = decoded(1, encoded(ME, change)).change
+    assert (set(told.rows), told.tables) == ({"t"}, {"v"})
+
+
+def test_a_large_record_says_which_tables_and_a_larger_one_everything() -> None:
+    large = rows(RowChange(None, ("x" * RECORD_BYTES,), None, 1))
+    assert decoded(1, encoded(ME, large)).change == ChangeSet(1, {}, frozenset({"t"}))
+    many = ChangeSet(1, {}, frozenset(f"table {n}" for n in range(RECORD_BYTES // 8)))
+    assert decoded(1, encoded(ME, many)).change == ChangeSet.whole(1)
+
+
+def test_several_commits_fold_into_their_net_effect() -> None:
+    first = ChangeSet(1, {"t": (RowChange((1, 0), (1, 1), 1, 1), RowChange(None, (2, 0), None, 2))})
+    second = ChangeSet(2, {"t": (RowChange((1, 1), (1, 0), 1, 1), RowChange((2, 0), (2, 5), 2, 2))})
+    assert folded([first, second]).rows == {"t": (RowChange(None, (2, 5), None, 2),)}
+    third = ChangeSet(3, {"t": (RowChange((2, 5), None, 2, None),)})
+    assert not folded([first, second, third])
+
+
+def test_rows_without_rowid_fold_into_their_table() -> None:
+    one = ChangeSet(1, {"w": (RowChange(None, ("a", 1)),)})
+    two = ChangeSet(2, {"w": (RowChange(("a", 1), ("a", 2)),)})
+    assert folded([one, two]) == ChangeSet(2, {}, frozenset({"w"}))
+    assert folded([one]) == one
+
+
+def test_what_is_vague_stays_vague() -> None:
+    exact = rows(RowChange(None, (1,), None, 1))
+    assert folded([exact, ChangeSet.whole(2)]).everything
+    assert folded([exact, ChangeSet(2, schema=True)]).everything
+    assert folded([exact, ChangeSet(2, {}, frozenset({"t"}))]).tables == {"t"}
+    assert merged(exact, exact).tables == {"t"}
+    assert merged(exact, ChangeSet.whole(2)).everything
+
+
+# -- who pays ------------------------------------------------------------------------------------
+
+
+def test_a_lone_process_keeps_no_journal(db: ReactiveDatabase) -> None:
+    with Emissions(db.query("SELECT * FROM t")):
+        db.execute("UPDATE t SET x = 1")
+    assert db.query_value(JOURNAL).get() == 0
+
+
+def test_a_journal_is_kept_while_somebody_else_watches(db: ReactiveDatabase, path: Path) -> None:
+    with participant(path) as other:
+        other.does("s = db.query('SELECT * FROM u').subscribe(lambda rows: None)")
+        db.execute("UPDATE t SET x = 1")
+        until(lambda: db.execute("UPDATE t SET x = x + 1") and db.query_value(JOURNAL).get())
+    db.look()
+    before = db.changes_since(0).version
+    db.execute("UPDATE t SET x = -1")
+    assert db.changes_since(before).version == before + 1, "a cursor keeps it"
+
+
+def test_never_means_never(path: Path) -> None:
+    with ReactiveDatabase(path, journal=False) as db, ReactiveDatabase(path) as other:
+        with Emissions(other.query("SELECT x FROM t")) as seen:
+            db.execute("UPDATE t SET x = 5")
+            until(lambda: seen.last[0].x == 5)
+        assert unexplained(other) == 1
+        assert db.query_value(JOURNAL).get() == 0
+
+
+# -- as exact as at home -------------------------------------------------------------------------
+
+
+def test_an_unrelated_commit_of_another_process_runs_nothing(
+    db: ReactiveDatabase, path: Path
+) -> None:
+    with participant(path) as other:
+        with Emissions(db.query("SELECT * FROM t")), Emissions(db.query("SELECT * FROM w")):
+            other.does("for n in range(1000): run('UPDATE u SET x = x + 1')")
+            settled(db, 1000)
+            assert db.version == 1000
+            assert db.stats.queries == db.stats.opened == 2
+        assert unexplained(db) == 0
+
+
+def test_one_changed_row_runs_one_query(db: ReactiveDatabase, path: Path) -> None:
+    received: list[object] = []
+    with participant(path) as other:
+        for key in range(1, 51):
+            db.query("SELECT x FROM t WHERE id = ?", (key,)).subscribe(received.append)
+        other.runs("INSERT INTO t VALUES (7, 'seven')")
+        until(lambda: len(received) == 51)
+        assert db.stats.refetched + db.stats.maintained == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "selects"),
+    [
+        ("UPDATE t SET x = x WHERE id = 1", 0),
+        ("UPDATE t SET x = 9 WHERE id = 77", 0),
+        ("UPDATE u SET x = 9", 0),
+        ("UPDATE t SET x = 9", 1),
+        ("INSERT INTO t SELECT value, 0 FROM json_each('[2, 3]')", 1),
+        ("CREATE TABLE another(x)", 1),
+    ],
+)
+def test_what_a_neighbour_may_cause(
+    db: ReactiveDatabase, path: Path, sql: str, selects: int
+) -> None:
+    with participant(path) as other:
+        received: list[object] = []
+        db.query("SELECT x FROM t").subscribe(received.append)
+        other.runs("INSERT INTO w VALUES ('mark', 1)")
+        other.runs(sql)
+        db.query("SELECT x FROM w WHERE k = 'end'").subscribe(received.append)
+        opened = db.stats.queries
+        other.runs("INSERT INTO w VALUES ('end', 1)")
+        until(lambda: len(received) >= 3)
+        assert db.stats.queries + db.stats.maintained - opened - 1 in (selects, 0, 1)
+        assert received[-1] == db.query("SELECT x FROM w WHERE k = 'end'").get()
+
+
+# -- strangers -----------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_not_hidden_by_a_participant(db: ReactiveDatabase, path: Path) -> None:
+    """Both commit between two looks, in each order."""
+    with participant(path) as friend, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            friend.runs("UPDATE u SET x = 1")
+            settled(db, 1)
+            for n, order in enumerate(((friend, other), (other, friend)), 10):
+                with db._engine.lock:  # no look in between
+                    for process in order:
+                        table = "u" if process is friend else "t"
+                        process.runs(f"UPDATE {table} SET x = {n}")
+                until(lambda n=n: seen.last == n)
+        assert unexplained(db) == 2
+
+
+def test_own_commits_do_not_hide_a_stranger(db: ReactiveDatabase, path: Path) -> None:
+    with stranger(path) as other, Emissions(db.query_value("SELECT x FROM t")) as seen:
+        for n in range(1, 6):
+            db.execute("UPDATE u SET x = ?", (n,))
+            other.runs(f"UPDATE t SET x = {n}")
+            db.execute("UPDATE u SET x = ?", (-n,))
+            until(lambda n=n: seen.last == n)
+
+
+def test_a_stranger_that_removes_the_journal(db: ReactiveDatabase, path: Path) -> None:
+    with participant(path, "{'journal': True}") as friend, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            friend.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            other.runs("DROP TABLE _reactive_journal")
+            friend.runs("UPDATE t SET x = 2")
+            until(lambda: seen.last == 2)
+            other.runs("DELETE FROM _reactive_journal")
+            other.runs("INSERT INTO _reactive_journal(change) VALUES ('nonsense'), (NULL)")
+            friend.runs("UPDATE t SET x = 3")
+            until(lambda: seen.last == 3)
+
+
+# -- the writer's side ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[ReactiveDatabase]:
+    with ReactiveDatabase(path, journal=True) as db:
+        yield db
+
+
+def records(db: ReactiveDatabase) -> list[str]:
+    return [str(change) for change in db.changes_since(0).changes]
+
+
+def test_every_way_to_commit_is_written_down(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
+    writer.execute("INSERT INTO t VALUES (2, 0)")
+    writer.executemany("INSERT INTO t VALUES (?, 0)", [(3,), (4,)])
+    with writer.transaction():
+        writer.execute("UPDATE t SET x = 1 WHERE id = 2")
+        with writer.transaction():
+            writer.execute("DELETE FROM t WHERE id = 3")
+    writer.executescript("BEGIN; UPDATE u SET x = 1; COMMIT; UPDATE u SET x = 2;")
+    assert records(writer) == ["#1 t×1", "#2 t×2", "#3 t×2", "#4 u×1", "#5 u×1"]
+
+
+def test_what_is_undone_is_not_written_down(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
+    with pytest.raises(ZeroDivisionError), writer.transaction():
+        writer.execute("UPDATE t SET x = 1")
+        raise ZeroDivisionError
+    with pytest.raises(apsw.ConstraintError):
+        writer.execute("INSERT INTO t VALUES (1, 1)")
+    assert records(writer) == []
+
+
+def test_a_commit_that_fails_is_not_written_down(writer: ReactiveDatabase) -> None:
+    writer.execute("CREATE TABLE child(x REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+    writer.changes_since()
+    with pytest.raises(apsw.ConstraintError):
+        writer.execute("INSERT INTO child VALUES (99)")
+    writer.execute("BEGIN")
+    writer.execute("INSERT INTO child VALUES (99)")
+    with pytest.raises(apsw.ConstraintError):
+        writer.execute("COMMIT")
+    writer.execute("UPDATE child SET x = 1")
+    writer.execute("COMMIT")
+    assert records(writer) == ["#1 child×1"]
+    assert writer.query("SELECT x FROM child").get() == ((1,),)
+
+
+def test_rows_that_or_fail_keeps_are_kept(writer: ReactiveDatabase) -> None:
+    with Emissions(writer.query("SELECT id FROM t ORDER BY id")) as seen:
+        with pytest.raises(apsw.ConstraintError):
+            writer.execute("INSERT OR FAIL INTO t VALUES (2, 0), (1, 0)")
+        assert [row.id for row in seen.last] == [1, 2]
+
+
+def test_the_users_own_last_rowid_stays(writer: ReactiveDatabase) -> None:
+    assert writer.execute("INSERT INTO t VALUES (77, 0)").last_insert_rowid == 77
+    writer.execute("INSERT INTO u VALUES (NULL, last_insert_rowid())")
+    assert writer.query_value("SELECT max(x) FROM u").get() == 77
+
+
+def test_temporary_tables_are_nobody_elses_concern(writer: ReactiveDatabase) -> None:
+    writer.execute("CREATE TEMP TABLE mine(x)")
+    writer.changes_since()
+    with Emissions(writer.query_value("SELECT count(*) FROM mine")) as seen:
+        writer.execute("INSERT INTO mine VALUES (1)")
+        assert seen.values == [0, 1]
+    assert records(writer) == []
+
+
+def test_the_journal_wakes_nobody(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
+    told: list[str] = []
+    writer.commits.subscribe(lambda change: told.append(str(change)))
+    with Emissions(writer.query("SELECT count(*) FROM u")) as seen:
+        version = writer.version
+        writer.execute("UPDATE t SET x = 5")
+        assert told == [f"#{version + 1} t×1"]
+        assert len(seen.values) == 1
+
+
+# -- the cursor ----------------------------------------------------------------------------------
+
+
+def test_a_consumer_that_was_away_catches_up(path: Path) -> None:
+    with ReactiveDatabase(path) as db:
+        start = db.changes_since()
+        assert start.start_over
+    with ReactiveDatabase(path) as db:  # nobody watches, and yet
+        db.execute("UPDATE t SET x = 1")
+        db.execute("UPDATE t SET x = 2")
+    with ReactiveDatabase(path, readonly=True) as db:
+        found = db.changes_since(start.version)
+        assert not found.start_over
+        images = [change.rows["t"][0].new for change in found.changes]
+        assert images == [(1, 1), (1, 2)]
+        assert db.changes_since(found.version) == (found.version, (), False)
+
+
+def test_a_consumer_that_was_away_too_long_starts_over(path: Path) -> None:
+    with ReactiveDatabase(path, journal=True) as db:
+        start = db.changes_since().version
+        for n in range(KEPT + 200):
+            db.execute("UPDATE t SET x = ?", (n,))
+        assert db.changes_since(start).start_over
+        kept = db.query_value("SELECT count(*) FROM _reactive_journal WHERE seq > 0").get()
+        assert KEPT <= kept < KEPT + 100
+        assert not db.changes_since(start + 200).start_over
+        assert db.changes_since(start + 10**6).start_over
+
+
+def test_memory_has_no_cursor() -> None:
+    with ReactiveDatabase() as db, pytest.raises(ReactiveSqliteError, match="in memory"):
+        db.changes_since(0)
