@@ -22,9 +22,12 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
     "understanding": "catalog statement filing routing analysis",
-    "engine": "recorder net filesystem locks wal connection journal foreign readers ownership"
-    " schema reads writes engine rehearsal",
-    "liveness": "timer delivery incremental live sources opening refresh publisher neighbours observable",
+    "engine": """
+        recorder net filesystem locks wal connection journal foreign readers ownership
+        schema reads writes engine rehearsal""",
+    "liveness": """
+        timer delivery incremental live sources opening refresh publisher neighbours
+        observable""",
     "door": "database current testing cli __init__",
 }
 
