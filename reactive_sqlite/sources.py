@@ -14,7 +14,7 @@ from reactive_sqlite.incremental import Deferred, Following, Maintenance
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
-from reactive_sqlite.statement import Statement
+from reactive_sqlite.statement import Statement, Window
 
 
 def frozen_params(params: Params) -> Params:
@@ -76,7 +76,9 @@ class StatementSource:
                 self._statement = statement
             started = perf_counter()
             rows = self._engine.reads.read(statement, self.params, only_first=self._narrow)
-            self._cost = perf_counter() - started
+            cost, before = perf_counter() - started, self._cost
+            # A run that was held up by something else says little of the next one.
+            self._cost = cost if cost < before or not before else (3 * before + cost) / 4
             return Outcome(self._made_of(rows), self._reached(statement, rows), None)
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self.region, error)
@@ -90,7 +92,18 @@ class StatementSource:
             return region
         if len(rows[-1]) != len(statement.access.columns):
             return region  # another process has changed the schema
-        last, bounded = tuple.__getitem__(rows[-1], window.output), self._bounded
+        return self._narrowed(window, tuple.__getitem__(rows[-1], window.output))
+
+    def _followed(self, following: Following) -> Region:
+        """The region without what lies behind the rows that are kept of a window."""
+        window = self._statement.window
+        edge = following.edge() if window is not None else None
+        if window is None or edge is None:
+            return self.region
+        return self._narrowed(window, tuple.__getitem__(edge, window.output))
+
+    def _narrowed(self, window: Window, last: Value) -> Region:
+        region, bounded = self.region, self._bounded
         if bounded is None or bounded[0] is not region or not same_image(bounded[1:2], (last,)):
             self._bounded = bounded = region, last, window.narrowed(region, last)
         return bounded[2]
@@ -117,11 +130,19 @@ class StatementSource:
         read = engine.reads.raw
         step = following.apply(change, read, maintenance)
         if step is not None:
-            return Outcome(self._of(step.rows), self.region, None, step)
+            return Outcome(self._of(step.rows), self._followed(following), None, step)
         rows = following.start(
-            self._statement, self.params, engine.schema.catalog(), read, maintenance, self._narrow
+            self._statement,
+            self.params,
+            engine.schema.catalog(),
+            read,
+            maintenance,
+            narrow=self._narrow,
+            cost=self._cost,
         )
-        return self.evaluate() if rows is None else Outcome(self._of(rows), self.region, None)
+        if rows is None:
+            return self.evaluate()
+        return Outcome(self._of(rows), self._followed(following), None)
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""

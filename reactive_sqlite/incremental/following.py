@@ -13,6 +13,7 @@ from reactive_sqlite.incremental.plan import Maintainer, plan
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Read
+from reactive_sqlite.row import Row
 from reactive_sqlite.statement import Statement
 
 logger = logging.getLogger("reactive_sqlite")
@@ -21,11 +22,12 @@ logger = logging.getLogger("reactive_sqlite")
 #: tests), ``never`` none.
 Policy: TypeAlias = Literal["auto", "always", "never"]
 
-#: Seconds that a query must take to be followed. SQLite answers most bounded queries over an
-#: index in less, and then running them again costs less than knowing their rows.
-DEAR: Final[Mapping[Policy, float]] = {"auto": 0.0004, "always": 0.0, "never": float("inf")}
-
-
+#: Seconds that a query must take to be followed, its rows made included: less costs less than
+#: knowing where they are.
+DEAR: Final[Mapping[Policy, float]] = {"auto": 0.00006, "always": 0.0, "never": float("inf")}
+#: The same where following takes queries itself: joins, conditions on the old rows of groups.
+_DEARER: Final = 0.0003
+#: More than what preparing a statement adds to its first run.
 _SURELY_DEAR: Final = 0.005
 
 #: What ends the following of a result: a finding, or an error that the query itself may have too
@@ -126,18 +128,27 @@ class Following:
         catalog: Catalog,
         read: Read,
         maintenance: Maintenance,
+        *,
         narrow: bool,
+        cost: float,
     ) -> Deferred | None:
         """Run the query in a way that its result can be followed; None if it cannot, or not now.
 
-        ``narrow`` refuses results that may have more than one row.
+        ``narrow`` refuses results that may have more than one row; ``cost`` is what running the
+        query takes, in seconds.
         """
         if self._skip and maintenance.patient:
             self._skip -= 1
             return None
         try:
             self._maintainer = maintainer = plan(
-                statement, params, catalog, read, maintenance.scratch, narrow=narrow
+                statement,
+                params,
+                catalog,
+                read,
+                maintenance.scratch,
+                narrow=narrow,
+                simple=maintenance.patient and cost < _DEARER,
             )
         except EXPECTED:
             self._failed()
@@ -148,6 +159,10 @@ class Following:
             return None
         self._generation = maintenance.generation
         return maintainer.rows()
+
+    def edge(self) -> Row | None:
+        """The row behind which nothing is kept, None if everything is. While it is followed."""
+        return self._maintainer.edge() if self._maintainer is not None else None
 
     def stop(self) -> None:
         """Forget what was known: the statement is another one now."""

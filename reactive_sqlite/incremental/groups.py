@@ -16,7 +16,7 @@ from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.accumulators import Accumulators, Argument, Group
 from reactive_sqlite.incremental.difference import Edits, Entry, ordered_delta, window_delta
 from reactive_sqlite.incremental.ordered import OrderedRows
-from reactive_sqlite.incremental.rows import FEW, Window
+from reactive_sqlite.incremental.rows import FEW, Slice
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
@@ -40,7 +40,7 @@ class GroupsMaintainer:
         grouping: Grouping,
         params: Sequence[Any],
         make: Callable[[Iterable[Any]], Row],
-        window: Window | None,
+        window: Slice | None,
         scratch: Scratch,
         *,
         in_order: bool,
@@ -153,6 +153,10 @@ class GroupsMaintainer:
             return Deferred(lambda: shown)
         return Deferred(self._rows.values)
 
+    def edge(self) -> Row | None:
+        """None: all groups are kept."""
+        return None
+
     # -- from the changes -----------------------------------------------------------------------
 
     def apply(self, change: ChangeSet, read: Read) -> Step:
@@ -197,7 +201,7 @@ class GroupsMaintainer:
             return self._windowed(self._window, edits)
         return Step(Deferred(now.values), lambda seq: ordered_delta(old, now, edits, seq))
 
-    def _windowed(self, window: Window, edits: Edits) -> Step:
+    def _windowed(self, window: Slice, edits: Edits) -> Step:
         was, now = self._shown, self._rows.values(*window)
         if len(was) == len(now) and not any(map(is_not, was, now)):
             return Step(self.rows(), None)

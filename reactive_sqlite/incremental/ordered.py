@@ -56,9 +56,10 @@ class OrderedRows:
     def __len__(self) -> int:
         return self._size
 
-    def last(self) -> Key:
-        """The greatest key. There must be one."""
-        return next(keys[-1] for keys in reversed(self._keys) if keys)
+    def last(self) -> tuple[Key, Any]:
+        """The greatest key and its row. There must be one."""
+        block = next(n for n in range(len(self._keys) - 1, -1, -1) if self._keys[n])
+        return self._keys[block][-1], self._rows[block][-1]
 
     def position(self, key: Key) -> int:
         """How many rows come before the key."""

@@ -15,12 +15,12 @@ from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.comparison import fold
 from reactive_sqlite.incremental.groups import GroupsMaintainer
-from reactive_sqlite.incremental.rows import RowsMaintainer, Window
+from reactive_sqlite.incremental.rows import RowsMaintainer, Slice
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.sortkey import Direction
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Read
-from reactive_sqlite.row import row_maker
+from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
 _ENDLESS: Final = 1 << 60
@@ -42,6 +42,12 @@ class Maintainer(Protocol):
     def rows(self) -> Deferred:
         """The rows of the result now."""
 
+    def edge(self) -> Row | None:
+        """The last of the rows that are kept; what sorts behind it does not matter.
+
+        None when all rows are kept.
+        """
+
     def apply(self, change: ChangeSet, read: Read) -> Step:
         """The next state. Raises `NotMaintainable`; the state is of no use then."""
 
@@ -53,18 +59,21 @@ def plan(
     read: Read,
     scratch: Callable[[TableInfo], Scratch],
     *,
-    narrow: bool = False,
+    narrow: bool,
+    simple: bool,
 ) -> Maintainer:
     """A maintainer, seeded. Raises `NotMaintainable` when there is none for this statement.
 
     ``scratch`` gives an empty copy of a table; ``narrow`` refuses results that may have more than
-    one row.
+    one row, ``simple`` those that take more than one short query to follow.
     """
     shape = shape_of(statement, catalog)
     if shape is None:
         raise NotMaintainable("not surely understood")
     if narrow and (not shape.aggregated or shape.group):
         raise NotMaintainable("perhaps more than one row, of which only the first is asked for")
+    if simple and (shape.aggregated or shape.distinct or len(shape.tables) > 1):
+        raise NotMaintainable("not worth it")
     values = _positional(params, statement)
     maintainer: Maintainer
     if shape.distinct or shape.aggregated:
@@ -207,13 +216,13 @@ def _has_descending_index(shape: Shape, read: Read) -> bool:
     )
 
 
-def _window(shape: Shape, params: tuple[Any, ...]) -> Window | None:
+def _window(shape: Shape, params: tuple[Any, ...]) -> Slice | None:
     if shape.limit is None:
         return None
     limit = _number(shape.limit, params)
     start = 0 if shape.offset is None else max(_number(shape.offset, params), 0)
     # A negative LIMIT is none (https://sqlite.org/lang_select.html section 5).
-    return Window(start, start + limit if 0 <= limit < _ENDLESS else _ENDLESS)
+    return Slice(start, start + limit if 0 <= limit < _ENDLESS else _ENDLESS)
 
 
 def _number(token: Token, params: tuple[Any, ...]) -> int:

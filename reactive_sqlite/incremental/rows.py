@@ -32,7 +32,7 @@ FEW: Final = 64
 _ENTRY: Final = partial(tuple.__new__, Entry)
 
 
-class Window(NamedTuple):
+class Slice(NamedTuple):
     """OFFSET and LIMIT."""
 
     start: int
@@ -51,7 +51,7 @@ class RowsMaintainer:
         shape: Shape,
         params: Sequence[Any],
         make: Callable[[Iterable[Any]], Row],
-        window: Window | None,
+        window: Slice | None,
         *,
         tie: bool,
     ) -> None:
@@ -130,6 +130,10 @@ class RowsMaintainer:
             return Deferred(lambda: shown)
         return Deferred(self._rows.values)
 
+    def edge(self) -> Row | None:
+        """The last of the rows that are kept, None when all are."""
+        return None if self._complete else self._rows.last()[1]
+
     # -- from the changes -----------------------------------------------------------------------
 
     def apply(self, change: ChangeSet, read: Read) -> Step:
@@ -138,7 +142,7 @@ class RowsMaintainer:
             self._changed_single(change, read) if self._single else self._changed(change, read)
         )
         edits: Edits = []
-        entries, last = self._entries, self._rows.last() if not self._complete else None
+        entries, last = self._entries, None if self._complete else self._rows.last()[0]
         for identity in {*touched, *found}:
             before, after = entries.get(identity), found.get(identity)
             if last is not None and after is not None and not after.key < last:
@@ -171,7 +175,7 @@ class RowsMaintainer:
             )
         return self._windowed(self._window, edits, read)
 
-    def _windowed(self, window: Window, edits: Edits, read: Read) -> Step:
+    def _windowed(self, window: Slice, edits: Edits, read: Read) -> Step:
         was, size = self._shown, len(self._rows)
         if (size <= window.stop and not self._complete) or size > 4 * (window.stop + MARGIN):
             self.seed(read)

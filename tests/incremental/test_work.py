@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -82,13 +83,20 @@ def test_never_means_never() -> None:
         assert db.stats.refetched == 3
 
 
-def test_cheap_queries_are_run_again() -> None:
+@pytest.mark.parametrize(("seconds", "followed"), [(0.00001, 0), (0.0001, 18), (0.1, 19)])
+def test_what_a_query_costs_decides(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, followed: int
+) -> None:
+    """Cheap ones are run again; dear ones are followed, once it is clear that they are dear."""
+    clock = count()
+    monkeypatch.setattr("reactive_sqlite.sources.perf_counter", lambda: next(clock) * seconds)
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
-        db.query("SELECT x FROM t WHERE id = 1").subscribe(lambda _: None)
+        db.query("SELECT x FROM t").subscribe(lambda _: None)
         for _ in range(20):
             db.execute("UPDATE t SET x = x + 1")
-        assert db.stats.maintained == 0
+        assert db.stats.maintained == followed
+        assert db.stats.refetched == 20 - followed
 
 
 def test_another_policy_is_refused() -> None:
@@ -113,6 +121,19 @@ def test_nothing_is_delivered_for_what_is_not_seen(db: ReactiveDatabase) -> None
     db.execute("UPDATE t SET n = 1000 WHERE id = 90")
     assert len(values) == seen
     assert db.stats.unchanged == 1
+
+
+def test_what_lies_behind_the_rows_that_are_kept_wakes_nobody(db: ReactiveDatabase) -> None:
+    rows = [(k, k) for k in range(1000, 1500)]
+    db.executemany("INSERT INTO t(id, n) VALUES (?, ?)", rows)
+    db.query("SELECT id, n FROM t ORDER BY n, id LIMIT 5").subscribe(lambda _: None)
+    for n in (3000, 3001):
+        db.execute("UPDATE t SET n = ? WHERE id = 3", (n,))
+    before = db.stats
+    db.execute("UPDATE t SET n = n + 1 WHERE id = 1400")
+    assert db.stats.skipped == before.skipped + 1
+    db.execute("UPDATE t SET n = n + 1 WHERE id = 20")
+    assert db.stats.maintained == before.maintained + 1
 
 
 def test_unchanged_rows_keep_their_identity(db: ReactiveDatabase) -> None:
