@@ -9,7 +9,8 @@ hold are counted in `reactive_sqlite.wal`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -164,8 +165,9 @@ class Journal:
         if not self._durable:
             self._connection.run("BEGIN IMMEDIATE")
             try:
-                self._connection.run(_CREATE)
-                self._connection.run(_DURABLE)
+                with self._unnoticed():
+                    self._connection.run(_CREATE)
+                    self._connection.run(_DURABLE)
             except BaseException:
                 self._connection.run("ROLLBACK")
                 raise
@@ -183,12 +185,8 @@ class Journal:
         change = recorder.commit(version) if for_sure else recorder.net(version)
         self._change, self._record = change, _NOT_WRITTEN
         if change is None or _concerns_main(change):
-            connection = self._connection
-            connection.remove_hook()  # the journal's own rows are no news
-            try:
+            with self._unnoticed():
                 self._record = self._append(change or ChangeSet(version))
-            finally:
-                connection.install_hook(recorder.on_row)
 
     @property
     def noted(self) -> bool:
@@ -203,14 +201,19 @@ class Journal:
 
     def retract(self) -> None:
         """The commit under way could not be made; if its transaction is open, the record goes."""
-        connection = self._connection
-        if connection.in_transaction and self._record != _NOT_WRITTEN:
-            connection.remove_hook()
-            try:
-                connection.run(_RETRACT, (self._record,))
-            finally:
-                connection.install_hook(self._recorder.on_row)
+        if self._connection.in_transaction and self._record != _NOT_WRITTEN:
+            with self._unnoticed():
+                self._connection.run(_RETRACT, (self._record,))
         self._change, self._record = None, 0
+
+    @contextmanager
+    def _unnoticed(self) -> Iterator[None]:
+        """The journal's own rows are no news."""
+        self._connection.remove_hook()
+        try:
+            yield
+        finally:
+            self._connection.install_hook(self._recorder.on_row)
 
     def _append(self, change: ChangeSet) -> int:
         connection = self._connection

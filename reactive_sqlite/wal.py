@@ -32,18 +32,25 @@ class Position(NamedTuple):
     checksum: tuple[int, int]
 
 
+#: The start of a log that has no header yet: of a new one, or one that was emptied.
+_NEW = Position((-1, -1), 0, (0, 0))
+
+
 class _Log:
     """The ``-wal`` file, open to be read."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         header = os.pread(descriptor, _HEADER.size, 0)
+        self.empty = not header
         self.salts = (0, 0)
+        self.checkpoints = 0
         self._frame_size = 0
         if len(header) == _HEADER.size:
-            magic, _, page_size, _, one, two, _, _ = _HEADER.unpack(header)
+            magic, _, page_size, checkpoints, one, two, _, _ = _HEADER.unpack(header)
             if magic in _MAGIC:
                 self.salts = (one, two)
+                self.checkpoints = checkpoints
                 self._frame_size = _FRAME.size + page_size
 
     def frame(self, number: int) -> tuple[int, tuple[int, int], tuple[int, int]] | None:
@@ -117,7 +124,8 @@ def step(path: str, base: Position | None, frames: int) -> Step:
 
 def _commits(log: _Log, base: Position, now: Position) -> int | None:
     if base.frames == 0:
-        same = base.salts[0] == now.salts[0]
+        # A new file's first generation comes after no checkpoint.
+        same = log.checkpoints == 0 if base == _NEW else base.salts[0] == now.salts[0]
         return _commits_between(log, now.salts, 0, now.frames) if same else None
     if not log.holds(base):
         return None
@@ -132,6 +140,10 @@ def _commits(log: _Log, base: Position, now: Position) -> int | None:
 
 def _started_over(log: _Log, base: Position | None) -> Step:
     """No frame is published: somebody is about to write the first one of a new generation."""
+    if log.empty:
+        return Step(_NEW, 0 if base == _NEW else None)
+    if base == _NEW:
+        return Step(None, None)
     following = log.following_generation()
     if following is None:
         return Step(None, None)

@@ -133,6 +133,24 @@ def test_a_log_that_was_cut_short_is_not_guessed(log: Log) -> None:
     assert log.counted() is None
 
 
+def test_a_new_log_is_counted_from_its_start(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.db")
+    with_log = apsw.Connection(path)
+    with_log.execute("PRAGMA journal_mode=WAL").fetchall()
+    with_log.execute("CREATE TABLE t(x)").fetchall()
+    with_log.close()  # takes the log away
+    writer = apsw.Connection(path)
+    writer.execute("SELECT * FROM t").fetchall()
+    start = wal.step(path, None, 0).position
+    assert start is not None
+    assert wal.step(path, start, 0).commits == 0
+    for _ in range(3):
+        writer.execute("INSERT INTO t VALUES (1)").fetchall()
+    frames, _ = writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    assert wal.step(path, start, frames).commits == 3
+    writer.close()
+
+
 def test_no_log_at_all(tmp_path: Path) -> None:
     assert wal.step(str(tmp_path / "none.db"), None, 3) == (None, None)
 
