@@ -227,7 +227,7 @@ def prune(
 @app.command()
 def stats(file: File, json: Json = False) -> None:
     """Say what takes the room: by table, by run, and in output files."""
-    with _opened(file) as db:
+    with _opened(file) as db, err.status("measuring"):
         found = db.stats()
     if json:
         _json(found)
@@ -252,7 +252,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Check integrity, references, counters, output files, dead runs; status 1 if one is wrong."""
-    with _opened(file) as db:
+    with _opened(file) as db, err.status("examining"):
         findings = examination.examine(db, repair=repair, end_dead=end_dead)
     if json:
         _json(findings)
@@ -278,7 +278,8 @@ def migrate(
     if not file.is_file():
         _refuse(f"no such file: {file}")
     try:
-        report = migrations.rehearse(file) if dry_run else migrations.migrate_file(file)
+        with err.status("migrating"):
+            report = migrations.rehearse(file) if dry_run else migrations.migrate_file(file)
     except (SmithersError, OSError) as error:
         _refuse(str(error))
     except Exception as error:

@@ -13,7 +13,7 @@ from smithers_db.facade import SmithersDB
 
 #: A staged file of a live writer is younger than this, in seconds.
 STAGED_FOR = 3600.0
-_MAGIC = b"SQLite format 3\0"
+_DATABASES = (".db", ".db3", ".sqlite", ".sqlite3")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -98,17 +98,19 @@ def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
 
 
 def _has_neighbours(db: SmithersDB) -> bool:
-    """Whether other databases may keep their outputs in the same folder."""
+    """Whether other databases may keep their outputs in the same folder.
+
+    Told by their names: to open one and close it again would drop the locks that this process
+    holds on it, if it has it open; https://sqlite.org/howtocorrupt.html#_posix_advisory_locks
+    """
     folder = db.outputs.folder
     if folder is None or not folder.is_dir():
         return False
     own = {row[2] for row in db.db.execute("PRAGMA database_list").rows}
-    found = 0
-    for file in folder.parent.parent.iterdir():
-        if file.is_file() and str(file) not in own and file.suffix != ".backup":
-            with open(file, "rb") as opened:
-                found += opened.read(len(_MAGIC)) == _MAGIC
-    return found > 0
+    return any(
+        file.suffix in _DATABASES and str(file) not in own
+        for file in folder.parent.parent.iterdir()
+    )
 
 
 def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:

@@ -10,6 +10,12 @@ from reactive_sqlite import ReactiveDatabase
 #: The state of a new run, and of one that was reset.
 FRESH: Mapping[str, Any] = {"phase": "initial", "iteration": 0, "data": None}
 
+#: The iteration of the execution ``e``, as its state says; NULL when that is no whole number.
+ITERATION = (
+    "(SELECT s.value FROM state s WHERE s.execution_id = e.id AND s.key = 'iteration' "
+    "AND s.value NOT GLOB '*[^0-9]*')"
+)
+
 # `+seq` keeps SQLite from ordering by it: the index on (execution_id, key) groups without sorting.
 # The bare columns are those of the row with the maximum; https://sqlite.org/lang_select.html#bareagg
 _AT = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import rmtree
 
@@ -48,12 +49,12 @@ class Outputs:
     """The folder of output files of one database.
 
     It is made when the first file is written. A database in memory has a temporary one, which
-    goes when the database is closed.
+    goes when the database is closed, or with the process.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._temporary = folder is None
+        self._remove: Callable[[], object] | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -64,6 +65,7 @@ class Outputs:
         """Writes and syncs the content under a passing name; `place` gives it its own."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="smithers-outputs-"))
+            self._remove = weakref.finalize(self, rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         staged = self._folder / f".{new_id()}.tmp"
         try:
@@ -142,6 +144,6 @@ class Outputs:
 
     def close(self) -> None:
         """Removes the folder, if it is a temporary one."""
-        if self._temporary and self._folder is not None:
-            rmtree(self._folder, ignore_errors=True)
+        if self._remove is not None:
+            self._remove()
             self._folder = None

@@ -117,6 +117,11 @@ def _tagged(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = {f.name: _tagged(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {**_class_tag("dataclass", value), "value": held}
+    if isinstance(value, Unresolved):
+        held = value.value
+        if isinstance(held, dict):
+            held = {key: _tagged(item) for key, item in held.items()}
+        return {"$type": value.type, "class": value.class_name, "value": held}
     if isinstance(value, PurePath) and Path(value) == value:
         return {"$type": "path", "value": str(value)}
     for kind, (name, to_json, _) in _TAGS.items():

@@ -9,14 +9,15 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import NotFound
+from smithers_db.ledger import ITERATION
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Phase
 from smithers_db.table import Table, text, whole
 
 _START = (
     "INSERT INTO phases (id, execution_id, name, iteration, status, started_at, created_at) "
-    "SELECT ?, e.id, ?, coalesce(?, (SELECT s.value FROM state s WHERE s.execution_id = e.id "
-    "AND s.key = 'iteration'), 0), 'running', ?, ? FROM executions e WHERE e.id = ?"
+    f"SELECT ?, e.id, ?, coalesce(?, {ITERATION}, 0), 'running', ?, ? "
+    "FROM executions e WHERE e.id = ?"
 )
 
 

@@ -8,6 +8,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
+from smithers_db.ledger import ITERATION
 from smithers_db.rows import RenderFrame
 from smithers_db.table import Table, text, whole
 
@@ -16,8 +17,8 @@ _STORE = (
     "INSERT INTO render_frames "
     "(id, execution_id, sequence_number, tree_xml, iteration, created_at) "
     "SELECT ?, e.id, (SELECT coalesce(max(f.sequence_number) + 1, 0) FROM render_frames f "
-    "WHERE f.execution_id = e.id), ?, coalesce(?, (SELECT s.value FROM state s "
-    "WHERE s.execution_id = e.id AND s.key = 'iteration'), 0), ? FROM executions e WHERE e.id = ?"
+    "WHERE f.execution_id = e.id), ?, "
+    f"coalesce(?, {ITERATION}, 0), ? FROM executions e WHERE e.id = ?"
 )
 
 

@@ -9,17 +9,17 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
+from smithers_db.ledger import ITERATION
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Task
 from smithers_db.table import Table, optional_text, text, whole
-from smithers_db.values import decode
 
-_ITERATION = "SELECT value FROM state WHERE execution_id = ? AND key = 'iteration'"
+_ITERATION = f"SELECT {ITERATION} FROM executions e WHERE e.id = ?"
 _START = (
     "INSERT INTO tasks (id, execution_id, iteration, scope_id, scope_rev, component_type, "
     "component_name, status, started_at) "
-    "SELECT ?, e.id, coalesce(?, (SELECT s.value FROM state s WHERE s.execution_id = e.id "
-    "AND s.key = 'iteration'), 0), ?, ?, ?, ?, 'running', ? FROM executions e WHERE e.id = ?"
+    f"SELECT ?, e.id, coalesce(?, {ITERATION}, 0), "
+    "?, ?, ?, ?, 'running', ? FROM executions e WHERE e.id = ?"
 )
 
 
@@ -116,10 +116,10 @@ class Tasks:
         return int(rows[0][0])
 
     def current_iteration(self, *, execution_id: str | None = None) -> int:
-        """The run's iteration, as its state says; 0 when it says none."""
+        """The run's iteration, as its state says; 0 when that is no whole number."""
         execution_id = self._ambient.execution_id(execution_id)
         rows = self._db.execute(_ITERATION, (execution_id,)).rows
-        return int(decode(rows[0][0]) or 0) if rows else 0
+        return int(rows[0][0] or 0) if rows else 0
 
     def get(self, id: str) -> Task | None:
         """The task with this id, or None."""

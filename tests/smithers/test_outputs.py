@@ -174,6 +174,16 @@ def test_a_row_deleted_by_hand_takes_its_file_along_later(file_db: SmithersDB, a
     assert file_db.db.query("SELECT * FROM discarded_outputs").get() == ()
 
 
+def test_a_neighbours_files_are_left_alone(file_db: SmithersDB, tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "neighbour.db") as neighbour:
+        neighbour.execution.start("r", "f")
+        neighbour.agents.start("a")
+        call = neighbour.tools.start("Bash", {})
+        neighbour.tools.complete(call, "x" * 2000)
+        assert examine(file_db, repair=True) == []
+        assert neighbour.tools.get_output(call) == "x" * 2000
+
+
 def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("keep me")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smithers_db import SmithersDB, create_smithers_db
+from smithers_db import InvalidTransition, SmithersDB, create_smithers_db
 from smithers_db.rollups import Drift
 
 
@@ -106,7 +106,9 @@ def test_any_direct_sql_keeps_the_counters_right(writes: list[tuple[str, bool]])
 
 def test_advancing_an_iteration_that_is_no_number(db: SmithersDB, run: str) -> None:
     db.state.set("iteration", "many")
-    with pytest.raises(Exception, match="whole number"):
+    with pytest.raises(InvalidTransition, match="whole number"):
         db.execution.advance_iteration()
+    assert db.tasks.current_iteration() == 0
+    assert db.phases.get(db.phases.start("p")).iteration == 0  # type: ignore[union-attr]
     db.state.delete("iteration")
     assert db.execution.advance_iteration() == 1

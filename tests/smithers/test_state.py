@@ -120,6 +120,9 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 def test_a_class_that_is_not_imported_is_said_to_be_so() -> None:
     text = encode(Colour.RED).replace(":Colour", ":NoSuchColour")
     assert decode(text) == Unresolved("enum", f"{__name__}:NoSuchColour", "RED")
+    assert encode(decode(text)) == text
+    point = encode(Point(1, {"a"}, MOMENT)).replace(":Point", ":NoSuchPoint")
+    assert encode(decode(point)) == point
 
     class Local(enum.Enum):
         A = 1
