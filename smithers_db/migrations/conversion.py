@@ -7,7 +7,8 @@ to one which is gone keeps its place: the missing row is put there, marked as su
 
 Text is carried over byte for byte, but for timestamps, which become ISO-8601 with milliseconds
 and ``Z``; ``ralphCount`` and ``ralph_count`` become ``iteration``; the one global state goes to
-the latest execution.
+the latest execution. Counters are carried over too, but for those that the original never kept:
+where it has 0, the rows are counted.
 """
 
 from __future__ import annotations
