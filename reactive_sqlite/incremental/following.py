@@ -170,4 +170,4 @@ class Following:
 
     def _failed(self) -> None:
         self._failures = min(self._failures + 1, 20)
-        self._skip = (1 << self._failures) - 2
+        self._skip = (1 << self._failures) - 1

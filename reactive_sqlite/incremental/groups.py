@@ -87,8 +87,8 @@ class GroupsMaintainer:
         self._groups = {}
         for values in read(self.query(), self._params):
             group = self._group(values)
-            if not self.in_order and self._accumulators.must_ask(group):
-                raise NotMaintainable("a result that depends on the order of the rows")
+            if self._accumulators.must_ask(group) and not (self.in_order and group.terms):
+                raise NotMaintainable("a sum of floats, which depends on the order of the rows")
             self._groups[self._terms.one(group.terms)] = group
         self._size = sum(group.rows for group in self._groups.values())
         made = {key: self._entry(group) for key, group in self._groups.items()}
