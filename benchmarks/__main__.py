@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("paths", nargs="*", type=Path, help="for show and compare: kept runs")
     parser.add_argument("--quick", action="store_true", help="small sizes: a minute at most")
     parser.add_argument("--only", default="", help="workloads or bars, by the start of their name")
+    parser.add_argument("--skip", default="", help="workloads to leave out, by their full names")
     parser.add_argument("--engines", default="", help="a comma-separated choice of engines")
     parser.add_argument("--rounds", type=int, help="how often each engine of ours takes its turn")
     parser.add_argument("--out", type=Path, help="where to keep the JSON")
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workload
             for module in questions.MODULES
             for workload in module.workloads(size)
-            if workload.name.startswith(starts)
+            if workload.name.startswith(starts) and workload.name not in asked.skip.split(",")
         ]
         collected += runner.run(chosen, engines, size, asked.rounds or ROUNDS[size], _say)
     _show(collected)
