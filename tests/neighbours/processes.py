@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -83,9 +84,9 @@ class Other:
     def leave(self) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        if self.process.poll() is None:
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-            self.process.wait(PATIENCE)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
 
 

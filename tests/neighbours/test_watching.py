@@ -1,0 +1,202 @@
+"""When a file is watched, by what, and what happens when that fails."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+from reactive_sqlite.neighbours import doorbell, watcher
+from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
+from reactive_sqlite.neighbours.watcher import identity_of
+from reactive_sqlite.testing import Emissions
+from tests.neighbours.processes import participant, stranger, until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (0);")
+    return tmp_path / "some.db"
+
+
+@pytest.fixture
+def bells(path: Path) -> Iterator[str]:
+    directory = bells_of(*identity_of(str(path)))
+    assert directory is not None
+    yield directory
+    assert not os.path.exists(directory), "somebody has left a bell behind"
+
+
+def watchers() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("reactive-sqlite watcher")]
+
+
+def test_one_thread_watches_while_there_are_live_queries(path: Path, bells: str) -> None:
+    with ReactiveDatabase(path) as one, ReactiveDatabase(path) as two:
+        one.query("SELECT x FROM t").get()
+        assert watchers() == []
+        first = one.query("SELECT x FROM t").subscribe(lambda rows: None)
+        second = two.query("SELECT x FROM t").subscribe(lambda rows: None)
+        third = two.commits.subscribe(lambda change: None)
+        assert len(watchers()) == len(os.listdir(bells)) == 1
+        first.dispose()
+        second.dispose()
+        assert len(watchers()) == 1
+        third.dispose()
+        until(lambda: watchers() == [])
+        one.query("SELECT x FROM t").subscribe(lambda rows: None)
+        assert len(watchers()) == 1
+    assert watchers() == []
+
+
+def test_memory_is_not_watched() -> None:
+    with ReactiveDatabase() as db, Emissions(db.query("SELECT 1")):
+        assert watchers() == []
+        assert not db.look()
+
+
+def test_two_databases_of_one_process_hear_one_another(path: Path, bells: str) -> None:
+    with ReactiveDatabase(path) as one, ReactiveDatabase(path) as two:
+        with Emissions(one.query_value("SELECT x FROM t")) as seen:
+            with Emissions(two.query_value("SELECT x FROM t")) as also:
+                for n, writer in enumerate((one, two, one, two), 1):
+                    writer.execute("UPDATE t SET x = ?", (n,))
+                    until(lambda n=n: seen.last == also.last == n)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_reader_without_the_right_to_write_hears_strangers(path: Path, mode: str) -> None:
+    with stranger(path) as other:
+        other.runs(f"PRAGMA journal_mode={mode}")
+        with ReactiveDatabase(path, readonly=True) as db:
+            with Emissions(db.query_value("SELECT x FROM t")) as seen:
+                for n in range(1, 4):
+                    other.runs(f"UPDATE t SET x = {n}")
+                    until(lambda n=n: seen.last == n)
+
+
+@pytest.mark.parametrize("missing", ["bells", "hints", "both"])
+def test_what_the_platform_lacks_is_made_up_for(
+    path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if missing in ("bells", "both"):
+        monkeypatch.setattr(doorbell, "runtime_directory", lambda: None)
+    if missing in ("hints", "both"):
+
+        def refuse(*paths: str) -> None:
+            raise OSError("no inotify")
+
+        monkeypatch.setattr(watcher, "Inotify", refuse)
+    with ReactiveDatabase(path) as db, participant(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            for n in range(1, 4):
+                other.runs(f"UPDATE t SET x = {n}")
+                until(lambda n=n: seen.last == n)
+
+
+def test_own_transactions_do_not_hold_up_the_watcher(path: Path) -> None:
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            db.execute("BEGIN DEFERRED")
+            other.runs("UPDATE t SET x = 1")
+            db.execute("ROLLBACK")
+            until(lambda: seen.last == 1)
+
+
+def test_a_bell_that_nobody_holds_is_removed(path: Path, bells: str) -> None:
+    os.mkdir(bells, 0o700)
+    left = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    left.bind(f"{bells}/1-dead")
+    left.close()
+    held = Doorbell(bells)
+    mine = Doorbells(bells)
+    assert set(mine.names()) == {"1-dead", held.name}
+    mine.ring()
+    assert held.drain()
+    assert not held.drain()
+    assert os.listdir(bells) == [held.name]
+    mine.close()
+    held.close()
+
+
+def test_ringing_never_waits(path: Path, bells: str) -> None:
+    held, mine = Doorbell(bells), Doorbells(bells)
+    for _ in range(2000):
+        mine.ring()  # nobody drains it
+    assert held.drain()
+    mine.close()
+    held.close()
+
+
+def test_a_directory_that_others_can_write_to_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = tmp_path / "reactive-sqlite"
+    shared.mkdir()
+    shared.chmod(0o777)
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: real(shared))
+    monkeypatch.setattr(os, "mkdir", lambda path, mode: None)
+    assert doorbell.runtime_directory() is None
+    assert "not a directory of this user alone" in caplog.text
+
+
+def test_a_file_that_is_replaced_is_noticed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ReactiveDatabase(path) as db:
+        states: list[object] = []
+        db.query("SELECT x FROM t").states().subscribe(lambda state: states.append(state.error))
+        errors: list[Exception] = []
+        db.query("SELECT x FROM t").subscribe(lambda rows: None, errors.append)
+        os.rename(path, path.with_name("moved.db"))
+        path.touch()
+        until(lambda: errors)
+        until(lambda: len(states) == 2)
+        assert isinstance(states[-1], ReactiveSqliteError)
+        assert str(errors[0]) == f"{path} was replaced while it was open"
+        assert "was replaced" in caplog.text
+
+
+def test_a_look_that_fails_is_made_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            publisher = db._publisher
+            refresh = publisher.refresh
+
+            def fail_once(foreign: object) -> None:
+                monkeypatch.undo()
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(publisher, "refresh", fail_once)
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            assert publisher.refresh == refresh
+        assert "could not look" in caplog.text
+
+
+def test_a_look_inside_a_transaction_sees_nothing(path: Path) -> None:
+    with ReactiveDatabase(path) as db, db.transaction():
+        assert not db.look()
+
+
+def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
+    with participant(path) as other:
+        db = ReactiveDatabase(path)
+        completed: list[bool] = []
+
+        def close(value: int) -> None:
+            if value == 1:
+                db.close()
+
+        db.query_value("SELECT x FROM t").subscribe(close, None, lambda: completed.append(True))
+        other.runs("UPDATE t SET x = 1")
+        until(lambda: db.is_closed)
+        until(lambda: watchers() == [])
