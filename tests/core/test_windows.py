@@ -222,6 +222,29 @@ class TestAsleep:
         ) == [0, 1, 0, 2, 2, 1, 0, 0]
         watched.check()
 
+    def test_joins(self, db: ReactiveDatabase) -> None:
+        """A row behind the window takes away a row of NULLs, or stands in a row of the window."""
+        db.executescript(
+            "CREATE TABLE owner(name TEXT PRIMARY KEY);"
+            "INSERT INTO owner VALUES ('45'), ('46'), ('47'), ('x'), ('y')"
+        )
+        watched = Watched(db)
+        outer = "SELECT o.name, t.n FROM owner o LEFT JOIN t ON t.k = o.name ORDER BY t.n LIMIT 4"
+        watched.watch(db.query(outer))
+        twice = "SELECT p.n, q.v FROM t p JOIN t q ON q.id = 101 - p.n ORDER BY p.n LIMIT 3"
+        watched.watch(db.query(twice))
+        joined = "SELECT o.name, t.n FROM t JOIN owner o ON t.k = o.name ORDER BY t.n LIMIT 2"
+        watched.watch(db.query(joined))
+        for sql, runs in (
+            ("UPDATE t SET k = 'x' WHERE id = 100", 1),
+            ("UPDATE t SET v = 1 WHERE id = 99", 1),
+            ("UPDATE t SET k = '45' WHERE id = 98", 1),
+            ("UPDATE t SET k = '45' WHERE id = 5", 2),
+            ("UPDATE owner SET name = '44' WHERE name = '46'", 2),
+        ):
+            assert self.runs(db, sql) == [runs], sql
+            watched.check()
+
     def test_a_query_that_failed(self, db: ReactiveDatabase) -> None:
         seen: list[Any] = []
         db.query("SELECT id, n, v FROM t ORDER BY n LIMIT 2").states().subscribe(seen.append)
