@@ -1,4 +1,4 @@
-"""From another process's commit to the subscriber, with 200 live queries open; and what idling costs.
+"""From another process's commit to the subscriber, with 200 live queries open; what idling costs.
 
     python -m benchmarks.neighbours_latency
 

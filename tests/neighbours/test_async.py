@@ -1,0 +1,119 @@
+"""Live queries in event loops: the newest value wins, nobody waits, nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactive_sqlite import ClosedError, ReactiveDatabase
+from tests.neighbours.processes import PATIENCE, participant, until
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[ReactiveDatabase]:
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (0);")
+        yield db
+
+
+def live(db: ReactiveDatabase) -> int:
+    return len(db._store)
+
+
+def test_a_cancelled_task_leaves_no_subscription(db: ReactiveDatabase) -> None:
+    async def follow() -> None:
+        async for _ in db.query("SELECT x FROM t"):
+            pass
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(follow()) for _ in range(5)]
+        tasks.append(asyncio.create_task(db.wait_until("SELECT x FROM t WHERE x = 'never'")))
+        await asyncio.sleep(0)
+        while live(db) < 2:
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+    assert live(db) == 0
+
+
+def test_a_slow_consumer_gets_the_newest_and_slows_nobody(db: ReactiveDatabase) -> None:
+    async def main() -> list[int]:
+        seen = []
+        async for x in db.query_value("SELECT x FROM t"):
+            seen.append(x)
+            if x == 1000:
+                return seen
+            for n in range(1, 1001):  # all of it returns while this consumer is not waiting
+                db.execute("UPDATE t SET x = ?", (n,))
+        raise AssertionError("the stream ended")
+
+    assert asyncio.run(main()) == [0, 1000]
+
+
+def test_several_loops_at_once(db: ReactiveDatabase) -> None:
+    ends: list[object] = []
+
+    async def follow() -> None:
+        rows = await db.wait_until("SELECT x FROM t", predicate=lambda rows: rows[0].x == 100)
+        ends.append(rows[0].x)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(follow())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for n in range(1, 101):
+        db.execute("UPDATE t SET x = ?", (n,))
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert ends == [100] * 4
+    assert live(db) == 0
+
+
+def test_a_loop_that_is_closed_does_not_disturb_a_writer(db: ReactiveDatabase) -> None:
+    loop = asyncio.new_event_loop()
+    stream = aiter(db.query("SELECT x FROM t"))
+    loop.run_until_complete(anext(stream))
+    loop.close()
+    db.execute("UPDATE t SET x = 1")
+    assert db.stats.failed == 0
+
+
+def test_waiting_for_another_process(db: ReactiveDatabase, tmp_path: Path) -> None:
+    async def main() -> None:
+        with participant(tmp_path / "some.db") as other:
+            other.start("import time; time.sleep(0.05); run('UPDATE t SET x = 7')")
+            rows = await db.wait_until("SELECT x FROM t WHERE x = ?", (7,), timeout=PATIENCE)
+            assert rows == ((7,),)
+
+    asyncio.run(main())
+
+
+def test_waiting_ends(db: ReactiveDatabase) -> None:
+    async def too_long() -> None:
+        await db.wait_until("SELECT x FROM t WHERE x = 'never'", timeout=0.01)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(too_long())
+
+    async def until_closed() -> None:
+        asyncio.get_running_loop().call_soon(db.close)
+        await db.wait_until("SELECT x FROM t WHERE x = 'never'")
+
+    assert live(db) == 0
+    with pytest.raises(ClosedError):
+        asyncio.run(until_closed())
+
+
+def test_what_the_predicate_raises_is_raised(db: ReactiveDatabase) -> None:
+    async def main() -> None:
+        await db.wait_until("SELECT x FROM t", predicate=lambda rows: rows[0].nothing)
+
+    with pytest.raises(AttributeError):
+        asyncio.run(main())
+    until(lambda: live(db) == 0)

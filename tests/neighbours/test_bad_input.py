@@ -1,0 +1,209 @@
+"""Files that cannot be used, and neighbours who change the ground: clear errors, right values."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import apsw
+import pytest
+
+from reactive_sqlite import ReactiveDatabase, engine
+from reactive_sqlite.filesystem import network_file_system
+from reactive_sqlite.locks import locks_on
+from reactive_sqlite.testing import Emissions
+from tests.neighbours.processes import participant, stranger, until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 0);")
+    return tmp_path / "some.db"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(apsw.CantOpenError) as raised:
+        ReactiveDatabase(tmp_path)
+    assert "it is a directory" in raised.value.__notes__[0]
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(apsw.CantOpenError) as raised:
+        ReactiveDatabase(tmp_path / "nowhere" / "some.db")
+    assert "there is no directory" in raised.value.__notes__[0]
+
+
+def test_no_database_at_all(tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("hello " * 1000)
+    with pytest.raises(apsw.NotADBError):
+        ReactiveDatabase(tmp_path / "some.txt")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="changes the user of a process")
+def test_no_permission(path: Path) -> None:
+    program = (
+        "import os, sys, apsw\n"
+        "from reactive_sqlite import ReactiveDatabase\n"
+        "os.setuid(65534)\n"
+        "try: ReactiveDatabase(sys.argv[1])\n"
+        "except (apsw.CantOpenError, apsw.ReadOnlyError) as error: print(type(error).__name__)\n"
+    )
+    path.chmod(0o600)
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    assert done.stdout == "CantOpenError\n", done.stderr
+
+
+def test_a_corrupt_log_is_left_behind(path: Path) -> None:
+    """Frames of which a checksum is wrong were never committed: SQLite ends the log before them."""
+    with stranger(path) as other:
+        other.runs("UPDATE t SET x = 1")
+        other.runs("UPDATE t SET x = 2")
+        other.kill()
+    log = path.with_name("some.db-wal")
+    content = bytearray(log.read_bytes())
+    content[-10] ^= 0xFF
+    log.write_bytes(content)
+    with ReactiveDatabase(path) as db, participant(path) as friend:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            assert seen.last == 1
+            friend.runs("UPDATE t SET x = 3")
+            until(lambda: seen.last == 3)
+        assert db.execute("PRAGMA integrity_check").rows == (("ok",),)
+
+
+def test_a_column_that_another_process_drops(path: Path) -> None:
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        states: list[tuple[object, str | None]] = []
+        db.query_value("SELECT x FROM t").states().subscribe(
+            lambda state: states.append((state.value, state.error and str(state.error)))
+        )
+        with Emissions(db.query("SELECT * FROM t")) as all_columns:
+            other.runs("ALTER TABLE t DROP COLUMN x")
+            until(lambda: len(states) == 2)
+            assert states[1] == (0, "no such column: x")
+            until(lambda: all_columns.last == ((1,),))
+            assert all_columns.last[0].keys() == ("id",)
+            other.runs("ALTER TABLE t ADD COLUMN x DEFAULT 5")
+            until(lambda: states[-1] == (5, None))
+            until(lambda: all_columns.last == ((1, 5),))
+
+
+def test_a_table_that_another_process_makes_anew(path: Path) -> None:
+    with ReactiveDatabase(path) as db, participant(path) as other:
+        with Emissions(db.query("SELECT * FROM t WHERE x = 7")) as seen:
+            other.runs("DROP TABLE t")
+            other.runs("CREATE TABLE t(note, x)")  # x is at another place
+            other.runs("INSERT INTO t VALUES ('a', 7)")
+            with Emissions(db.query("SELECT note FROM t WHERE x = 7")) as again:
+                until(lambda: again.last == (("a",),))
+            other.runs("UPDATE t SET note = 'b'")
+        with Emissions(db.query("SELECT * FROM t WHERE x = 7")) as fresh:
+            assert fresh.last == (("b", 7),)
+        assert seen.errors or seen.last == fresh.last
+
+
+def test_a_clock_that_jumps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    with ReactiveDatabase(path) as db, participant(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            for n, jump in enumerate((-(10**6), 10**6, 0), 1):
+                monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+                other.runs(f"UPDATE t SET x = {n}")
+                until(lambda n=n: seen.last == n)
+                db.execute("UPDATE t SET x = ?", (-n,))
+                assert seen.last == -n
+
+
+def test_who_holds_the_lock_is_said(path: Path) -> None:
+    with stranger(path) as other:
+        other.runs("BEGIN IMMEDIATE")
+        with ReactiveDatabase(path, busy_timeout=0.05) as db:
+            with pytest.raises(apsw.BusyError) as raised:
+                db.execute("UPDATE t SET x = 1")
+            holder = f"held by process {other.process.pid} "
+            assert any(holder in note for note in raised.value.__notes__)
+            assert locks_on(str(path)).open >= {os.getpid(), other.process.pid}
+            other.runs("ROLLBACK")
+            db.execute("UPDATE t SET x = 1")
+            assert locks_on(str(path)).writer is None
+
+
+def test_a_long_reader_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from reactive_sqlite import connection
+
+    monkeypatch.setattr(connection, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(connection, "WARN_PAGES", 30)
+    with stranger(path) as other, ReactiveDatabase(path) as db:
+        other.does("db.execute('BEGIN'); db.execute('SELECT * FROM t').fetchall()")
+        for n in range(100):
+            db.execute("UPDATE t SET x = ?", (n,))
+        warned = [record.message for record in caplog.records if "has grown" in record.message]
+        assert 1 <= len(warned) <= 3, "not with each commit"
+        assert f"Process: {other.process.pid} " in warned[0]
+        other.runs("ROLLBACK")
+        db.execute("UPDATE t SET x = -1")
+        db.execute("UPDATE t SET x = -2")
+        assert path.with_name("some.db-wal").stat().st_size < 200 * 4120
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("/srv/share/some.db", "nfs4"),
+        ("/srv/share/deeper/some.db", None),
+        ("/srv/with space/some.db", "cifs"),
+        ("/srv/sharednot/some.db", None),
+        ("/some.db", None),
+    ],
+)
+def test_network_file_systems_are_known(tmp_path: Path, file: str, kind: str | None) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "/dev/sda / ext4 rw 0 0\nhost:/x /srv/share nfs4 rw 0 0\n"
+        "/dev/sdb /srv/share/deeper xfs rw 0 0\n//host/y /srv/with\\040space cifs rw 0 0\n"
+    )
+    assert network_file_system(file, str(mounts)) == kind
+    assert network_file_system(file, str(tmp_path / "none")) is None
+
+
+def test_network_file_systems_are_warned_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine, "network_file_system", lambda file: "nfs4")
+    with caplog.at_level(logging.WARNING), ReactiveDatabase(path):
+        assert "network file system (nfs4)" in caplog.text
+
+
+def test_a_write_lock_taken_elsewhere_is_waited_for(path: Path) -> None:
+    with participant(path) as one, participant(path) as two, ReactiveDatabase(path) as db:
+        loop = (
+            "for n in range(100):\n"
+            "    with db.transaction():\n"
+            "        x = db.query_value('SELECT x FROM t').get()\n"
+            "        run('UPDATE t SET x = ?', (x + 1,))\n"
+        )
+        one.start(loop)
+        two.start(loop)
+        for _ in range(100):
+            with db.transaction():
+                x = db.query_value("SELECT x FROM t").get()
+                db.execute("UPDATE t SET x = ?", (x + 1,))
+        one.answer("done")
+        two.answer("done")
+        assert db.query_value("SELECT x FROM t").get() == 300
+
+
+def test_another_program_may_use_the_file_with_any_sqlite(path: Path) -> None:
+    assert sqlite3.sqlite_version != apsw.sqlite_lib_version(), "this proves little here"
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            other.runs("UPDATE t SET x = 'theirs'")
+            until(lambda: seen.last == "theirs")

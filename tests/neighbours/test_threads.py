@@ -1,0 +1,96 @@
+"""32 threads on one database, and a neighbour, with as many switches between them as can be had."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactive_sqlite import ReactiveDatabase
+from tests.neighbours.processes import PATIENCE, participant, until
+
+THREADS, STEPS = 32, 25
+
+
+@pytest.fixture
+def races() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+class Follower:
+    """A subscriber for whom the values must never go back, nor arrive two at a time."""
+
+    def __init__(self) -> None:
+        self.values: list[int] = []
+        self.faults: list[str] = []
+        self.busy = threading.Lock()
+
+    def __call__(self, value: int) -> None:
+        if not self.busy.acquire(blocking=False):
+            self.faults.append("two values at a time")
+            return
+        if self.values and value < self.values[-1]:
+            self.faults.append(f"{self.values[-1]} then {value}")
+        self.values.append(value)
+        self.busy.release()
+
+
+@pytest.mark.usefixtures("races")
+@pytest.mark.parametrize("seed", range(2))
+def test_threads_read_write_and_subscribe(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "some.db"
+    followers = [Follower() for _ in range(THREADS)]
+    errors: list[BaseException] = []
+    with ReactiveDatabase(path) as db:
+        db.executescript("CREATE TABLE t(n INTEGER); INSERT INTO t VALUES (0);")
+
+        def work(number: int) -> None:
+            rng = random.Random(seed * 1000 + number)
+            follower = followers[number]
+            subscription = db.query_value("SELECT n FROM t").subscribe(follower)
+            try:
+                for _ in range(STEPS):
+                    step = rng.randrange(5)
+                    if step == 0:
+                        db.execute("UPDATE t SET n = n + 1")
+                    elif step == 1:
+                        with db.transaction():
+                            n = db.query_value("SELECT n FROM t").get()
+                            time.sleep(rng.uniform(0, 0.001))
+                            db.execute("UPDATE t SET n = ?", (n + 1,))
+                    elif step == 2:
+                        db.query("SELECT n, ? FROM t", (number,)).get()
+                    elif step == 3:
+                        db.query_value("SELECT n + ? FROM t", (rng.randrange(3),)).subscribe(
+                            lambda value: None
+                        ).dispose()
+                    else:
+                        db.look()
+                    time.sleep(rng.choice((0, 0, 0.0005)))
+            except BaseException as error:  # noqa: BLE001  the main thread shows it
+                errors.append(error)
+            if number % 2:
+                subscription.dispose()
+
+        with participant(path) as other:
+            other.does("for n in range(50): run('UPDATE t SET n = n + 1')")
+            threads = [threading.Thread(target=work, args=(n,)) for n in range(THREADS)]
+            for thread in threads:
+                thread.start()
+            other.does("for n in range(50): run('UPDATE t SET n = n + 1')")
+            for thread in threads:
+                thread.join(PATIENCE)
+            assert not any(thread.is_alive() for thread in threads)
+            assert errors == []
+            last = db.query_value("SELECT n FROM t").get()
+            for follower in followers[::2]:
+                until(lambda follower=follower: follower.values[-1] == last)
+        assert [fault for follower in followers for fault in follower.faults] == []
