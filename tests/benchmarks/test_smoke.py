@@ -51,8 +51,20 @@ def test_each_write_wakes_the_views_that_it_says(workload: Workload) -> None:
     assert Oracle(workload).changed_views() == [tuple(write.wakes) for write in workload.writes]
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
-@pytest.mark.parametrize("engine", measure.ENGINES)
+# Every question of ours; of the yardstick and the emulations, one of each way to use an engine.
+ASKED = [("ours", workload) for workload in WORKLOADS] + [
+    (engine, workload)
+    for engine in measure.ENGINES
+    for workload in WORKLOADS
+    if engine != "ours"
+    and workload.name
+    in ("sorted_all_delta", "issues_comments", "keyed", "columns_overlap", "burst")
+]
+
+
+@pytest.mark.parametrize(
+    ("engine", "workload"), ASKED, ids=[f"{engine}-{workload.name}" for engine, workload in ASKED]
+)
 def test_engines_agree_with_sqlite(engine: str, workload: Workload) -> None:
     oracle = Oracle(workload)
     oracle.changed_views()
