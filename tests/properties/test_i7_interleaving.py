@@ -21,7 +21,7 @@ import reactive_sqlite
 from reactive_sqlite import ReactiveDatabase
 
 PACKAGE = Path(reactive_sqlite.__file__).parent
-PLACES = {str(PACKAGE / name) for name in ("routing.py", "live.py")}
+PLACES = {str(PACKAGE / name) for name in ("routing.py", "live.py", "publisher.py")}
 SCHEMA = """
 CREATE VIRTUAL TABLE ft USING fts5(a);
 CREATE TABLE t(id INTEGER PRIMARY KEY, n);
@@ -66,7 +66,7 @@ class Interruption:
                 sys.settrace(None)
                 self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
                 self.other.start()
-                self.other.join(0.04)  # or it waits for a lock that this thread holds
+                self.other.join(0.015)  # or it waits for a lock that this thread holds
                 return None
         return self
 
@@ -75,7 +75,7 @@ class Interruption:
 @pytest.mark.parametrize("read", READS)
 def test_a_commit_at_any_line_of_a_subscription(read: str, name: str, tmp_path: Path) -> None:
     traced = sys.gettrace()
-    for line in itertools.count(1, 3 if read == "observe" else 7):
+    for line in itertools.count(1, 3 if read == "observe" else 5):
         path = name if name == ":memory:" else str(tmp_path / f"{line}.db")
         with ReactiveDatabase(path) as db:
             db.executescript(SCHEMA)
