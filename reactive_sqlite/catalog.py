@@ -55,12 +55,16 @@ def affinity_of(declared: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """One column: folded name, affinity (`INTEGER`, `TEXT`, …), collation in upper case."""
+    """One column: folded name, affinity (`INTEGER`, `TEXT`, …), collation in upper case.
+
+    `not_null` says that it is declared NOT NULL.
+    """
 
     name: str
     affinity: str
     collation: str
     generated: bool
+    not_null: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +272,12 @@ def _table_info(
 ) -> TableInfo:
     columns, keys = [], []
     for position, (column, declared, pk, hidden) in enumerate(rows):
-        collation = column_metadata(database, name, column)[1] or "BINARY"
+        _, collation, not_null, _, _ = column_metadata(database, name, column)
         # ANY has no affinity in a STRICT table (https://sqlite.org/stricttables.html).
         affinity = "BLOB" if strict and fold(declared) == "any" else affinity_of(declared)
-        columns.append(ColumnInfo(fold(column), affinity, collation.upper(), hidden in (2, 3)))
+        collation = (collation or "BINARY").upper()
+        generated = hidden in (2, 3)
+        columns.append(ColumnInfo(fold(column), affinity, collation, generated, bool(not_null)))
         if pk:
             keys.append((pk, position))
     primary_key = tuple(position for _, position in sorted(keys))

@@ -28,7 +28,7 @@ _EXTREMES: Final = {"max": True, "min": False}
 _HARMLESS: Final = frozenset(
     """max min like glob lower upper length octet_length coalesce ifnull nullif iif if typeof trim
     ltrim rtrim substr substring instr unicode round sign unixepoch date time datetime julianday
-    strftime json_valid""".split()  # noqa: SIM905
+    strftime json_valid quote hex char concat concat_ws replace""".split()  # noqa: SIM905
 )
 
 
@@ -154,6 +154,7 @@ def _by_column(
     is_rowid = position in (ROWID, info.rowid_column)
     if not is_rowid and name not in statement.access.reads[key]:
         return None
+    has_nulls = not is_rowid and not info.columns[position].not_null
     return FirstRows(
         key,
         # Values are sorted as they are stored: without an affinity.
@@ -161,5 +162,5 @@ def _by_column(
         output,
         limit,
         descending=term.descending,
-        nulls_first=term.nulls_first and not is_rowid,
+        nulls_first=term.nulls_first and has_nulls,
     )

@@ -159,7 +159,7 @@ def test_much_is_not_told() -> None:
 
 
 SCHEMA = (
-    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, n INT, c)",
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, n INT, c, m INT NOT NULL)",
     "CREATE TABLE u(id INTEGER PRIMARY KEY, t_id INT, x TEXT)",
     "CREATE TABLE g(n INT, v AS (n + 1) VIRTUAL)",
     "CREATE VIEW latest AS SELECT n FROM t ORDER BY n LIMIT 3",
@@ -188,6 +188,8 @@ LINES: list[tuple[str, Params, Any, str]] = [
     ("SELECT max(n) FROM t", (), 7, "n>=7"),
     ("SELECT min(n) AS least FROM t WHERE c = 1", (), 7, "n<=7 AND c=1"),
     ("SELECT max(n) FROM t", (), None, ""),
+    ("SELECT id, m FROM t ORDER BY m LIMIT 3", (), 5, "m<=5"),
+    ("SELECT id, m FROM t ORDER BY m DESC NULLS FIRST LIMIT 3", (), 5, "m>=5"),
 ]  # fmt: skip
 NONE: list[tuple[str, Params]] = [
     ("SELECT id FROM t ORDER BY n LIMIT 3", ()),
