@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -13,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import apsw
 
 from reactive_sqlite.catalog import Catalog
-from reactive_sqlite.locks import locks_on, process, processes
+from reactive_sqlite.filesystem import why_not_opened
+from reactive_sqlite.locks import LockWait, locks_on, process, processes
 from reactive_sqlite.recorder import PreUpdate
 from reactive_sqlite.statement import PRAGMA, Access, Action
 
@@ -31,8 +31,6 @@ SQLError = apsw.SQLError
 #: Pages in the write-ahead log from which on each commit tries to write them back, as SQLite does
 #: by itself. https://sqlite.org/wal.html#ckpt
 CHECKPOINT_PAGES = 1000
-#: Seconds to sleep at most before a lock that somebody else has is asked for again.
-LONGEST_SLEEP = 0.005
 #: Pages from which on a log that cannot be written back is worth a warning.
 WARN_PAGES = 10 * CHECKPOINT_PAGES
 
@@ -82,7 +80,7 @@ class Connection:
         try:
             self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
         except apsw.Error as error:
-            error.add_note(f"while opening {name!r}{_why_not(name)}")
+            error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise
         # Bound here once: a method of our own around each would cost as much as the call.
         self.execute = self._apsw.execute
@@ -98,9 +96,7 @@ class Connection:
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
         self._warned_at = WARN_PAGES
-        self._patience = busy_timeout
-        self._waiting_since = 0.0
-        self._apsw.set_busy_handler(self._wait_for_lock)
+        self._apsw.set_busy_handler(LockWait(busy_timeout))
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
         try:
@@ -131,20 +127,6 @@ class Connection:
                     raise
                 time.sleep(0.005)
 
-    def _wait_for_lock(self, tries: int) -> bool:
-        """Somebody else has the lock: sleep a little, and say whether to try again.
-
-        SQLite's own handler sleeps up to 100 ms at a time, in which others come and go: with
-        short sleeps of random length a lock is taken soon after it is free, by anybody's turn.
-        """
-        now = time.monotonic()
-        if tries == 0:
-            self._waiting_since = now
-        elif now - self._waiting_since > self._patience:
-            return False
-        time.sleep(min(LONGEST_SLEEP, 0.0002 * (tries + 1)) * (0.5 + random.random()))
-        return self._patience > 0
-
     def _committed_to_wal(self, _: apsw.Connection, database: str, pages: int) -> int:
         """SQLite's own care for the log, which this hook replaces, and a word when it fails."""
         if database == "main":
@@ -152,7 +134,8 @@ class Connection:
         if pages >= CHECKPOINT_PAGES:
             try:
                 log, done = self._apsw.wal_checkpoint(database)
-            except apsw.BusyError:  # somebody else does it just now
+            except apsw.Error as error:  # the commit is made; the next one will try again
+                logger.debug("no checkpoint: %s", error)
                 return apsw.SQLITE_OK
             if log == done:
                 self._warned_at = WARN_PAGES
@@ -323,17 +306,3 @@ def _tell_of_a_module(actions: Sequence[Action]) -> bool:
         code == PRAGMA or (table is not None and table.endswith(_SHADOWS))
         for code, table, *_ in actions
     )
-
-
-def _why_not(name: str) -> str:
-    """What the file system says of a path that SQLite could not open."""
-    if name.startswith("file:"):
-        return ""
-    folder = os.path.dirname(os.path.abspath(name))
-    if os.path.isdir(name):
-        return ": it is a directory"
-    if not os.path.isdir(folder):
-        return f": there is no directory {folder!r}"
-    if not os.path.exists(name):
-        return ": there is no such file, or it cannot be created"
-    return "" if os.access(name, os.R_OK) else ": no permission to read it"

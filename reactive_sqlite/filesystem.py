@@ -1,4 +1,6 @@
-"""Which file system a file lies on: on one shared over a network, write-ahead logging is unsafe.
+"""What the file system says of a database file: whether it may be used, and where it lies.
+
+On a file system shared over a network, write-ahead logging is unsafe.
 
 https://sqlite.org/wal.html#overview: "All processes using a database must be on the same host
 computer; WAL does not work over a network filesystem."
@@ -36,3 +38,17 @@ def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
         if inside and len(point) >= len(best):  # later mounts hide earlier ones
             best, kind = point, fields[2]
     return kind if kind in _NETWORK else None
+
+
+def why_not_opened(name: str) -> str:
+    """What the file system says of a path that SQLite could not open."""
+    if name.startswith("file:"):
+        return ""
+    folder = os.path.dirname(os.path.abspath(name))
+    if os.path.isdir(name):
+        return ": it is a directory"
+    if not os.path.isdir(folder):
+        return f": there is no directory {folder!r}"
+    if not os.path.exists(name):
+        return ": there is no such file, or it cannot be created"
+    return "" if os.access(name, os.R_OK) else ": no permission to read it"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from reactive_sqlite import wal
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection
-from reactive_sqlite.journal import Journal, folded
+from reactive_sqlite.journal import Journal
+from reactive_sqlite.records import folded
 
 #: How often to try for a snapshot whose place in the log is known, while others commit all the
 #: time. Without one, everything is taken as changed.

@@ -1,4 +1,4 @@
-"""Which processes hold which locks on a database file, as far as the platform tells.
+"""Waiting for a lock on a database file, and who holds it, as far as the platform tells.
 
 Linux lists POSIX locks in /proc/locks, by inode; nothing is opened but that list. Which byte
 means what: https://sqlite.org/walformat.html#locks and https://sqlite.org/lockingv3.html
@@ -7,13 +7,41 @@ means what: https://sqlite.org/walformat.html#locks and https://sqlite.org/locki
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
+
+#: Seconds to sleep at most before a lock that somebody else has is asked for again.
+LONGEST_SLEEP = 0.005
 
 _WAL_WRITE = 120
 _WAL_READ = range(123, 128)
 _WAL_OPEN = 128
 _RESERVED = 0x40000001
+
+
+class LockWait:
+    """SQLite's busy handler: somebody else has the lock; sleep a little, and try again?
+
+    SQLite's own handler sleeps up to 100 ms at a time, in which others come and go: with short
+    sleeps of random length a lock is taken soon after it is free.
+    https://sqlite.org/c3ref/busy_handler.html
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._since = 0.0
+
+    def __call__(self, tries: int) -> bool:
+        """Called with the number of tries before; false to give up."""
+        now = time.monotonic()
+        if tries == 0:
+            self._since = now
+        elif now - self._since > self._timeout:
+            return False
+        time.sleep(min(LONGEST_SLEEP, 0.0002 * (tries + 1)) * (0.5 + random.random()))
+        return self._timeout > 0
 
 
 class Locks(NamedTuple):

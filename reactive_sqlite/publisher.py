@@ -19,8 +19,8 @@ from reactive_sqlite.delivery import Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.incremental import Policy
-from reactive_sqlite.journal import merged
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
+from reactive_sqlite.records import merged
 from reactive_sqlite.refresh import Refresher
 from reactive_sqlite.timer import Timer
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake
@@ -110,7 +110,7 @@ class Publisher:
                 theirs = self._count(foreign)
                 change = merged(change, theirs)
                 touched = self._store.touched_by(change)
-            refresher.refresh(touched, change, drawn=drawn)
+            refresher.refresh(touched, change, own=foreign is None, drawn=drawn)
         except BaseException:
             reads.look_again()
             raise
@@ -237,12 +237,12 @@ class Publisher:
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
         self._listeners = (*self._listeners, listener)
-        self._attached.recorder.records_all = True
+        self._attached.recorder.record_all("listeners", True)
         self._audience_changed()
 
         def stop() -> None:
             self._listeners = tuple(kept for kept in self._listeners if kept is not listener)
-            self._attached.recorder.records_all = bool(self._listeners)
+            self._attached.recorder.record_all("listeners", bool(self._listeners))
             self._audience_changed()
 
         return stop

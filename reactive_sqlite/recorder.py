@@ -80,7 +80,8 @@ class ChangeRecorder:
         self._rows_left = ROWS_PER_STATEMENT
         self.detached = False
         self.records_all = False
-        """keep the rows of unwatched tables too (somebody listens to whole commits)"""
+        """the rows of unwatched tables are kept too: `record_all` says why"""
+        self._reasons: set[str] = set()
 
     def on_row(self, row: PreUpdate) -> None:
         """The preupdate hook. It never raises: what it cannot tell, it tells by table."""
@@ -136,6 +137,11 @@ class ChangeRecorder:
             self._whole.add(route.unheeded)
             self._events.append(route.unheeded)
         return True
+
+    def record_all(self, why: str, wanted: bool) -> None:
+        """Keep the rows of unwatched tables too, for as long as there is a reason to."""
+        (self._reasons.add if wanted else self._reasons.discard)(why)
+        self.records_all = bool(self._reasons)
 
     def _grown(self) -> bool:
         """Whether what nobody heeded when it was written may concern somebody now."""

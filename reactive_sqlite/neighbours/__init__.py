@@ -103,7 +103,8 @@ class Neighbours:
     def _refresh(self) -> bool:
         """Under the lock."""
         reads = self._engine.reads
-        found = reads.begin_refresh(several=True)
+        # Nothing is refreshed unless others have committed, and then all in the snapshot of that.
+        found = reads.begin_refresh(several=False)
         try:
             if found is not None:
                 self._publisher.refresh(found)

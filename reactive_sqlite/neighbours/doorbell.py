@@ -48,6 +48,32 @@ def runtime_directory() -> str | None:
     return path
 
 
+_swept = False
+
+
+def sweep() -> None:
+    """Once for each process: remove the bells of processes that were killed, at all files."""
+    global _swept
+    base = None if _swept else runtime_directory()
+    _swept = True
+    if base is None:
+        return
+    for folder, _, names in os.walk(base, topdown=False):
+        for name in names:
+            path = f"{folder}/{name}"
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
+                try:
+                    caller.connect(path)
+                except ConnectionRefusedError:
+                    with contextlib.suppress(OSError):
+                        os.unlink(path)
+                except OSError as error:
+                    logger.debug("%s: %s", path, error)
+        if folder != base:
+            with contextlib.suppress(OSError):  # not empty: somebody watches that file
+                os.rmdir(folder)
+
+
 def bells_of(device: int, inode: int) -> str | None:
     """The directory of the bells at one file, which may not be there; None for no bells at all."""
     base = runtime_directory()

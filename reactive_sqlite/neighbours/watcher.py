@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of
+from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of, sweep
 from reactive_sqlite.neighbours.inotify import Inotify
 
 logger = logging.getLogger("reactive_sqlite")
@@ -100,6 +100,7 @@ class Watcher:
 
     def _run(self) -> None:
         try:
+            sweep()
             with selectors.DefaultSelector() as all_news, selectors.DefaultSelector() as calls:
                 for source in (self._woken, self.bell, self.hints):
                     if source is not None:

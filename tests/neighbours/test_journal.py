@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 from reactive_sqlite import ChangeSet, ReactiveDatabase, ReactiveSqliteError, RowChange
-from reactive_sqlite.journal import KEPT, RECORD_BYTES, decoded, encoded, folded, merged
+from reactive_sqlite.journal import KEPT
+from reactive_sqlite.records import RECORD_BYTES, decoded, encoded, folded, merged
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until
 

@@ -1,0 +1,128 @@
+"""Commits as records: their form in the file, and what several of them come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reactive_sqlite.change import ChangeSet, RowChange, same_image
+
+#: Bytes of one record, from which on rows are told as tables, and many tables as everything.
+RECORD_BYTES = 8192
+
+_Image = tuple[Any, ...] | None
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    """A `ChangeSet` in the file, without its number, and who made it."""
+
+    participant: bytes
+    rows: dict[str, tuple[tuple[_Image, _Image, int | None, int | None], ...]] = {}
+    tables: tuple[str, ...] = ()
+    schema: bool = False
+    everything: bool = False
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Wire).decode
+
+
+class Record(NamedTuple):
+    """One commit in the journal."""
+
+    participant: bytes
+    change: ChangeSet
+    """numbered as the journal numbers it"""
+
+
+def encoded(participant: bytes, change: ChangeSet) -> bytes:
+    """The wire form of what a commit changed in the main database."""
+    rows: Any = {key: changes for key, changes in change.rows.items() if "." not in key}
+    if change.exact:
+        tables: tuple[str, ...] = ()
+        record = _encode(_Wire(participant, rows))
+    else:
+        tables = tuple(sorted(filter(_is_main, change.tables)))
+        record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
+    if len(record) > RECORD_BYTES:
+        tables = tuple(sorted({*tables, *rows}))
+        record = _encode(_Wire(participant, {}, tables, change.schema, change.everything))
+        if len(record) > RECORD_BYTES:
+            record = _encode(_Wire(participant, schema=True, everything=True))
+    return record
+
+
+def _is_main(key: str) -> bool:
+    return "." not in key
+
+
+def concerns_main(change: ChangeSet) -> bool:
+    """Whether it changes anything that the file holds."""
+    for key in change.rows:  # nearly always the first one tells
+        if "." not in key:
+            return True
+    return change.schema or change.everything or any(map(_is_main, change.tables))
+
+
+def decoded(seq: int, record: bytes) -> Record:
+    """The other way round. Raises `msgspec.MsgspecError` for what no participant wrote."""
+    wire = _decode(record)
+    rows = {key: tuple(RowChange(*row) for row in rows) for key, rows in wire.rows.items()}
+    change = ChangeSet(seq, rows, frozenset(wire.tables), wire.schema, wire.everything)
+    return Record(wire.participant, change)
+
+
+def folded(changes: Sequence[ChangeSet]) -> ChangeSet:
+    """The net effect of several commits, in their order. The number is that of the last one."""
+    seq = changes[-1].seq if changes else 0
+    if len(changes) == 1:
+        return changes[0]
+    if any(change.everything or change.schema for change in changes):
+        return ChangeSet.whole(seq)
+    tables = {key for change in changes for key in change.tables}
+    net: dict[str, dict[int, RowChange]] = {}
+    for change in changes:
+        for key, rows in change.rows.items():
+            if key in tables:
+                continue
+            known = net.setdefault(key, {})
+            for row in rows:
+                rowid = row.new_rowid if row.old is None else row.old_rowid
+                if rowid is None:  # WITHOUT ROWID: which rows are the same one is not known here
+                    tables.add(key)
+                    break
+                before = known.get(rowid)
+                known[rowid] = (
+                    row
+                    if before is None
+                    else RowChange(before.old, row.new, before.old_rowid, row.new_rowid)
+                )
+    return ChangeSet(
+        seq,
+        {
+            key: tuple(filter(_differs, rows.values()))
+            for key, rows in net.items()
+            if key not in tables and any(map(_differs, rows.values()))
+        },
+        frozenset(tables),
+    )
+
+
+def _differs(row: RowChange) -> bool:
+    if row.old is None or row.new is None:
+        return row.old is not row.new
+    return not same_image(row.old, row.new)
+
+
+def merged(own: ChangeSet, foreign: ChangeSet) -> ChangeSet:
+    """The net effect of an own commit and foreign ones whose order is not known.
+
+    The number is that of the foreign ones, which were counted later.
+    """
+    if own.everything or own.schema or foreign.everything or foreign.schema:
+        return ChangeSet.whole(foreign.seq)
+    tables = own.tables | foreign.tables | (own.rows.keys() & foreign.rows.keys())
+    rows = {k: v for k, v in (*own.rows.items(), *foreign.rows.items()) if k not in tables}
+    return ChangeSet(foreign.seq, rows, tables)
