@@ -63,9 +63,13 @@ class Agents:
             NoActiveExecution: no run is given or current. NotFound: there is no such run, or the
             phase is not one of it.
         """
-        execution_id = self._ambient.execution_id(execution_id)
+        context = self._ambient.get()
+        if execution_id is None:
+            execution_id = context.execution_id or self._ambient.execution_id()
+        if context.execution_id != execution_id:
+            context = Context(execution_id)
         if phase_id is None:
-            phase_id = self._ambient.phase_id(execution_id)
+            phase_id = context.phase_id
         agent_id = new_id()
         moment = now()
         started = self._db.execute(
@@ -87,9 +91,7 @@ class Agents:
         )
         if not started.changes:
             raise NotFound(f"no execution {execution_id!r} with a phase {phase_id!r}")
-        context = self._ambient.get()
-        step_id = context.step_id if context.execution_id == execution_id else None
-        self._ambient.set(Context(execution_id, phase_id, agent_id, step_id))
+        self._ambient.set(Context(execution_id, phase_id, agent_id, context.step_id))
         return agent_id
 
     def complete(
