@@ -109,7 +109,7 @@ def core_share(seconds: float) -> float:
     return round((time.process_time() - used) / (time.perf_counter() - begun) * 100, 2)
 
 
-def ours(path: Path, commits: int) -> list[dict[str, object]]:
+def ours(path: Path, commits: int, idle: float = 5.0) -> list[dict[str, object]]:
     """The questions that are put to this package."""
     found = []
     with ReactiveDatabase(path) as db:
@@ -134,7 +134,7 @@ def ours(path: Path, commits: int) -> list[dict[str, object]]:
                 "bar": 0,
             }
         )
-        found.append({"question": "ours: idle, % of a core", "share": core_share(5), "bar": 1})
+        found.append({"question": "ours: idle, % of a core", "share": core_share(idle), "bar": 1})
     return found
 
 

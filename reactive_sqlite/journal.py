@@ -123,8 +123,12 @@ class Journal:
         change = recorder.commit(version) if for_sure else recorder.net(version)
         self._change, self._record = change, _NOT_WRITTEN
         if change is None or concerns_main(change):
-            with self._unnoticed():
+            # `_unnoticed`, written out: this is in the path of every commit.
+            self._connection.remove_hook()
+            try:
                 self._record = self._append(change or ChangeSet(version))
+            finally:
+                self._connection.install_hook(self._recorder.on_row)
 
     @property
     def noted(self) -> bool:

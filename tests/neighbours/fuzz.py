@@ -71,7 +71,8 @@ class Participant:
 
     def __init__(self, path: str, rng: random.Random) -> None:
         journal = rng.choice((None, None, None, True, False))
-        self.db = ReactiveDatabase(path, journal=journal)
+        maintain = rng.choice(("auto", "always"))
+        self.db = ReactiveDatabase(path, journal=journal, maintain=maintain)
         self.rng = rng
         self.faults: list[str] = []
         self.values: dict[str, list[tuple[object, ...]]] = {}
