@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from reactive_sqlite.delta import Delta
+from reactive_sqlite.delta import Delta, same_rows
 from reactive_sqlite.incremental.ordered import OrderedRows
 from reactive_sqlite.incremental.sortkey import Key
 from reactive_sqlite.row import Row
+
+_STRIDE: Final = 1024
 
 
 class Entry(NamedTuple):
@@ -20,6 +23,32 @@ class Entry(NamedTuple):
 
 #: What was and what is, None where there was or is nothing.
 Edits: TypeAlias = list[tuple[Entry | None, Entry | None]]
+
+
+def shows_nothing(old: OrderedRows, new: OrderedRows, edits: Edits) -> bool:
+    """Whether the same rows stand at the same places all the same.
+
+    A key may change and its row stay where it is; a row may give way to one that looks like it.
+    """
+    gone = [before for before, _ in edits if before is not None]
+    come = [after for _, after in edits if after is not None]
+    if len(gone) != len(come):
+        return False
+    if Counter(_mark(entry.row) for entry in gone) != Counter(_mark(entry.row) for entry in come):
+        return False
+    places = [old.position(entry.key) for entry in gone]
+    places += [new.position(entry.key) for entry in come]
+    first, last = min(places), max(places) + 1
+    while first < last:
+        some = min(first + _STRIDE, last)
+        if not same_rows(old.values(first, some), new.values(first, some)):
+            return False
+        first = some
+    return True
+
+
+def _mark(row: Row) -> tuple[object, ...]:
+    return (*row, *map(type, row))
 
 
 def ordered_delta(

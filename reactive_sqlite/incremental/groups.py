@@ -14,7 +14,13 @@ from reactive_sqlite.change import ChangeSet, Image, RowChange
 from reactive_sqlite.comparison import ROWID
 from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.accumulators import Accumulators, Argument, Group
-from reactive_sqlite.incremental.difference import Edits, Entry, ordered_delta, window_delta
+from reactive_sqlite.incremental.difference import (
+    Edits,
+    Entry,
+    ordered_delta,
+    shows_nothing,
+    window_delta,
+)
 from reactive_sqlite.incremental.ordered import OrderedRows
 from reactive_sqlite.incremental.rows import FEW, Slice
 from reactive_sqlite.incremental.scratch import Scratch
@@ -199,13 +205,15 @@ class GroupsMaintainer:
         )
         if self._window is not None:
             return self._windowed(self._window, edits)
+        if shows_nothing(old, now, edits):
+            return Step(self.rows(), None)
         return Step(Deferred(now.values), lambda seq: ordered_delta(old, now, edits, seq))
 
     def _windowed(self, window: Slice, edits: Edits) -> Step:
         was, now = self._shown, self._rows.values(*window)
-        if len(was) == len(now) and not any(map(is_not, was, now)):
-            return Step(self.rows(), None)
         self._shown = now
+        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
+            return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
         return Step(Deferred(lambda: now), lambda seq: window_delta(was, now, pairs, seq))
 

@@ -15,7 +15,13 @@ from reactive_sqlite.analysis.shape import Shape
 from reactive_sqlite.change import ChangeSet, Image, RowChange
 from reactive_sqlite.comparison import ROWID
 from reactive_sqlite.delta import same_rows
-from reactive_sqlite.incremental.difference import Edits, Entry, ordered_delta, window_delta
+from reactive_sqlite.incremental.difference import (
+    Edits,
+    Entry,
+    ordered_delta,
+    shows_nothing,
+    window_delta,
+)
 from reactive_sqlite.incremental.ordered import OrderedRows
 from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
@@ -170,9 +176,9 @@ class RowsMaintainer:
             [after for _, after in edits if after is not None],
         )
         if self._window is None:
-            return Step(
-                Deferred(new.values), lambda version: ordered_delta(old, new, edits, version)
-            )
+            if shows_nothing(old, new, edits):
+                return Step(self.rows(), None)
+            return Step(Deferred(new.values), lambda seq: ordered_delta(old, new, edits, seq))
         return self._windowed(self._window, edits, read)
 
     def _windowed(self, window: Slice, edits: Edits, read: Read) -> Step:
@@ -180,9 +186,9 @@ class RowsMaintainer:
         if (size <= window.stop and not self._complete) or size > 4 * (window.stop + MARGIN):
             self.seed(read)
         now = self._rows.values(*window)
-        if len(was) == len(now) and not any(map(is_not, was, now)):
-            return Step(self.rows(), None)
         self._shown = now
+        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
+            return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
         return Step(Deferred(lambda: now), lambda seq: window_delta(was, now, pairs, seq))
 

@@ -27,7 +27,9 @@ class Watched:
         db.query(sql, params).changes().subscribe(self._fold, self._fail)
 
     def _receive(self, state: State[Any]) -> None:
-        self.state = state
+        before, self.state = self.state, state
+        if before is not None and before.error is None and state.error is None:
+            assert exact(before.value) != exact(state.value), f"{self.sql} delivered twice"
 
     def _fail(self, _: Exception) -> None:
         self.failed = True

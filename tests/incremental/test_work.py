@@ -171,6 +171,39 @@ def test_a_row_that_only_moves_is_in_none_of_the_three(db: ReactiveDatabase) -> 
     assert last.placed == ((99, (50,)),)
 
 
+@pytest.mark.parametrize(
+    ("sql", "write"),
+    [
+        ("SELECT id FROM t ORDER BY n, id", "UPDATE t SET n = 0.5 WHERE id = 1"),
+        ("SELECT 'same' FROM t ORDER BY n", "UPDATE t SET n = 55.5 WHERE id = 1"),
+        ("SELECT id FROM t ORDER BY n, id LIMIT 3", "UPDATE t SET n = 0.5 WHERE id = 1"),
+        (
+            "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.x ORDER BY t.id",
+            "INSERT INTO o VALUES (77, NULL)",
+        ),
+        (
+            "SELECT g, max(n) > 5 FROM t GROUP BY g ORDER BY sum(n)",
+            "UPDATE t SET n = n - 1 WHERE id = 60",
+        ),
+    ],
+    ids=["key", "like another", "window", "partner", "groups"],
+)
+def test_what_looks_the_same_is_not_delivered(db: ReactiveDatabase, sql: str, write: str) -> None:
+    db.execute("UPDATE t SET x = 77 WHERE id = 9")
+    values: list[object] = []
+    deltas: list[Delta] = []
+    db.query(sql).subscribe(values.append)
+    db.query(sql).changes().subscribe(deltas.append)
+    # The first commit that touches it has it followed.
+    db.execute("UPDATE t SET n = 1.5, g = 'g2', x = 5 WHERE id = 2")
+    seen, before = (len(values), len(deltas)), db.stats
+    db.execute(write)
+    assert (len(values), len(deltas)) == seen
+    assert db.stats.unchanged == before.unchanged + 1
+    assert db.stats.maintained == before.maintained + 1
+    assert values[-1] == db.query(sql).get()
+
+
 def test_one_value_of_an_aggregate_is_followed(db: ReactiveDatabase) -> None:
     values: list[object] = []
     db.query_value("SELECT sum(n), count(*) FROM t WHERE n > 10").subscribe(values.append)
