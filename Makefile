@@ -34,8 +34,9 @@ format: $(VENV)/.ready-to-develop ## mend what lint and formatting can mend by t
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-fuzz: $(VENV)/.ready-to-develop ## random databases, queries and writes against their oracles (FUZZ_SECONDS=600 SEED=)
+fuzz: $(VENV)/.ready-to-develop ## random databases and writes, then many processes, against oracles (FUZZ_SECONDS=600 each, SEED=)
 	$(BIN)/python -m tests.properties.fuzz --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.neighbours.fuzz --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.ready-to-develop ## measure, as ratios to raw SQLite in the same run
 	$(BIN)/python -m benchmarks
