@@ -183,10 +183,9 @@ class Template(Protocol):
 
 
 class Window(Protocol):
-    """The first rows in the order of a column: what lies behind them does not matter."""
+    """The first rows by the result column at ``output``: what lies behind does not matter."""
 
     output: int
-    """the place of that column in the result"""
 
     def size(self, values: Sequence[Any]) -> int | None:
         """How many rows a full result has with these parameters, None if that is not certain."""
@@ -294,9 +293,8 @@ class Statement:
 
     def region(self, params: Sequence[Any] | Mapping[str, Any] = ()) -> Region:
         """What a run with these parameters looks at. A missing parameter narrows nothing."""
-        if self._fixed is not None:
-            return self._fixed
-        return self._region(self._positional(params))
+        fixed = self._fixed
+        return self._region(self._positional(params)) if fixed is None else fixed
 
     def window_size(self, params: Sequence[Any] | Mapping[str, Any] = ()) -> int | None:
         """How many rows fill the window, None without one, or without a certain LIMIT."""
