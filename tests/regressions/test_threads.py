@@ -39,3 +39,22 @@ def test_ddl_of_another_thread_before_a_bulk_write(name: str, tmp_path: Path) ->
         other.join(20)
         db.flush()
         assert seen == [0, db.execute("SELECT n FROM b").rows[0][0]]
+
+
+def test_a_temporary_table_hides_the_other_also_while_somebody_writes(tmp_path: Path) -> None:
+    """What a name means does not depend on whether another thread has a transaction open."""
+    seen: list[Any] = []
+    with ReactiveDatabase(tmp_path / "t.db") as db:
+        db.executescript(
+            "CREATE TABLE u(a); INSERT INTO u VALUES ('main'); CREATE TABLE z(a);"
+            "CREATE TEMP TABLE u(a); INSERT INTO temp.u VALUES ('temp')"
+        )
+        sql = "SELECT a FROM u"
+        other = threading.Thread(target=lambda: seen.append(db.execute(sql).rows[0][0]))
+        with db.transaction():
+            db.execute("INSERT INTO z VALUES (1)")
+            other.start()
+            other.join(0.3)  # it may wait for the end of this transaction
+        other.join(20)
+        assert seen == ["temp"]
+        assert db.execute(sql).rows[0][0] == "temp"
