@@ -169,11 +169,12 @@ class Publisher:
 
     def _start(self, node: LiveResult) -> None:
         """Queue the first value for those who have none yet."""
+        # Queued under the lock that guards the value: the queue has values in their order.
         with self._store.lock:
             newcomers = node.welcome() if node.loaded else ()
-            emission = Emission(node.value, None, node.version, node.error, first=True)
-        if newcomers:
-            self.tell(newcomers, emission)
+            if newcomers:
+                emission = Emission(node.value, None, node.version, node.error, first=True)
+                self.tell(newcomers, emission)
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""

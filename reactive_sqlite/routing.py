@@ -98,8 +98,6 @@ class RegionIndex(Generic[T]):
             self._next += 1
         if region.everything:
             self._everything[number] = None
-        else:
-            self._everything.pop(number, None)
         entries = tuple([Entry(number, part) for part in region.tables])
         for entry in entries:
             table = self._tables.get(entry.part.table)
@@ -109,6 +107,8 @@ class RegionIndex(Generic[T]):
         self._owners[number] = owner
         self._filed[owner] = (number, entries)
         # Only now: `watches` is asked without a lock, and nobody may find the owner absent.
+        if not region.everything:
+            self._everything.pop(number, None)
         self._remove(before)
         self.additions += 1  # last: see `ChangeRecorder`, which looks at it first, without a lock
 
