@@ -107,9 +107,10 @@ def test_another_policy_is_refused() -> None:
 def test_a_bulk_statement_is_not_followed(db: ReactiveDatabase) -> None:
     values: list[object] = []
     db.query("SELECT id, n FROM t ORDER BY n, id").subscribe(values.append)
-    db.execute("UPDATE t SET n = 1 WHERE id = 1")
+    db.execute("UPDATE t SET n = 7 WHERE id = 1")
     db.executemany("INSERT INTO t(id, n) VALUES (?, ?)", [(k, k) for k in range(1000, 1500)])
     assert db.stats.maintained == 0
+    assert db.stats.refetched == 2
     assert values[-1] == db.query("SELECT id, n FROM t ORDER BY n, id").get()
 
 
