@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection, DatabaseError, Params
+from reactive_sqlite.connection import Connection, DatabaseError, Params, Prepared
 from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
 from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.foreign import ForeignCommits
@@ -129,8 +129,8 @@ class Engine:
         with self.lock:
             before = self.lock.transaction
             try:
-                for piece in self._pieces(script):
-                    statement = self.schema.statement(piece)
+                for piece, prepared in self._pieces(script):
+                    statement = self.schema.understood(piece, prepared)
                     if statement.only_reads:
                         self.reads.read(statement, ())
                     else:
@@ -140,7 +140,7 @@ class Engine:
                     self.writes.run(self.schema.statement("ROLLBACK"), ())
                 raise
 
-    def _pieces(self, script: str) -> Iterator[str]:
+    def _pieces(self, script: str) -> Iterator[tuple[str, Prepared]]:
         window = 1 << 16  # preparing copies the text: give the engine a part of a long script
         start = 0
         while start < len(script):
@@ -159,7 +159,7 @@ class Engine:
             if prepared.length == 0:
                 return
             if not prepared.empty:
-                yield piece[: prepared.length]
+                yield piece[: prepared.length], prepared
             start += prepared.length
 
     # -- transactions ---------------------------------------------------------------------------

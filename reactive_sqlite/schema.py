@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
-from reactive_sqlite.connection import Connection, DatabaseError, SQLError
+from reactive_sqlite.connection import Connection, DatabaseError, Prepared, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.recorder import EVERYTHING
-from reactive_sqlite.statement import SELECT, Statement
+from reactive_sqlite.statement import SELECT, Access, Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096
@@ -81,6 +81,12 @@ class Schema:
                 pass  # it says "no such table"; the writer may know it
         with self._lock:
             return _analyse_on(self._writer, self.catalog, sql)
+
+    def understood(self, sql: str, prepared: Prepared) -> Statement:
+        """A statement that the writing connection has just prepared. Under the lock; not kept."""
+        statement = _understood(sql, prepared.access, self.catalog)
+        statement.epoch = self.epoch
+        return statement
 
     def catalog(self) -> Catalog:
         """The writing connection's picture of the schema. Under the lock."""
@@ -153,7 +159,10 @@ def _analyse_on(connection: Connection, catalog: Callable[[], Catalog], sql: str
                 f"one statement at a time; use executescript() for several: {sql!r}"
             )
         rest = rest[following.length :] if following.length else ""
-    access = prepared.access
+    return _understood(sql, prepared.access, catalog)
+
+
+def _understood(sql: str, access: Access, catalog: Callable[[], Catalog]) -> Statement:
     # Scripts that build a schema would read it anew after each statement; what DDL, BEGIN and the
     # like do is known without.
     # A SELECT may read tables of which the engine says nothing (see analysis/joins.py).
