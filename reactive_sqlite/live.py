@@ -122,6 +122,12 @@ class Source(Protocol):
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Make use of what has changed, or ask again. Under the writing lock. Does not raise."""
 
+    def patch(self, value: Any, change: ChangeSet, maintenance: Maintenance) -> Step | None:
+        """The exact present value with a commit of this process written into it, if that can be.
+
+        Under the writing lock. Does not raise.
+        """
+
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would make do with what has changed."""
 

@@ -65,34 +65,50 @@ class Refresher:
 
     def needs_snapshot(self, touched: Sequence[LiveResult]) -> bool:
         """Whether refreshing these takes more than one read."""
-        return (
-            len(touched) != 1 or self._verify > 0 or touched[0].source.follows(self._maintenance)
-        )
+        return len(touched) != 1 or self._verify > 0 or touched[0].source.follows(self._maintenance)
 
     def refresh(
-        self, touched: Sequence[LiveResult], change: ChangeSet, *, drawn: bool = False
+        self,
+        touched: Sequence[LiveResult],
+        change: ChangeSet,
+        *,
+        own: bool = False,
+        drawn: bool = False,
     ) -> None:
-        """Bring these up to date; ``drawn``: verify one more result, touched or not."""
+        """Bring these up to date; ``drawn``: verify one more result, touched or not.
+
+        ``own`` says that the change is the last commit of all, made here. What others committed
+        may be older than a value that was read meanwhile.
+        """
         try:
             if self._tracers:
-                self._traced(touched, change)
+                self._traced(touched, change, own)
             else:
                 for node in touched:
-                    self._refresh(node, change)
+                    self._refresh(node, change, own)
             if self._verify:
                 self._compare(touched, change.seq, drawn)
         except BaseException:
             self._maintenance.interrupted()
             raise
 
-    def _refresh(self, node: LiveResult, change: ChangeSet) -> tuple[bool, str]:
+    def _refresh(self, node: LiveResult, change: ChangeSet, own: bool) -> tuple[bool, str]:
         """Gives whether the query was run, and what came of it."""
-        outcome = node.source.refresh(change, self._maintenance)
+        step = self._patch(node, change) if own else None
+        if step is not None and node.region is not None:
+            outcome = Outcome(step.rows.get(), node.region, None, step)
+        else:
+            outcome = node.source.refresh(change, self._maintenance)
         if outcome.step is None:
             self._stats.refetched += 1
         else:
             self._stats.maintained += 1
         return outcome.step is None, self._settle(node, outcome, change.seq)
+
+    def _patch(self, node: LiveResult, change: ChangeSet) -> Step | None:
+        if node.exact and node.loaded and node.error is None:
+            return node.source.patch(node.value, change, self._maintenance)
+        return None
 
     def _settle(self, node: LiveResult, outcome: Outcome, version: int) -> str:
         """Take an outcome over, and have the subscribers told if it is another one."""
@@ -140,11 +156,11 @@ class Refresher:
         for tracer in self._tracers:
             self._queue.enqueue(partial(tracer, Trace(change.seq, str(change), ())))
 
-    def _traced(self, touched: Sequence[LiveResult], change: ChangeSet) -> None:
+    def _traced(self, touched: Sequence[LiveResult], change: ChangeSet, own: bool) -> None:
         wakes = []
         for node in touched:
             region = node.region
-            again, outcome = self._refresh(node, change)
+            again, outcome = self._refresh(node, change, own)
             why = reasons(region, change) if region is not None else ()
             how = "run again" if again else "maintained"
             wakes.append(Wake(str(node.source), how, why, outcome))
@@ -157,7 +173,9 @@ class Refresher:
         return tuple(
             Wake(
                 str(node.source),
-                "maintained" if node.source.can_follow(change) else "run again",
+                "maintained"
+                if node.source.can_follow(change) or self._patch(node, change) is not None
+                else "run again",
                 reasons(node.region, change) if node.region is not None else (),
             )
             for node in self._store.touched_by(change)
@@ -199,8 +217,8 @@ def _report(listener: Callable[[Difference], object], difference: Difference) ->
 
 
 def _is_unchanged(node: LiveResult, value: Any, step: Step | None) -> bool:
-    if step is not None and not step.changed:
-        return True
+    if step is not None and (not step.changed or type(value) is tuple):
+        return not step.changed
     if type(value) is Deferred:
         if step is not None:
             return False

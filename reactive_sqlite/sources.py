@@ -10,7 +10,7 @@ from typing import Any
 from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
 from reactive_sqlite.connection import Params, SQLError
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.incremental import Deferred, Following, Maintenance
+from reactive_sqlite.incremental import Deferred, Following, Maintenance, Step, patch_of
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
@@ -37,6 +37,7 @@ class StatementSource:
         "_cost",
         "_engine",
         "_following",
+        "_generation",
         "_lost",
         "_sql",
         "_statement",
@@ -54,6 +55,8 @@ class StatementSource:
         """the region is not that of the statement, which could not even be prepared"""
         self._cost = 0.0
         self._following: Following | None = None
+        self._generation = 0
+        """that of the maintenance under which the value was got"""
         self._bounded: tuple[Region, Value, Region] | None = None
         """how the region was narrowed the last time: it, by which value, to what"""
 
@@ -114,6 +117,7 @@ class StatementSource:
 
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Follow the changes if the query is dear and can be followed, else run it."""
+        self._generation = maintenance.generation
         if self._cost < maintenance.dear:
             if self._following is not None:
                 self._following.stop()  # it is not told of this change
@@ -143,6 +147,22 @@ class StatementSource:
         if rows is None:
             return self.evaluate()
         return Outcome(self._of(rows), self._followed(following), None)
+
+    def patch(self, value: Any, change: ChangeSet, maintenance: Maintenance) -> Step | None:
+        """Write the changed rows into a tuple of rows that is not followed; None if in doubt."""
+        if type(value) is not tuple or not maintenance.patches:
+            return None
+        if self._generation != maintenance.generation:
+            return None  # a change may have been missed
+        if self._following is not None and self._following.active:
+            return None
+        statement, schema = self._statement, self._engine.schema
+        if self._lost or statement.epoch != schema.epoch:
+            return None
+        if statement.patch is None:
+            statement.patch = patch_of(statement, schema.catalog()) or False
+        step: Step | None = statement.patch.apply(value, change) if statement.patch else None
+        return step
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""
@@ -262,6 +282,10 @@ class FunctionSource:
 
     volatile = True
     """what a function returns may depend on anything"""
+
+    def patch(self, value: Any, change: ChangeSet, maintenance: Maintenance) -> Step | None:
+        """Never: what it has read is not known by rows."""
+        return None
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Never."""

@@ -244,6 +244,7 @@ class Statement:
         "kind",
         "main_only",
         "only_reads",
+        "patch",
         "reads",
         "sql",
         "unhooked",
@@ -278,6 +279,8 @@ class Statement:
         """under which `reactive_sqlite.schema.Schema` it was analysed"""
         self.unhooked: tuple[str, ...] | None = None
         """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
+        self.patch: Any = None
+        """for results: what `reactive_sqlite.incremental.patch_of` found, False for nothing"""
         self.window: Window | None = None
         """for a SELECT of which only the first rows count, if it is understood"""
         self.access = access

@@ -8,6 +8,7 @@ is any doubt it raises `NotMaintainable`, and the query is run again.
 from __future__ import annotations
 
 from reactive_sqlite.incremental.following import Following, Maintenance, Policy
+from reactive_sqlite.incremental.patch import Patch, patch_of
 from reactive_sqlite.incremental.plan import Maintainer, plan
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 
@@ -17,7 +18,9 @@ __all__ = [
     "Maintainer",
     "Maintenance",
     "NotMaintainable",
+    "Patch",
     "Policy",
     "Step",
+    "patch_of",
     "plan",
 ]

@@ -46,6 +46,8 @@ class Maintenance:
             raise ValueError(f"maintain must be one of {', '.join(DEAR)}, not {policy!r}")
         self.dear = DEAR[policy]
         """seconds that a query must take to be followed"""
+        self.patches = policy != "never"
+        """whether results may be patched"""
         self.patient = policy == "auto"
         """whether results that are hard to follow are left alone for a while"""
         self._setup = setup
@@ -86,6 +88,11 @@ class Following:
         self._generation = 0
         self._failures = 0
         self._skip = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether the result is followed, so that no change may be kept from it."""
+        return self._maintainer is not None
 
     def can_apply(self, change: ChangeSet) -> bool:
         """Whether the change tells all that is needed."""
