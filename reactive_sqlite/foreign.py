@@ -21,6 +21,9 @@ class Foreign(NamedTuple):
     commits: int
     change: ChangeSet
     """their net effect; its number means nothing here"""
+    each: tuple[ChangeSet, ...]
+    """one by one: a value that was read between two of them may be touched by what the net effect
+    does not show"""
 
 
 class ForeignCommits:
@@ -82,10 +85,11 @@ class ForeignCommits:
                 # all came with the journal's own table, and with nothing else.
                 same = not new_schema or (seq == 0 and self._schema_version == schema + 1)
                 change = folded(foreign) if same else ChangeSet.whole(0)
-                return Foreign(len(foreign), change), new_schema
+                return Foreign(len(foreign), change, tuple(foreign)), new_schema
         self.unexplained += 1
         self._journal.read_durable()
-        return Foreign(1, ChangeSet.whole(0)), new_schema
+        unknown = ChangeSet.whole(0)
+        return Foreign(1, unknown, (unknown,)), new_schema
 
     def _snapshot(self) -> int | None:
         """Begin a read transaction, find its place in the log, and count the commits up to it.

@@ -260,10 +260,10 @@ class LiveStore:
         node.region = region
         self.index.add(node, region)
 
-    def touched_by(self, change: ChangeSet) -> list[LiveResult]:
-        """The live results whose value this commit may have changed."""
+    def touched_by(self, *changes: ChangeSet) -> list[LiveResult]:
+        """The live results whose value one of these commits may have changed."""
         with self.lock:
-            return self.index.touched(change)
+            return self.index.touched(*changes)
 
 
 def _without(receivers: tuple[Receiver, ...], receiver: Receiver) -> tuple[Receiver, ...]:

@@ -108,8 +108,8 @@ class Publisher:
         try:
             if foreign is not None:
                 theirs = self._count(foreign)
-                change = merged(change, theirs)
-                touched = self._store.touched_by(change)
+                own, change = change, merged(change, theirs)
+                touched = self._store.touched_by(change, own, *foreign.each)
             refresher.refresh(touched, change, own=foreign is None, drawn=drawn)
         except BaseException:
             reads.look_again()
@@ -214,7 +214,7 @@ class Publisher:
     def refresh(self, foreign: Foreign) -> None:
         """Refresh what commits of others touch. Between begin_refresh and end_refresh."""
         change = self._count(foreign)
-        touched = self._store.touched_by(change)
+        touched = self._store.touched_by(change, *foreign.each)
         self._stats.skipped += not touched
         self._refresher.refresh(touched, change)
 

@@ -140,21 +140,22 @@ class RegionIndex(Generic[T]):
         found = self._tables.get(table)
         return None if found is None or self._everything else found.sole
 
-    def touched(self, change: ChangeSet) -> list[T]:
-        """The owners whose `region.touched_by(change)` is true, in order of registration."""
-        if change.everything or change.schema:
-            return list(self._owners.values())
-        if not change:
-            return []
-        hits = set(self._everything)
-        for key in change.tables:
-            table = self._tables.get(key)
-            if table is not None:
-                hits.update(entry.number for entry in table.entries)
-        for key, rows in change.rows.items():
-            table = self._tables.get(key)
-            if table is not None and key not in change.tables:
-                table.collect(rows, hits)
+    def touched(self, *changes: ChangeSet) -> list[T]:
+        """The owners for which ``region.touched_by`` one of these, in order of registration."""
+        hits: set[int] = set()
+        for change in changes:
+            if change.everything or change.schema:
+                return list(self._owners.values())
+            if change:
+                hits.update(self._everything)
+            for key in change.tables:
+                table = self._tables.get(key)
+                if table is not None:
+                    hits.update(entry.number for entry in table.entries)
+            for key, rows in change.rows.items():
+                table = self._tables.get(key)
+                if table is not None and key not in change.tables:
+                    table.collect(rows, hits)
         return [self._owners[number] for number in sorted(hits)] if hits else []
 
     def __len__(self) -> int:
