@@ -2,6 +2,7 @@
 
 `ReactiveDatabase` is the door; see its docstring for a first example.
 """
+
 from __future__ import annotations
 
 from reactive_sqlite.change import ChangeSet, RowChange

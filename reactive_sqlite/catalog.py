@@ -69,10 +69,13 @@ class ColumnInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """One index: its folded column names, and whether there are expressions among them."""
+    """One index: its folded column names, whether there are expressions among them, and whether
+    it holds some rows only.
+    """
 
     columns: frozenset[str]
     has_expressions: bool
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +229,11 @@ def _load_database(
         (database,),
     ):
         columns.setdefault(table, []).append(tuple(column))
-    keys: dict[str, dict[str, list[str | None]]] = {}
+    keys: dict[str, dict[tuple[str, int], list[str | None]]] = {}
     primary_key_indexes = set()
-    for table, index, origin, name in run(
-        "SELECT l.name, i.name, i.origin, iif(x.cid = -2, NULL, x.name) FROM pragma_table_list AS l"
+    for table, index, partial, origin, name in run(
+        "SELECT l.name, i.name, i.partial, i.origin, iif(x.cid = -2, NULL, x.name)"
+        " FROM pragma_table_list AS l"
         " JOIN pragma_index_list(l.name, l.schema) AS i"
         " JOIN pragma_index_xinfo(i.name, l.schema) AS x"
         " WHERE l.schema = ? AND l.type = 'table' AND x.key",
@@ -237,7 +241,7 @@ def _load_database(
     ):
         if origin == "pk":
             primary_key_indexes.add(table)
-        keys.setdefault(table, {}).setdefault(index, []).append(name)
+        keys.setdefault(table, {}).setdefault((index, partial), []).append(name)
     for _, name, kind, without_rowid, strict in listed:
         yield _table_info(
             database,
@@ -246,16 +250,16 @@ def _load_database(
             bool(without_rowid),
             bool(strict),
             columns.get(name, []),
-            [_index_info(names) for names in keys.get(name, {}).values()],
+            [_index_info(names, bool(key[1])) for key, names in keys.get(name, {}).items()],
             name in primary_key_indexes,
             sql.get(name),
             column_metadata,
         )
 
 
-def _index_info(names: Sequence[str | None]) -> IndexInfo:
+def _index_info(names: Sequence[str | None], partial: bool) -> IndexInfo:
     columns = [fold(name) for name in names if name is not None]
-    return IndexInfo(frozenset(columns), len(columns) < len(names))
+    return IndexInfo(frozenset(columns), len(columns) < len(names), partial)
 
 
 def _table_info(

@@ -82,9 +82,7 @@ class ReactiveDatabase:
     ) -> None:
         self._stats = Stats()
         self._store = LiveStore()
-        self._publisher = Publisher(
-            self._store, self._stats, maintain, verify, on_difference
-        )
+        self._publisher = Publisher(self._store, self._stats, maintain, verify, on_difference)
         self._engine = Engine(
             path,
             readonly=readonly,

@@ -36,6 +36,8 @@ class Schema:
         self.epoch = 0
         """counts the schemas seen"""
         self.pending = False
+        self.elsewhere = False
+        """TEMP or ATTACHed tables were made, which no reader knows and which may hide others"""
         self._statements: dict[str, Statement] = {}
         self._catalog: Catalog | None = None
         self._routes: dict[tuple[str, str], TableRoute] = {}
@@ -71,9 +73,9 @@ class Schema:
                 return _analyse_on(self._writer, self.catalog, sql)
             finally:
                 self._lock.release()
-        if self._readers is not None:
+        if self._readers is not None and not self.elsewhere:
             # Another thread is in a transaction. A reader sees the committed schema, which is
-            # what counts here; only TEMP and ATTACHed tables need the writer's own view.
+            # what counts here.
             try:
                 with self._readers.borrow() as reader:
                     return _analyse_on(reader, reader.catalog, sql)
@@ -101,7 +103,7 @@ class Schema:
                 return self.catalog()
             finally:
                 self._lock.release()
-        if self._readers is not None:
+        if self._readers is not None and not self.elsewhere:
             with self._readers.borrow() as reader:
                 return reader.catalog()
         with self._lock:

@@ -181,6 +181,8 @@ class Writes:
     def _controlled(self, statement: Statement) -> None:
         """What a statement that is no INSERT, UPDATE or DELETE means."""
         recorder, kind = self._recorder, statement.kind
+        if kind is StatementKind.ATTACH or (kind in _DDL and statement.access.databases - {"main"}):
+            self._schema.elsewhere = True
         if kind in _DDL:
             recorder.schema_changed()
             self._schema_changed()

@@ -110,10 +110,11 @@ def _columns(
     watched = names
     if names:
         # Rows come in the order of an index if SQLite walks one; then its columns matter as well.
-        # It may walk one that has a column in use, or all of them; each ends with the row's key.
+        # It may walk one that has a column in use, or that holds just the rows that are asked for,
+        # or all of them; each ends with the row's key.
         key = {table.columns[place].name for place in table.primary_key} | {"rowid"}
         for index in table.indexes:
-            used = bool(names & index.columns) or names <= key or not exact
+            used = bool(names & index.columns) or index.partial or names <= key or not exact
             if used and index.has_expressions:
                 return None, None
             # An expression in use has all its columns in use.
