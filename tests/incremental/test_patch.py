@@ -157,7 +157,7 @@ def test_random_commits(policy: str) -> None:
         patched += play(seed, policy)[0]
 
     run()
-    assert patched > 200
+    assert patched > 100  # else it proves little; how many depends on the policy's clock
 
 
 def test_the_oracle_sees_a_patch_that_ignores_where_and_order(
