@@ -1,7 +1,7 @@
 """Emulations, on our engine, of the two usual ways to decide what a commit touches.
 
-They share everything else (the driver, the recorder, the row types, delivery only when the result
-differs), so what they cost more is the price of the decision alone. They are not the libraries
+They run what is touched again, maintaining nothing, and share everything else (the driver, the
+recorder, the row types, delivery only when the result differs). They are not the libraries
 that decide so: Room, Drift and PowerSync invalidate by table, resqlite by column.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.engines import Ours
+from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.predicate import ALWAYS
 from reactive_sqlite.region import Region, TableRegion
 from reactive_sqlite.statement import Statement
@@ -29,6 +30,7 @@ class ByTable(Ours):
         keeps_columns = self.keeps_columns
 
         def coarse(statement: Statement, params: Params = ()) -> Region:
+            statement.window = None  # or a full window would narrow the region again
             precise = _precise(statement, params)
             if precise.everything:
                 return precise
@@ -47,6 +49,9 @@ class ByTable(Ours):
         self._patch = mock.patch.object(Statement, "region", coarse)
         self._patch.start()
         super().__init__()
+
+    def _open(self, path: str) -> ReactiveDatabase:
+        return ReactiveDatabase(path, maintain="never")
 
     def close(self) -> None:
         super().close()
