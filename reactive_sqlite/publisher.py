@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import structs
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.delivery import Delivery
+from reactive_sqlite.delivery import PATIENCE, Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.incremental import Policy
@@ -148,24 +148,38 @@ class Publisher:
             if node.loaded or node.loading:
                 return
             node.loading = True
-        engine = self._attached
-        begun, done, version = engine.writes.begun, engine.writes.done, engine.writes.version
-        self._stats.opened += 1
         try:
-            value, region, error, _ = node.source.evaluate()
-            if error is not None:
-                self._stats.failed += 1
-            with store.lock:
-                if not node.loaded:  # else a commit has refreshed it meanwhile
-                    node.value, node.error, node.version = value, error, version
-                    node.loaded = True
-                    node.exact = begun == done and engine.writes.begun == begun
-                    # What was concluded from the value holds for the commits after it only.
-                    store.place(node, region if node.exact else node.source.region)
+            if not self._evaluate(node):
+                # A commit was under way, so it is not known to which one the value belongs. It
+                # will soon be done, unless the lock is kept by a long transaction.
+                lock = self._attached.lock
+                if lock.try_acquire(PATIENCE):
+                    try:
+                        self._evaluate(node)
+                    finally:
+                        lock.release()
+            node.loaded = True
         finally:
             with store.lock:
                 node.loading = False
                 store.loaded.notify_all()
+
+    def _evaluate(self, node: LiveResult) -> bool:
+        """Ask for the first value; gives whether it is known to be that of the last commit."""
+        writes = self._attached.writes
+        begun, done, version = writes.begun, writes.done, writes.version
+        self._stats.opened += 1
+        value, region, error, _ = node.source.evaluate()
+        if error is not None:
+            self._stats.failed += 1
+        with self._store.lock:
+            if node.loaded:  # a commit has refreshed it meanwhile
+                return True
+            node.value, node.error, node.version = value, error, version
+            node.exact = begun == done and writes.begun == begun
+            # What was concluded from the value holds for the commits after it only.
+            self._store.place(node, region if node.exact else node.source.region)
+            return node.exact
 
     def _start(self, node: LiveResult) -> None:
         """Queue the first value for those who have none yet."""
