@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from reactive_sqlite.change import same_images
+from reactive_sqlite.change import same_image, same_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,8 @@ def _alike(old: Any, new: Any) -> bool:
     if old is new:
         return True
     if isinstance(old, tuple):
-        return list(map(type, old)) == list(map(type, new))
-    return type(old) is type(new)
+        return same_image(old, new)
+    return same_image((old,), (new,))
 
 
 _STRIDE = 256
@@ -185,8 +185,10 @@ def same_ends(old: Sequence[Any], new: Sequence[Any]) -> tuple[int, int]:
 
 
 def _exact(row: Any) -> Hashable:
-    # 1 and 1.0 are equal in Python and two values in a database.
-    return (*row, *map(type, row)) if isinstance(row, tuple) else (row, type(row))
+    # 1 and 1.0, or 0.0 and -0.0, are equal in Python and two values in a database.
+    values = row if isinstance(row, tuple) else (row,)
+    exact = (*values, *map(type, values))
+    return (*exact, repr(values)) if 0.0 in values else exact
 
 
 def _same_key(
