@@ -48,6 +48,11 @@ class Delivery:
             if self._handed < ticket:
                 self._deliver_up_to(ticket)
 
+    def catch_up(self) -> None:
+        """Run all that is queued, whoever queued it."""
+        self._mine.ticket = self._queued
+        self.deliver()
+
     def _deliver_up_to(self, ticket: int) -> None:
         me = threading.get_ident()
         while self._handed < ticket and self._turn_of != me:

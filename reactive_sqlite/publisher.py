@@ -136,7 +136,8 @@ class Publisher:
         if not node.loaded:
             self._load(node)
         self._start(node)
-        self.deliver()
+        # Another thread may have queued this first value together with its own.
+        self._delivery.catch_up()
         return node
 
     def _load(self, node: LiveResult, *, wait: bool = True) -> None:

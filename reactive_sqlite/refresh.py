@@ -134,10 +134,11 @@ class Refresher:
             node.loaded = node.exact = True
             receivers = node.receivers
             newcomers = node.welcome() if node.newcomers else ()
-        if newcomers:
-            self._queue.tell(newcomers, Emission(value, None, version, error, first=True))
-        if receivers:
-            self._queue.tell(receivers, emission)
+            # Queued under the lock that guards the value: the queue has values in their order.
+            if newcomers:
+                self._queue.tell(newcomers, Emission(value, None, version, error, first=True))
+            if receivers:
+                self._queue.tell(receivers, emission)
         return "changed" if error is None else "failed"
 
     # -- why ------------------------------------------------------------------------------------
