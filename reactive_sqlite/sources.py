@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
@@ -77,12 +77,14 @@ class StatementSource:
                 self._lost = False
                 self.region = statement.region(self.params)
                 self._statement = statement
-            started = perf_counter()
+            # Of this thread, as others keep the processor busy too.
+            started = thread_time()
             rows = self._engine.reads.read(statement, self.params, only_first=self._narrow)
-            cost, before = perf_counter() - started, self._cost
-            # A run that was held up by something else says little of the next one.
+            outcome = Outcome(self._made_of(rows), self._reached(statement, rows), None)
+            cost, before = thread_time() - started, self._cost
+            # The first run also prepares the statement.
             self._cost = cost if cost < before or not before else (3 * before + cost) / 4
-            return Outcome(self._made_of(rows), self._reached(statement, rows), None)
+            return outcome
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self.region, error)
 

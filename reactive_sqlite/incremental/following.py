@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from time import thread_time
 from typing import Any, Final, Literal, TypeAlias
 
 from reactive_sqlite.catalog import Catalog, TableInfo
@@ -29,6 +30,11 @@ DEAR: Final[Mapping[Policy, float]] = {"auto": 0.00006, "always": 0.0, "never": 
 _DEARER: Final = 0.0003
 #: More than what preparing a statement adds to its first run.
 _SURELY_DEAR: Final = 0.005
+
+#: Applications of which the first prepare statements, before what they cost says anything.
+_TRIALS: Final = 4
+#: How much dearer than following it a query must be to be followed again.
+_WORTHWHILE: Final = 1.5
 
 #: What ends the following of a result: a finding, or an error that the query itself may have too
 #: (text that is no UTF-8 cannot be read).
@@ -78,16 +84,30 @@ class Maintenance:
 class Following:
     """Follows one live result. Used under the writing lock only.
 
-    Results that turn out hard to follow are tried again at ever longer intervals.
+    Results that turn out hard to follow are tried again at ever longer intervals; one that turns
+    out dearer to follow than to run again is left alone until running it has become dearer.
     """
 
-    __slots__ = ("_failures", "_generation", "_maintainer", "_skip")
+    __slots__ = (
+        "_applied",
+        "_cost",
+        "_failures",
+        "_generation",
+        "_maintainer",
+        "_rerun",
+        "_skip",
+    )
 
     def __init__(self) -> None:
         self._maintainer: Maintainer | None = None
         self._generation = 0
         self._failures = 0
         self._skip = 0
+        self._applied = 0
+        self._cost = 0.0
+        """processor seconds that applying a change takes, 0 when that is not known"""
+        self._rerun = 0.0
+        """processor seconds that running the query took"""
 
     @property
     def active(self) -> bool:
@@ -113,6 +133,7 @@ class Following:
         if not usable or self._generation != maintenance.generation:
             self._failed()
             return None
+        started = thread_time()
         try:
             step = maintainer.apply(change, read)
         except EXPECTED:
@@ -124,9 +145,19 @@ class Following:
             logger.exception("a result could not be followed")
             self._failed()
             return None
-        self._maintainer = maintainer
         self._failures = max(self._failures - 1, 0)
+        if not self._is_dear(thread_time() - started) or not maintenance.patient:
+            self._maintainer = maintainer
         return step
+
+    def _is_dear(self, cost: float) -> bool:
+        """Whether following costs more than running the query again."""
+        self._applied += 1
+        if self._applied <= _TRIALS:
+            self._cost = cost
+            return False
+        self._cost = (3 * self._cost + cost) / 4
+        return self._applied > 2 * _TRIALS and self._cost > self._rerun
 
     def start(
         self,
@@ -144,9 +175,13 @@ class Following:
         ``narrow`` refuses results that may have more than one row; ``cost`` is what running the
         query takes, in seconds.
         """
-        if self._skip and maintenance.patient:
-            self._skip -= 1
-            return None
+        if maintenance.patient:
+            if self._skip:
+                self._skip -= 1
+                return None
+            if cost < _WORTHWHILE * self._cost and self._applied > 2 * _TRIALS:
+                return None
+        self._applied, self._rerun = 0, cost
         try:
             self._maintainer = maintainer = plan(
                 statement,
@@ -173,7 +208,7 @@ class Following:
 
     def stop(self) -> None:
         """Forget what was known: the statement is another one now."""
-        self._maintainer, self._failures, self._skip = None, 0, 0
+        self._maintainer, self._failures, self._skip, self._applied = None, 0, 0, 0
 
     def _failed(self) -> None:
         self._failures = min(self._failures + 1, 20)

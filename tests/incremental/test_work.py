@@ -89,7 +89,7 @@ def test_what_a_query_costs_decides(
 ) -> None:
     """Cheap ones are run again; dear ones are followed, once it is clear that they are dear."""
     clock = count()
-    monkeypatch.setattr("reactive_sqlite.sources.perf_counter", lambda: next(clock) * seconds)
+    monkeypatch.setattr("reactive_sqlite.sources.thread_time", lambda: next(clock) * seconds)
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
         db.query("SELECT x FROM t").subscribe(lambda _: None)
@@ -97,6 +97,47 @@ def test_what_a_query_costs_decides(
             db.execute("UPDATE t SET x = x + 1")
         assert db.stats.maintained == followed
         assert db.stats.refetched == 20 - followed
+
+
+def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that is dearer to follow than to run again is left, until running it is dear."""
+    seconds = {"sources": 0.0004, "incremental.following": 0.001}
+    clocks = dict.fromkeys(seconds, 0.0)
+
+    def clock(module: str) -> float:
+        clocks[module] += seconds[module]
+        return clocks[module]
+
+    for module in seconds:
+        monkeypatch.setattr(f"reactive_sqlite.{module}.thread_time", lambda m=module: clock(m))
+    with ReactiveDatabase() as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
+        values: list[object] = []
+        db.query("SELECT x FROM t").subscribe(values.append)
+
+        def followed(commits: int) -> int:
+            before = db.stats.maintained
+            for _ in range(commits):
+                db.execute("UPDATE t SET x = x + 1")
+            assert values[-1] == db.query("SELECT x FROM t").get()
+            return db.stats.maintained - before
+
+        assert followed(30) == 9
+        assert followed(30) == 0
+        seconds["sources"] = 0.002
+        assert followed(30) == 24
+        assert followed(30) == 30
+
+
+def test_always_follows_whatever_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = count()
+    monkeypatch.setattr("reactive_sqlite.incremental.following.thread_time", lambda: next(clock))
+    with ReactiveDatabase(maintain="always") as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
+        db.query("SELECT x FROM t").subscribe(lambda _: None)
+        for _ in range(30):
+            db.execute("UPDATE t SET x = x + 1")
+        assert db.stats.maintained == 29
 
 
 def test_another_policy_is_refused() -> None:
