@@ -122,7 +122,10 @@ def dump(engine: Engine) -> Dump:
     result: dict[str, Content] = {}
     for key, name, expression in keyed_tables(engine):
         width = expression.count(",") + 1
-        rows = engine.run(f"SELECT {expression}, * FROM {name}")
+        # FTS5 counts rows without words in memory, from one commit to the next, and adds them to a
+        # segment of a later one (a rollback forgets them), in its structure record: number 10.
+        where = " WHERE id <> 10" if key == "ft_data" else ""
+        rows = engine.run(f"SELECT {expression}, * FROM {name}{where}")
         result[key] = Content(width, rows)
     for database in ("main", "temp"):
         key = "sqlite_schema" if database == "main" else "temp.sqlite_schema"
