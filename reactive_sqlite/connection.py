@@ -84,7 +84,10 @@ class Connection:
             raise
         # Bound here once: a method of our own around each would cost as much as the call.
         self.execute = self._apsw.execute
-        """Start a statement; for the one caller that drains it and names the statement itself."""
+        """Start a statement; for a caller that drains it and names the statement itself."""
+        self.execute_alone = self._apsw.cursor().execute
+        """The same on a cursor that is always this one, which saves making one: not while a
+        statement of it is running."""
         self.changes = self._apsw.changes
         """Rows changed by the last INSERT, UPDATE or DELETE."""
         self.total_changes = self._apsw.total_changes

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
@@ -102,6 +102,10 @@ class Engine:
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock
+        transaction = lock.transaction
+        if transaction is not None and transaction.plain_thread == get_ident():
+            if not lock.refreshing:  # the lock is this thread's until the transaction ends
+                return self.writes.run(self._still_true(statement), params)
         lock.acquire()
         try:
             return self.writes.run(self._still_true(statement), params)
@@ -181,7 +185,7 @@ class Engine:
         try:
             yield
         except BaseException:
-            if not transaction.ended and transaction.thread == threading.get_ident():
+            if not transaction.ended and transaction.thread == get_ident():
                 self._undo(savepoint)
             raise
         else:
@@ -195,7 +199,7 @@ class Engine:
     def _finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         if transaction.ended:
             raise TransactionError("the transaction was ended inside its `with` block")
-        if transaction.thread != threading.get_ident():
+        if transaction.thread != get_ident():
             raise TransactionError("a transaction must be finished by the thread that began it")
         if not transaction.is_mine:
             self._abandon(transaction)

@@ -62,6 +62,9 @@ class Result(NamedTuple):
     last_insert_rowid: int
 
 
+_result = tuple.__new__  # what Result(...) does, without a Python function around it
+
+
 class Writes:
     """Runs statements on the writing connection, always under its lock.
 
@@ -102,18 +105,21 @@ class Writes:
         if unhooked is None:
             unhooked = self._schema.prepare(statement)
         mark = recorder.begin_statement(statement.changes_rows)
+        # A function called from SQL may run a statement inside the one that calls it.
+        execute = connection.execute_alone if self.begun == self.done else connection.execute
         self.begun += 1
-        journal, wrapped = self._journal, False
+        journal, wrapped, columns = self._journal, False, statement.access.columns
         try:
             try:
                 if journal is not None and journal.wanted():
                     if statement.kind is StatementKind.COMMIT:
                         journal.note(self.version + 1, for_sure=False)
                     elif statement.changes_rows and self._lock.transaction is None:
-                        connection.execute("BEGIN IMMEDIATE")
+                        execute("BEGIN IMMEDIATE")
                         wrapped = True
+                cursor = execute(sql, params)
                 # Always drained: a half-read RETURNING has not committed.
-                rows = connection.execute(sql, params).fetchall()
+                rows = cursor.fetchall() if columns else None
             except BaseException as error:
                 connection.annotate(error, sql)
                 if journal is not None and journal.noted:
@@ -124,10 +130,13 @@ class Writes:
                 raise
             if recorder.detached:
                 self._reattach(statement)
-            result = Result(
-                tuple(map(row_maker(statement.access.columns), rows)) if rows else (),
-                connection.changes() if statement.changes_rows else 0,
-                connection.last_insert_rowid(),
+            result = _result(
+                Result,
+                (
+                    tuple(map(row_maker(columns), rows)) if rows else (),
+                    connection.changes() if statement.changes_rows else 0,
+                    connection.last_insert_rowid(),
+                ),
             )
             if not statement.changes_rows:
                 self._controlled(statement)
