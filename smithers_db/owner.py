@@ -72,6 +72,7 @@ class Owner:
         self._host = socket.gethostname()
         self._process_id = os.getpid()
         self._process_started = process_started(self._process_id) or ""
+        self._has_owned = False
 
     def of(self, execution_id: str) -> ExecutionOwner | None:
         """Who works on an execution, or did last."""
@@ -87,6 +88,7 @@ class Owner:
 
     def own(self, execution_id: str, moment: str) -> None:
         """Writes down that I work on an execution from now on."""
+        self._has_owned = True
         me = (self._id, self._host, self._process_id, self._process_started)
         self._db.execute(_OWN, (execution_id, *me, moment, moment))
 
@@ -96,4 +98,5 @@ class Owner:
 
     def release(self) -> None:
         """Gives up all that I own and that has not ended."""
-        self._db.execute(_RELEASE, (self._id,))
+        if self._has_owned:  # who only looked at a file leaves it unwritten
+            self._db.execute(_RELEASE, (self._id,))
