@@ -1,6 +1,6 @@
 """The picture of a schema: tables, columns with affinity and collation, shadow tables, indexes.
 
-A `Catalog` is read once per schema version and never changes afterwards, so it may be shared
+A `Catalog` is read once per schema version and tells the same ever after, so it may be shared
 between threads. It answers what the parser and the regions need to know and what SQLite's
 authorizer does not say: which real table a name means, how a column compares, which virtual table
 a shadow table belongs to.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reactive_sqlite.comparison import fold
 
@@ -109,40 +109,45 @@ class TableInfo:
 
 
 class Catalog:
-    """The tables of all databases of one connection, as they were when it was loaded."""
+    """The tables of all databases of one connection, as they were when it was loaded.
+
+    What SQLite said is kept as it came; a `TableInfo` is made of it when it is first asked for.
+    """
 
     __slots__ = (
         "_by_name",
+        "_column_names",
+        "_found",
         "_owners",
         "_tables",
         "application_functions",
-        "column_names",
         "databases",
         "utf8",
     )
 
     def __init__(
         self,
-        tables: Iterable[TableInfo],
+        found: Iterable[_Found] = (),
         databases: Sequence[str] = ("main", "temp"),
         *,
         application_functions: Iterable[str] = (),
         utf8: bool = True,
     ) -> None:
+        self._found: dict[str, _Found] = {}
+        self._by_name: dict[str, list[str]] = {}
         self._tables: dict[str, TableInfo] = {}
-        self._by_name: dict[str, list[TableInfo]] = {}
-        for table in tables:
-            if fold(table.name) in SCHEMA_TABLES:
+        for table in found:
+            name = fold(table.name)
+            if name in SCHEMA_TABLES:
                 continue  # what they hold is the schema
-            self._tables[table.key] = table
-            self._by_name.setdefault(fold(table.name), []).append(table)
+            key = table_key(table.database, name)
+            self._found[key] = table
+            self._by_name.setdefault(name, []).append(key)
         # The order in which SQLite looks for an unqualified name: TEMP, main, then as attached.
         others = [fold(name) for name in databases if fold(name) not in ("main", "temp")]
         self.databases = ("temp", "main", *others)
         self.application_functions = frozenset(map(fold, application_functions))
-        self.column_names = frozenset(
-            column.name for table in self._tables.values() for column in table.columns
-        )
+        self._column_names: frozenset[str] | None = None
         self.utf8 = utf8
         self._owners = self._find_owners()
 
@@ -156,13 +161,13 @@ class Catalog:
         databases = [row[1] for row in run("PRAGMA database_list")]
         if "temp" not in databases:
             databases.append("temp")
-        tables: list[TableInfo] = []
+        found: list[_Found] = []
         listed = run("SELECT schema, name, type, wr, strict FROM pragma_table_list")
         for database in databases:
             mine = [row for row in listed if row[0] == database]
-            tables.extend(_load_database(run, column_metadata, database, mine))
+            found += _find_tables(run, column_metadata, database, mine)
         return cls(
-            tables,
+            found,
             databases,
             application_functions=(
                 row[0]
@@ -171,9 +176,24 @@ class Catalog:
             utf8=run("PRAGMA encoding")[0][0] == "UTF-8",
         )
 
+    @property
+    def column_names(self) -> frozenset[str]:
+        """The folded names of all columns of all tables."""
+        if self._column_names is None:
+            self._column_names = frozenset(
+                fold(column[1]) for table in self._found.values() for column in table.columns
+            )
+        return self._column_names
+
     def table(self, key: str) -> TableInfo | None:
         """The table, view or virtual table with this key."""
-        return self._tables.get(key)
+        table = self._tables.get(key)
+        if table is None:
+            found = self._found.get(key)
+            if found is not None:
+                # Two threads may both make it; they make the same.
+                table = self._tables[key] = _table_info(key, found)
+        return table
 
     def owner_of(self, key: str) -> str:
         """The key under which a table is watched: of a shadow table its virtual table's key."""
@@ -181,22 +201,23 @@ class Catalog:
 
     def named(self, name: str) -> tuple[TableInfo, ...]:
         """All tables with this name, in whatever database."""
-        return tuple(self._by_name.get(fold(name), ()))
+        keys = self._by_name.get(fold(name), ())
+        return tuple([table for table in map(self.table, keys) if table is not None])
 
     def resolve(self, name: str, database: str | None = None) -> TableInfo | None:
         """The table that SQLite means by a name: TEMP first, then main, then as attached."""
         if database is not None:
-            return self._tables.get(table_key(database, name))
+            return self.table(table_key(database, name))
         for candidate in self.databases:
-            found = self._tables.get(table_key(candidate, name))
+            found = self.table(table_key(candidate, name))
             if found is not None:
                 return found
         return None
 
     def _find_owners(self) -> Mapping[str, str]:
         owners = {}
-        virtual = [table for table in self._tables.values() if table.kind == "virtual"]
-        for table in self._tables.values():
+        virtual = [table for table in self._found.values() if table.kind == "virtual"]
+        for key, table in self._found.items() if virtual else ():
             if table.kind != "shadow":
                 continue
             name, best = fold(table.name), ""
@@ -205,55 +226,79 @@ class Catalog:
                 if candidate.database == table.database and name.startswith(prefix + "_"):
                     best = max(best, prefix, key=len)
             if best:
-                owners[table.key] = table_key(table.database, best)
+                owners[key] = table_key(table.database, best)
         return owners
+
+
+class _Found(NamedTuple):
+    """What SQLite said of one table."""
+
+    database: str
+    name: str
+    kind: str
+    without_rowid: bool
+    strict: bool
+    sql: str | None
+    columns: list[tuple[Any, ...]]
+    """(position, name, declared type, NOT NULL, place in the primary key, hidden)"""
+    indexes: dict[tuple[str, int], list[str | None]]
+    has_primary_key_index: bool
+    collations: Sequence[str | None]
+    """of the columns; empty if all are the usual one"""
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _load_database(
+def _find_tables(
     run: Run, column_metadata: ColumnMetadata, database: str, listed: Sequence[tuple[Any, ...]]
-) -> Iterable[TableInfo]:
+) -> Iterable[_Found]:
+    if not listed:
+        return
     schema = _quoted(database)
-    master = f"SELECT type, name, tbl_name, sql FROM {schema}.sqlite_schema"
-    entries = run(master) if listed else ()
-    sql = {row[1]: row[3] for row in entries if row[0] in ("table", "view")}
+    entries = run(f"SELECT name, sql FROM {schema}.sqlite_schema WHERE type IN ('table', 'view')")
+    sql = dict(entries)
     columns: dict[str, list[tuple[Any, ...]]] = {}
-    # `type = 'table'` keeps away from views and modules that cannot be opened.
-    for table, *column in run(
-        "SELECT l.name, x.name, x.type, x.pk, x.hidden FROM pragma_table_list AS l"
-        " JOIN pragma_table_xinfo(l.name, l.schema) AS x"
-        " WHERE l.schema = ? AND l.type = 'table' ORDER BY l.name, x.cid",
-        (database,),
-    ):
-        columns.setdefault(table, []).append(tuple(column))
     keys: dict[str, dict[tuple[str, int], list[str | None]]] = {}
     primary_key_indexes = set()
-    for table, index, partial, origin, name in run(
-        "SELECT l.name, i.name, i.partial, i.origin, iif(x.cid = -2, NULL, x.name)"
-        " FROM pragma_table_list AS l"
-        " JOIN pragma_index_list(l.name, l.schema) AS i"
-        " JOIN pragma_index_xinfo(i.name, l.schema) AS x"
-        " WHERE l.schema = ? AND l.type = 'table' AND x.key",
-        (database,),
-    ):
-        if origin == "pk":
-            primary_key_indexes.add(table)
-        keys.setdefault(table, {}).setdefault((index, partial), []).append(name)
+    if entries:
+        # A page of its own keeps away from views, and from modules that cannot be opened.
+        of_tables = f"FROM {schema}.sqlite_schema AS l JOIN"
+        for table, *column in run(
+            f'SELECT l.name, x.cid, x.name, x.type, x."notnull", x.pk, x.hidden {of_tables}'
+            " pragma_table_xinfo(l.name, ?) AS x WHERE l.type = 'table' AND l.rootpage > 0",
+            (database,),
+        ):
+            columns.setdefault(table, []).append(tuple(column))
+        for table, index, partial, origin, name in run(
+            "SELECT l.name, i.name, i.partial, i.origin, iif(x.cid = -2, NULL, x.name)"
+            f" {of_tables} pragma_index_list(l.name, ?1) AS i"
+            " JOIN pragma_index_xinfo(i.name, ?1) AS x"
+            " WHERE l.type = 'table' AND l.rootpage > 0 AND x.key",
+            (database,),
+        ):
+            if origin == "pk":
+                primary_key_indexes.add(table)
+            keys.setdefault(table, {}).setdefault((index, partial), []).append(name)
     for _, name, kind, without_rowid, strict in listed:
-        yield _table_info(
+        text = sql.get(name)
+        mine = columns.get(name, []) if kind == "table" else []
+        collations: list[str | None] = []
+        # Any but the usual one has been asked for by that word.
+        if mine and (text is None or "collate" in fold(text)):
+            collations = [column_metadata(database, name, column[1])[1] for column in mine]
+        yield _Found(
             database,
             name,
             kind,
             bool(without_rowid),
             bool(strict),
-            columns.get(name, []),
-            [_index_info(names, bool(key[1])) for key, names in keys.get(name, {}).items()],
+            text,
+            mine,
+            keys.get(name, {}) if kind == "table" else {},
             name in primary_key_indexes,
-            sql.get(name),
-            column_metadata,
+            collations,
         )
 
 
@@ -262,45 +307,36 @@ def _index_info(names: Sequence[str | None], partial: bool) -> IndexInfo:
     return IndexInfo(frozenset(columns), len(columns) < len(names), partial)
 
 
-def _table_info(
-    database: str,
-    name: str,
-    kind: str,
-    without_rowid: bool,
-    strict: bool,
-    rows: Sequence[tuple[Any, ...]],
-    indexes: Sequence[IndexInfo],
-    has_primary_key_index: bool,
-    sql: str | None,
-    column_metadata: ColumnMetadata,
-) -> TableInfo:
+def _table_info(key: str, found: _Found) -> TableInfo:
     columns, keys = [], []
-    for position, (column, declared, pk, hidden) in enumerate(rows):
-        _, collation, not_null, _, _ = column_metadata(database, name, column)
+    for position, name, declared, not_null, pk, hidden in found.columns:
         # ANY has no affinity in a STRICT table (https://sqlite.org/stricttables.html).
-        affinity = "BLOB" if strict and fold(declared) == "any" else affinity_of(declared)
-        collation = (collation or "BINARY").upper()
-        generated = hidden in (2, 3)
-        columns.append(ColumnInfo(fold(column), affinity, collation, generated, bool(not_null)))
+        affinity = "BLOB" if found.strict and fold(declared) == "any" else affinity_of(declared)
+        collation = (found.collations and found.collations[position]) or "BINARY"
+        columns.append(
+            ColumnInfo(fold(name), affinity, collation.upper(), hidden in (2, 3), bool(not_null))
+        )
         if pk:
             keys.append((pk, position))
     primary_key = tuple(position for _, position in sorted(keys))
     rowid_column = None
     # `INTEGER PRIMARY KEY DESC` is no alias of the rowid, and has an index of its own for it.
-    if len(primary_key) == 1 and not without_rowid and not has_primary_key_index:
+    if len(primary_key) == 1 and not found.without_rowid and not found.has_primary_key_index:
         rowid_column = primary_key[0]
-    module = re.search(r"\busing\s+([^\s(;]+)", sql, re.IGNORECASE) if sql else None
+    module = None
+    if found.kind == "virtual" and found.sql:
+        module = re.search(r"\busing\s+([^\s(;]+)", found.sql, re.IGNORECASE)
     return TableInfo(
-        key=table_key(database, name),
-        name=name,
-        database=fold(database),
-        kind=kind,
+        key=key,
+        name=found.name,
+        database=fold(found.database),
+        kind=found.kind,
         columns=tuple(columns),
-        without_rowid=without_rowid,
+        without_rowid=found.without_rowid,
         rowid_column=rowid_column,
         primary_key=primary_key,
-        has_virtual_columns=any(row[3] == 2 for row in rows),
-        module=fold(module[1].strip("\"'`[]")) if kind == "virtual" and module else None,
-        sql=sql,
-        indexes=tuple(indexes),
+        has_virtual_columns=any(column[5] == 2 for column in found.columns),
+        module=fold(module[1].strip("\"'`[]")) if module else None,
+        sql=found.sql,
+        indexes=tuple([_index_info(names, bool(k[1])) for k, names in found.indexes.items()]),
     )
