@@ -258,7 +258,7 @@ def _find_tables(
         return
     schema = _quoted(database)
     entries = run(f"SELECT name, sql FROM {schema}.sqlite_schema WHERE type IN ('table', 'view')")
-    sql = dict(entries)
+    sql: dict[str, str | None] = dict(entries)
     columns: dict[str, list[tuple[Any, ...]]] = {}
     keys: dict[str, dict[tuple[str, int], list[str | None]]] = {}
     primary_key_indexes = set()

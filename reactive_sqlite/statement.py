@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
 from reactive_sqlite.catalog import table_key
@@ -36,6 +37,8 @@ REINDEX: Final = 27
 ANALYZE: Final = 28
 FUNCTION: Final = 31
 SAVEPOINT: Final = 32
+# Told for each column that a statement reads.
+_key: Final = lru_cache(4096)(table_key)
 _WRITES: Final = {INSERT: "insert", UPDATE: "update", DELETE: "delete"}
 _CHANGES_SCHEMA: Final = CREATES | DROPS | {ATTACH, DETACH, ALTER_TABLE, REINDEX, ANALYZE}
 
@@ -132,30 +135,32 @@ class Access:
         views, functions, databases = set(), set(), set()
         operations, unplaced, placed = set(), set(), set()
         self.first = self.transaction = self.savepoint = self.pragma = None
-        for code, first, second, database, inside in actions:
+        for code, first, second, database, inside in dict.fromkeys(actions):
             operations.add(code)
             if inside is not None:
-                views.add(fold(inside))
+                views.add(inside)
             if database is not None:
-                databases.add(fold(database))
+                databases.add(database)
             if code == READ:
                 assert first is not None
-                key = table_key(database or "main", first)
+                key = _key(database or "main", first)
                 if database is None:
-                    unplaced.add(fold(first))
+                    unplaced.add(first)
                 else:
                     placed.add(key)
-                found = reads.setdefault(key, set())
+                found = reads.get(key)
+                if found is None:
+                    found = reads[key] = set()
                 if second:
                     found.add(fold(second))
             elif code in _WRITES:
                 assert first is not None
-                key = table_key(database or "main", first)
+                key = _key(database or "main", first)
                 writes.setdefault(key, set()).add(_WRITES[code])
                 if self.first is None and inside is None:
                     self.first = code
             elif code == FUNCTION:
-                functions.add(fold(second or ""))
+                functions.add(second or "")
             elif code == TRANSACTION:
                 self.transaction = first
             elif code == SAVEPOINT:
@@ -164,9 +169,9 @@ class Access:
                 self.pragma = (fold(first or ""), second)
         self.reads = {key: frozenset(names) for key, names in reads.items()}
         self.writes = {key: frozenset(names) for key, names in writes.items()}
-        self.views, self.functions = frozenset(views), frozenset(functions)
-        self.databases = frozenset(databases)
-        self.unplaced, self.placed = frozenset(unplaced), frozenset(placed)
+        self.views, self.functions = frozenset(map(fold, views)), frozenset(map(fold, functions))
+        self.databases = frozenset(map(fold, databases))
+        self.unplaced, self.placed = frozenset(map(fold, unplaced)), frozenset(placed)
         self.operations = frozenset(operations)
         # An EXPLAIN only tells what would be done.
         self.changes_schema = not is_explain and bool(operations & _CHANGES_SCHEMA)

@@ -16,7 +16,7 @@ from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
 from reactive_sqlite.analysis.scopes import Mention
 from reactive_sqlite.analysis.terms import conjunction
-from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions, view_tokens
+from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions
 from reactive_sqlite.analysis.window import window_of
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
 from reactive_sqlite.comparison import fold
@@ -27,15 +27,16 @@ _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
 
 def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
     """Understand one statement. Pure; cache it by text and schema version. Never raises."""
-    tokens = tokens_of(sql)
-    kind = kind_of(access, tokens)
+    kind = kind_of(access, sql)
+    tokens: Sequence[Token] = ()
     unnamed: Sequence[TableInfo] = ()
+    # What other statements do the engine has said; a script may hold hundreds of them.
     if kind is StatementKind.SELECT:
+        tokens = tokens_of(sql)
         unnamed = tables_joined_by_name(tokens, catalog, bool(access.views))
     reads = reads_of(access, catalog, unnamed)
     # What these tell is not a matter of tables.
     everything = reads.everything or kind in _NO_REGION
-    texts = [tokens, *view_tokens(view.sql for view in reads.views)]
     statement = Statement(
         sql,
         kind,
@@ -44,7 +45,7 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
         reads=_public(reads.names, access),
         writes=_written(access, catalog),
         everything=everything,
-        volatile=is_volatile(access, catalog, texts),
+        volatile=is_volatile(access, catalog, [sql, *(view.sql for view in reads.views)]),
         main_only=(
             kind is StatementKind.SELECT
             and not reads.elsewhere

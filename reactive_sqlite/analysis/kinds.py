@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from reactive_sqlite import statement as s
-from reactive_sqlite.analysis.lexer import Token, first_word
+from reactive_sqlite.analysis.lexer import first_word
 from reactive_sqlite.statement import Access, StatementKind
 
 _SAVEPOINT = {
@@ -32,7 +30,7 @@ _BY_TEXT = {
 }
 
 
-def kind_of(access: Access, tokens: Sequence[Token]) -> StatementKind:
+def kind_of(access: Access, sql: str) -> StatementKind:
     """What the statement does."""
     did = access.operations
     if access.is_explain:
@@ -41,24 +39,24 @@ def kind_of(access: Access, tokens: Sequence[Token]) -> StatementKind:
         return StatementKind[access.transaction]
     if access.savepoint is not None:
         return _SAVEPOINT[access.savepoint[0]]
-    word = first_word(tokens)
     if did & (s.CREATES | s.DROPS | {s.ALTER_TABLE, s.REINDEX, s.ANALYZE, s.ATTACH, s.DETACH}):
-        return _schema_kind(access, word)
+        return _schema_kind(access, sql)
     if access.pragma is not None and access.first is None:
         return StatementKind.PRAGMA
     if access.first is not None:
         return _DML[access.first]
-    if word in _BY_TEXT:
-        return _BY_TEXT[word]
+    by_text = _BY_TEXT.get(first_word(sql))
+    if by_text is not None:
+        return by_text
     return StatementKind.SELECT if s.SELECT in did else StatementKind.EMPTY
 
 
-def _schema_kind(access: Access, word: str) -> StatementKind:
+def _schema_kind(access: Access, sql: str) -> StatementKind:
     did = access.operations
     if s.ALTER_TABLE in did:
         return StatementKind.ALTER
     # ANALYZE creates its own tables, and CREATE INDEX builds with REINDEX.
-    if s.ANALYZE in did or (word == "ANALYZE" and s.CREATE_TABLE in did):
+    if s.ANALYZE in did or (s.CREATE_TABLE in did and first_word(sql) == "ANALYZE"):
         return StatementKind.ANALYZE
     for codes, kind in (
         (s.CREATES, StatementKind.CREATE),

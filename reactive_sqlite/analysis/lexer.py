@@ -48,11 +48,11 @@ def tokens_of(sql: str) -> list[Token]:
     return found
 
 
-def first_word(tokens: Sequence[Token]) -> str:
+def first_word(sql: str) -> str:
     """The keyword that a statement begins with, in upper case; empty if there is none."""
-    for token in tokens:
-        if token.text != ";":
-            return token.text.upper() if token.kind == "word" else ""
+    for match in _TOKEN.finditer(sql):
+        if match.lastgroup != "space" and match[0] != ";":
+            return match[0].upper() if match.lastgroup == "word" else ""
     return ""
 
 

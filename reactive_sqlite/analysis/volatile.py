@@ -54,7 +54,7 @@ def only_known_functions(access: Access, catalog: Catalog) -> bool:
     )
 
 
-def is_volatile(access: Access, catalog: Catalog, texts: Iterable[Sequence[Token]]) -> bool:
+def is_volatile(access: Access, catalog: Catalog, texts: Iterable[str | None]) -> bool:
     """Whether two runs over the same tables may differ. `texts` are the statement and its views.
 
     A time value that comes out of a column is taken for a time, not for the word `now`.
@@ -63,7 +63,9 @@ def is_volatile(access: Access, catalog: Catalog, texts: Iterable[Sequence[Token
     unknown = {name for name in access.functions if name not in DETERMINISTIC or name in own}
     if not unknown:
         return False
-    return not unknown <= _OF_TIME or any(map(_asks_the_clock, texts))
+    if not unknown <= _OF_TIME:
+        return True
+    return any(_asks_the_clock(tokens_of(text)) for text in texts if text)
 
 
 def _asks_the_clock(tokens: Sequence[Token]) -> bool:
@@ -95,8 +97,3 @@ def _clock_call(tokens: Sequence[Token], position: int) -> bool:
         if token.text == "," and depth == 1:
             arguments += 1
     return arguments <= _CLOCK.get(name, -1)
-
-
-def view_tokens(texts: Iterable[str | None]) -> list[list[Token]]:
-    """The tokens of the views that a statement goes through."""
-    return [tokens_of(text) for text in texts if text]
