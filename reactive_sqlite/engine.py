@@ -103,9 +103,12 @@ class Engine:
             self.reads.check_may_write()
         lock = self.lock
         transaction = lock.transaction
-        if transaction is not None and transaction.plain_thread == get_ident():
-            if not lock.refreshing:  # the lock is this thread's until the transaction ends
-                return self.writes.run(self._still_true(statement), params)
+        if (
+            transaction is not None
+            and transaction.plain_thread == get_ident()
+            and not lock.refreshing
+        ):  # the lock is this thread's until the transaction ends
+            return self.writes.run(self._still_true(statement), params)
         lock.acquire()
         try:
             return self.writes.run(self._still_true(statement), params)

@@ -34,11 +34,13 @@ _ABSENT: Final = object()
 class Entry:
     """One `TableRegion` of one owner; `number` is the owner's place in order of registration."""
 
-    __slots__ = ("number", "part")
+    __slots__ = ("by_value", "number", "part")
 
     def __init__(self, number: int, part: TableRegion) -> None:
         self.number = number
         self.part = part
+        self.by_value = isinstance(part.predicate, Equals | OneOf | IsNull)
+        """the predicate says no more than the values under which it is filed"""
 
 
 Bucket: TypeAlias = "Entry | dict[Entry, None]"
@@ -95,12 +97,13 @@ class Equalities:
                     after = key_of(new, change.new_rowid)
             if before is UNSURE or after is UNSURE:
                 for bucket in buckets.values():
-                    _ask(bucket, change, hits)
+                    _ask_each(bucket if isinstance(bucket, dict) else (bucket,), change, hits)
                 continue
+            moved = before != after
             if before in buckets:
-                _ask(buckets[before], change, hits)
-            if after in buckets and after != before:
-                _ask(buckets[after], change, hits)
+                _ask(buckets[before], change, hits, moved)
+            if moved and after in buckets:
+                _ask(buckets[after], change, hits, moved)
 
 
 class Ranges:
@@ -252,11 +255,14 @@ def _keys(term: Any) -> Iterable[Any]:
     return term.values if isinstance(term, OneOf) else (None,)
 
 
-def _ask(bucket: Bucket, change: RowChange, hits: set[int]) -> None:
-    if isinstance(bucket, dict):
-        _ask_each(bucket, change, hits)
-    elif bucket.number not in hits and bucket.part.touched_by_row(change):
-        hits.add(bucket.number)
+def _ask(bucket: Bucket, change: RowChange, hits: set[int], moved: bool) -> None:
+    """Ask what is filed under the value of a row; ``moved``: it had another before or after."""
+    for entry in bucket if isinstance(bucket, dict) else (bucket,):
+        if entry.number in hits:
+            continue
+        part = entry.part
+        if part.sees(change, moved) if entry.by_value else part.touched_by_row(change):
+            hits.add(entry.number)
 
 
 def _ask_each(entries: Iterable[Entry], change: RowChange, hits: set[int]) -> None:

@@ -69,7 +69,8 @@ class ChangeRecorder:
         self._route_of = route_of
         self._index = index
         self._watches = index.watches
-        self._sole_drawer = index.sole_drawer
+        self._watched = index.by_table
+        self._watching_all = index.everything
         self._additions: int | None = None
         self._detach = detach
         self._routes: dict[tuple[str, str], TableRoute] = {}
@@ -97,19 +98,24 @@ class ChangeRecorder:
             key = route.key
             if key in self._whole:
                 return
-            if not route.exact or not (self.records_all or self._watches(key)):
+            watched, by_all = self._watched.get(key), self.records_all or self._watching_all
+            if not route.exact or not (watched or by_all):
                 self._whole.add(key)
                 self._events.append(key)
-            elif (
-                self._sole_drawer(key) is not None
-                and not self.records_all
-                and self._unheeded(route, row)
-            ):
                 return
-            elif row.blob_write >= 0 or self._rows >= ROWS_PER_TRANSACTION:
+            if watched is not None and not by_all:
+                sole = watched.sole
+                if (
+                    sole is not None
+                    and row.rowid not in sole.buckets
+                    and self._unheeded(route, row)
+                ):
+                    return
+            new = row.new
+            if self._rows >= ROWS_PER_TRANSACTION or (new is None and row.blob_write >= 0):
                 self.touch(key)
             else:
-                self._events.append((route, row.rowid, row.rowid_new, row.old, row.new))
+                self._events.append((route, row.rowid, row.rowid_new, row.old, new))
                 self._rows += 1
         except Exception:
             # An exception here would surface in the writer's statement, which did nothing wrong.
@@ -123,7 +129,7 @@ class ChangeRecorder:
         `commit` will see that the index has grown, and say that the table was touched.
         """
         additions = self._index.additions  # looked at first: what is added later will show
-        drawer = self._sole_drawer(route.key)
+        drawer = self._index.sole_drawer(route.key)
         if (
             drawer is None
             or drawer.column.position not in route.rowid_columns

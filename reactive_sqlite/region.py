@@ -59,6 +59,16 @@ class TableRegion:
             return differ(old, new, self.positions)
         return before or after
 
+    def sees(self, change: RowChange, moved: bool) -> bool:
+        """`touched_by_row` of a row that is known to satisfy the predicate before or after.
+
+        ``moved`` says that what the predicate looks at has changed.
+        """
+        old, new, positions = change.old, change.new, self.positions
+        if moved or positions is None or old is None or new is None:
+            return True
+        return differ(old, new, positions)
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, TableRegion)

@@ -18,7 +18,7 @@ from reactive_sqlite.region import Region
 T = TypeVar("T", bound=Hashable)
 
 
-class _Table:
+class TableReaders:
     """All that is registered on one table."""
 
     __slots__ = ("drawers", "entries", "residue", "sole")
@@ -83,10 +83,12 @@ class RegionIndex(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._tables: dict[str, _Table] = {}
+        self.by_table: dict[str, TableReaders] = {}
+        """who reads a table, by its key; no empty ones"""
         self._owners: dict[int, T] = {}
         self._filed: dict[T, tuple[int, tuple[Entry, ...]]] = {}
-        self._everything: dict[int, None] = {}
+        self.everything: dict[int, None] = {}
+        """the numbers of those who read everything"""
         self._next = 0
         self.additions = 0
         """how often something was registered: what was asked before may have another answer"""
@@ -97,18 +99,18 @@ class RegionIndex(Generic[T]):
         if number == self._next:
             self._next += 1
         if region.everything:
-            self._everything[number] = None
+            self.everything[number] = None
         entries = tuple([Entry(number, part) for part in region.tables])
         for entry in entries:
-            table = self._tables.get(entry.part.table)
+            table = self.by_table.get(entry.part.table)
             if table is None:
-                table = self._tables[entry.part.table] = _Table()
+                table = self.by_table[entry.part.table] = TableReaders()
             table.add(entry)
         self._owners[number] = owner
         self._filed[owner] = (number, entries)
         # Only now: `watches` is asked without a lock, and nobody may find the owner absent.
         if not region.everything:
-            self._everything.pop(number, None)
+            self.everything.pop(number, None)
         self._remove(before)
         self.additions += 1  # last: see `ChangeRecorder`, which looks at it first, without a lock
 
@@ -117,19 +119,19 @@ class RegionIndex(Generic[T]):
         number, entries = self._filed.pop(owner, (-1, ()))
         if number >= 0:
             del self._owners[number]
-            self._everything.pop(number, None)
+            self.everything.pop(number, None)
             self._remove(entries)
 
     def _remove(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            table = self._tables[entry.part.table]
+            table = self.by_table[entry.part.table]
             table.discard(entry)
             if not table.entries:
-                del self._tables[entry.part.table]
+                del self.by_table[entry.part.table]
 
     def watches(self, table: str) -> bool:
         """Whether a region names this table, by its key, or everything."""
-        return table in self._tables or bool(self._everything)
+        return table in self.by_table or bool(self.everything)
 
     def sole_drawer(self, table: str) -> Equalities | None:
         """The drawer that alone decides which rows of this table matter, if there is one.
@@ -137,8 +139,8 @@ class RegionIndex(Generic[T]):
         Of a row whose value in its column is not among the ``buckets``, before and after a change,
         nobody needs to hear.
         """
-        found = self._tables.get(table)
-        return None if found is None or self._everything else found.sole
+        found = self.by_table.get(table)
+        return None if found is None or self.everything else found.sole
 
     def touched(self, *changes: ChangeSet) -> list[T]:
         """The owners for which ``region.touched_by`` one of these, in order of registration."""
@@ -146,17 +148,19 @@ class RegionIndex(Generic[T]):
         for change in changes:
             if change.everything or change.schema:
                 return list(self._owners.values())
-            if change:
-                hits.update(self._everything)
+            if self.everything and change:
+                hits.update(self.everything)
             for key in change.tables:
-                table = self._tables.get(key)
+                table = self.by_table.get(key)
                 if table is not None:
                     hits.update(entry.number for entry in table.entries)
             for key, rows in change.rows.items():
-                table = self._tables.get(key)
+                table = self.by_table.get(key)
                 if table is not None and key not in change.tables:
                     table.collect(rows, hits)
-        return [self._owners[number] for number in sorted(hits)] if hits else []
+        if len(hits) < 2:  # as it is after most commits
+            return [self._owners[number] for number in hits]
+        return [self._owners[number] for number in sorted(hits)]
 
     def __len__(self) -> int:
         return len(self._filed)

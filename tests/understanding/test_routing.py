@@ -118,6 +118,10 @@ class CountingRegion(TableRegion):
         CountingRegion.asked += 1
         return super().touched_by_row(change)
 
+    def sees(self, change: RowChange, moved: bool) -> bool:
+        CountingRegion.asked += 1
+        return super().sees(change, moved)
+
 
 def counting(region: Region) -> Region:
     return Region(
