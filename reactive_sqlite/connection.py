@@ -16,6 +16,7 @@ from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.locks import LockWait, locks_on, process, processes
 from reactive_sqlite.recorder import PreUpdate
 from reactive_sqlite.statement import PRAGMA, Access, Action
+from reactive_sqlite.walindex import mapped
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -99,6 +100,7 @@ class Connection:
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
         self._warned_at = WARN_PAGES
+        self._read_wal_index: Callable[[], bytes] | None = None
         self._apsw.set_busy_handler(LockWait(busy_timeout))
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
@@ -161,6 +163,13 @@ class Connection:
         """
         log, _ = self._apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         return log if log >= 0 else None
+
+    def wal_index(self) -> bytes:
+        """The header of the wal-index (`walindex.position` reads it). Only in WAL mode."""
+        if self._read_wal_index is None:
+            file_pointer = apsw.SQLITE_FCNTL_FILE_POINTER
+            self._read_wal_index = mapped(self._apsw.file_control, file_pointer)
+        return self._read_wal_index()
 
     @property
     def filename(self) -> str:

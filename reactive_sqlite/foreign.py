@@ -9,6 +9,7 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.records import folded
+from reactive_sqlite.walindex import Position, position
 
 #: How often to try for a snapshot whose place in the log is known, while others commit all the
 #: time. Without one, everything is taken as changed.
@@ -26,6 +27,16 @@ class Foreign(NamedTuple):
     does not show"""
 
 
+class _Seen(NamedTuple):
+    """A state of the database that was looked at."""
+
+    place: Position | None
+    """where it ends in the log; None when that cannot be known"""
+    data_version: int
+    own: int
+    """commits of this connection up to it"""
+
+
 class ForeignCommits:
     """Looks at one file on one writing connection, under its lock.
 
@@ -39,29 +50,25 @@ class ForeignCommits:
     def __init__(self, connection: Connection, journal: Journal) -> None:
         self._connection = connection
         self._journal = journal
-        self._data_version = connection.data_version()
         self._schema_version = connection.schema_version()
-        self._base: wal.Position | None = None
-        self._own = 0
+        self._seen = _Seen(None, connection.data_version(), 0)
         self._seq = 0
         self.unexplained = 0
         """looks that found commits which the journal does not explain"""
 
     def moved(self) -> bool:
         """Whether others have committed since the last look, asked of the engine."""
-        return self._connection.data_version() != self._data_version
+        return self._connection.data_version() != self._seen.data_version
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
-        self._base = None
-        self._data_version = -1
+        self._seen = _Seen(None, -1, self._connection.wal_commits)
 
     def start(self) -> bool:
         """Remember the present state without asking what led to it; true for a new schema."""
-        self._snapshot()
+        seen = self._snapshot()
         try:
-            self._seq = self._journal.last()
-            return self._schema_moved()
+            return self._remember(seen, self._journal.last())
         finally:
             self._connection.run("COMMIT")
 
@@ -71,14 +78,15 @@ class ForeignCommits:
         None for nothing at all. Leaves a transaction open that reads the state it tells of. Must
         not be called inside one. Raises `BusyError` and remembers nothing when the file is locked.
         """
-        seq, own, schema = self._seq, self._own, self._schema_version
-        commits = self._snapshot()
-        new_schema = self._schema_moved()
+        seq, schema, before = self._seq, self._schema_version, self._seen
+        seen = self._snapshot()
         records = self._journal.since(seq)
-        self._seq = self._journal.last() if records is None else seq + len(records)
+        last = self._journal.last() if records is None else seq + len(records)
+        new_schema = self._remember(seen, last)
+        commits = self._commits(before, seen)
         if commits is not None and records is not None:
             foreign = [r.change for r in records if r.participant != self._journal.participant]
-            if commits == len(foreign) + self._own - own:
+            if commits == len(foreign) + seen.own - before.own:
                 if not foreign:
                     return None, new_schema
                 # Rows of before a change of the schema have other columns. The first record of
@@ -91,42 +99,39 @@ class ForeignCommits:
         unknown = ChangeSet.whole(0)
         return Foreign(1, unknown, (unknown,)), new_schema
 
-    def _snapshot(self) -> int | None:
-        """Begin a read transaction, find its place in the log, and count the commits up to it.
+    def _commits(self, before: _Seen, now: _Seen) -> int | None:
+        if before.place is None or now.place is None:
+            return None
+        return wal.commits(self._connection.filename, before.place, now.place)
 
-        The place is asked for between two looks at the data version: if they agree, nothing was
-        committed in between, and the second one has opened the snapshot.
+    def _snapshot(self) -> _Seen:
+        """Begin a read transaction, and find its place in the log.
+
+        The place is asked for before the snapshot is opened and after: if it is the same one,
+        nothing was committed in between.
         """
-        connection, base = self._connection, self._base
-        self._base = None
-        own = connection.wal_commits
-        version = connection.data_version()
-        for _ in range(TRIES):
-            frames = connection.wal_frames()
+        connection = self._connection
+        in_wal_mode = connection.wal_frames() is not None
+        tries = TRIES
+        while True:
+            header = connection.wal_index() if in_wal_mode else b""
             connection.run("BEGIN")
             try:
-                before, version = version, connection.data_version()
-                if frames is None:
-                    break
-                if version == before:
-                    step = wal.step(connection.filename, base, frames)
-                    # Without a position: the log is being started over, or has been emptied.
-                    if step.position is not None:
-                        self._base, self._own, self._data_version = step.position, own, version
-                        return step.commits
+                version = connection.data_version()  # reads the file, which opens the snapshot
+                place = position(header)
+                if place is not None and header != connection.wal_index():
+                    place = None
             except BaseException:
                 connection.run("ROLLBACK")
                 raise
+            tries -= 1
+            if place is not None or not header or not tries:
+                return _Seen(place, version, connection.wal_commits)
             connection.run("COMMIT")
-        else:
-            connection.run("BEGIN")
-            version = connection.data_version()
-        self._own, self._data_version = own, version
-        return None
 
-    def _schema_moved(self) -> bool:
-        version = self._connection.schema_version()
-        if version == self._schema_version:
-            return False
-        self._schema_version = version
-        return True
+    def _remember(self, seen: _Seen, seq: int) -> bool:
+        """All or nothing, should something raise; whether the schema is another one."""
+        schema = self._connection.schema_version()
+        moved = schema != self._schema_version
+        self._seen, self._seq, self._schema_version = seen, seq, schema
+        return moved
