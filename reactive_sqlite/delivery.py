@@ -56,7 +56,7 @@ class Delivery:
     def _deliver_up_to(self, ticket: int) -> None:
         me = threading.get_ident()
         while self._handed < ticket and self._turn_of != me:
-            if not self._turn.acquire(timeout=PATIENCE):
+            if not self._turn.acquire(False) and not self._turn.acquire(timeout=PATIENCE):
                 return
             self._turn_of = me
             try:

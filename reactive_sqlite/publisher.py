@@ -72,6 +72,7 @@ class Publisher:
         self._refresher = Refresher(
             self._store, self._stats, self, self._policy, engine.set_up, *self._verification
         )
+        self._reads = engine.reads
         self._outside = outside
 
     @property
@@ -95,16 +96,16 @@ class Publisher:
             return
         for listener in self._listeners:
             self.enqueue(partial(listener, change))
-        touched = self._store.touched_by(change)
-        refresher = self._refresher
-        drawn = refresher.draws()
+        touched, refresher = self._store.touched_by(change), self._refresher
+        drawn = refresher.verifies and refresher.draws()
         if not touched:
             stats.skipped += 1
             refresher.untouched(change)
             if not drawn:
                 return
-        reads = self._attached.reads
-        foreign = reads.begin_refresh(several=refresher.needs_snapshot(touched))
+        reads = self._reads
+        several = reads.on_file and refresher.needs_snapshot(touched)
+        foreign = reads.begin_refresh(several=several)
         try:
             if foreign is not None:
                 theirs = self._count(foreign)
@@ -204,7 +205,7 @@ class Publisher:
 
     def tell(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         """Queue an emission, or (None) the end."""
-        self.enqueue(lambda: self._hand_out(receivers, emission))
+        self.enqueue(partial(self._hand_out, receivers, emission))
 
     def _hand_out(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
         if emission is None:

@@ -46,6 +46,8 @@ class Reads:
         self.noting_threads = 0
         self._noting_lock = threading.Lock()
         self._foreign = foreign
+        self.on_file = foreign is not None
+        """others may commit between two reads, unless they are made in one snapshot"""
 
     def read(
         self, statement: Statement, params: Params, *, only_first: bool = False

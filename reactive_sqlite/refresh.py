@@ -15,6 +15,7 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection
 from reactive_sqlite.incremental import Deferred, Maintenance, Policy, Step
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Outcome, Receiver
+from reactive_sqlite.region import Region
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake, reasons
 
 logger = logging.getLogger("reactive_sqlite")
@@ -55,17 +56,18 @@ class Refresher:
         self._queue = queue
         self._maintenance = Maintenance(policy, setup)
         self._verify = verify
+        self.verifies = verify > 0
         self._random = Random()
         self._on_difference = on_difference
         self._tracers: tuple[Callable[[Trace], None], ...] = ()
 
     def draws(self) -> bool:
         """Whether one more result, touched or not, shall be verified after this commit."""
-        return self._verify > 0 and self._random.random() < self._verify
+        return self._random.random() < self._verify
 
     def needs_snapshot(self, touched: Sequence[LiveResult]) -> bool:
         """Whether refreshing these takes more than one read."""
-        return len(touched) != 1 or self._verify > 0 or touched[0].source.follows(self._maintenance)
+        return len(touched) != 1 or self.verifies or touched[0].source.follows(self._maintenance)
 
     def refresh(
         self,
@@ -86,7 +88,7 @@ class Refresher:
             else:
                 for node in touched:
                     self._refresh(node, change, own)
-            if self._verify:
+            if self.verifies:
                 self._compare(touched, change.seq, drawn)
         except BaseException:
             self._maintenance.interrupted()
@@ -94,16 +96,22 @@ class Refresher:
 
     def _refresh(self, node: LiveResult, change: ChangeSet, own: bool) -> tuple[bool, str]:
         """Gives whether the query was run, and what came of it."""
+        stats, version = self._stats, change.seq
         step = self._patch(node, change) if own else None
-        if step is not None and node.region is not None:
-            outcome = Outcome(step.rows.get(), node.region, None, step)
-        else:
-            outcome = node.source.refresh(change, self._maintenance)
+        if step is not None:
+            stats.maintained += 1
+            if not step.changed:
+                stats.unchanged += 1
+                node.version = version
+                return False, "unchanged"
+            self._take_over(node, step.rows.get(), version, step=step)
+            return False, "changed"
+        outcome = node.source.refresh(change, self._maintenance)
         if outcome.step is None:
-            self._stats.refetched += 1
+            stats.refetched += 1
         else:
-            self._stats.maintained += 1
-        return outcome.step is None, self._settle(node, outcome, change.seq)
+            stats.maintained += 1
+        return outcome.step is None, self._settle(node, outcome, version)
 
     def _patch(self, node: LiveResult, change: ChangeSet) -> Step | None:
         if node.exact and node.loaded and node.error is None:
@@ -113,23 +121,38 @@ class Refresher:
     def _settle(self, node: LiveResult, outcome: Outcome, version: int) -> str:
         """Take an outcome over, and have the subscribers told if it is another one."""
         value, region, error, step = outcome
-        store = self._store
         if error is not None:
             if node.error is not None and _alike(node.error, error):
-                store.place(node, region)
+                self._store.place(node, region)
                 return "failing still"
-            value = node.value
             self._stats.failed += 1
             logger.warning("a live query fails: %s: %s", node.source, error)
-        elif node.loaded and node.error is None and _is_unchanged(node, value, step):
-            store.place(node, region)
+            self._take_over(node, node.value, version, region, error)
+            return "failed"
+        if node.loaded and node.error is None and _is_unchanged(node, value, step):
+            self._store.place(node, region)
             node.version, node.exact = version, True
             self._stats.unchanged += 1
             return "unchanged"
+        self._take_over(node, value, version, region, step=step)
+        return "changed"
+
+    def _take_over(
+        self,
+        node: LiveResult,
+        value: Any,
+        version: int,
+        region: Region | None = None,
+        error: Exception | None = None,
+        step: Step | None = None,
+    ) -> None:
+        """Give the node its new state, and a new region if there is one; tell the subscribers."""
+        store = self._store
         emission = Emission(value, node.value, version, error, step=step)
         with store.lock:
             # Together, as another thread may just have loaded an older value, with its region.
-            store.place(node, region)
+            if region is not None:
+                store.place(node, region)
             node.value, node.error, node.version = value, error, version
             node.loaded = node.exact = True
             receivers = node.receivers
@@ -139,7 +162,6 @@ class Refresher:
                 self._queue.tell(newcomers, Emission(value, None, version, error, first=True))
             if receivers:
                 self._queue.tell(receivers, emission)
-        return "changed" if error is None else "failed"
 
     # -- why ------------------------------------------------------------------------------------
 
