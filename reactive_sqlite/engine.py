@@ -284,7 +284,7 @@ class Engine:
             setup(self._writer)
             self._setup.append(setup)
             self.schema.is_new()
-            self.recorder.everything_changed()
+            self.recorder.everything_changed(for_good=True)
             if self.lock.transaction is None:
                 self.writes.committed()
 

@@ -79,6 +79,7 @@ class ChangeRecorder:
         self._savepoints: list[tuple[str, int]] = []
         self._rows = 0
         self._rows_left = ROWS_PER_STATEMENT
+        self._for_good = False
         self.detached = False
         self.records_all = False
         """the rows of unwatched tables are kept too: `record_all` says why"""
@@ -180,8 +181,12 @@ class ChangeRecorder:
         self._routes.clear()
         self.touch(_SCHEMA)
 
-    def everything_changed(self) -> None:
-        """Record a change of which nothing is known, such as VACUUM's new rowids."""
+    def everything_changed(self, *, for_good: bool = False) -> None:
+        """Record a change of which nothing is known, such as VACUUM's new rowids.
+
+        ``for_good`` is one of the connection and not of the database: a rollback does not undo it.
+        """
+        self._for_good = self._for_good or for_good
         self._routes.clear()
         self.touch(EVERYTHING)
 
@@ -194,6 +199,8 @@ class ChangeRecorder:
         del self._events[mark:]
         self._whole = {event for event in self._events if isinstance(event, str)}
         self._rows = len(self._events) - len(self._whole)
+        if self._for_good:
+            self.touch(EVERYTHING)
 
     def keep_tables_from(self, mark: int) -> None:
         """The statement that began at ``mark`` raised, and some of its rows may be kept (OR FAIL).
@@ -235,7 +242,10 @@ class ChangeRecorder:
     def rollback(self) -> bool:
         """Forget the transaction. True when it had changed the schema."""
         undone = not self._whole.isdisjoint((_SCHEMA, EVERYTHING))
+        remains = self._for_good
         self.clear()
+        if remains:
+            self.everything_changed()
         return undone
 
     @property
@@ -293,6 +303,7 @@ class ChangeRecorder:
         self._whole = set()
         self._rows = 0
         self._additions = None
+        self._for_good = False
         if self._savepoints:
             self._savepoints = []
 

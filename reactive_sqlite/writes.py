@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
+from reactive_sqlite.pragmas import Effect, effect_of
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.schema import Schema
@@ -22,27 +24,6 @@ _WHOLESALE = frozenset(
         StatementKind.VACUUM,
         StatementKind.ANALYZE,
         StatementKind.REINDEX,
-    }
-)
-#: Pragmas that cannot change what any query returns.
-_HARMLESS_PRAGMAS = frozenset(
-    """analysis_limit auto_vacuum busy_timeout cache_size cache_spill cell_size_check
-    checkpoint_fullfsync data_version database_list defer_foreign_keys foreign_key_check
-    foreign_key_list freelist_count fullfsync function_list hard_heap_limit incremental_vacuum
-    index_info index_list index_xinfo integrity_check journal_mode journal_size_limit locking_mode
-    max_page_count mmap_size page_count page_size quick_check recursive_triggers secure_delete
-    shrink_memory soft_heap_limit synchronous table_info table_list table_xinfo temp_store threads
-    wal_autocheckpoint wal_checkpoint""".split()  # noqa: SIM905  a list of 41 lines is no help
-)
-#: Pragmas of one connection that change what its queries return: the readers follow.
-_SHAPING_PRAGMAS = frozenset(
-    {
-        "automatic_index",
-        "case_sensitive_like",
-        "full_column_names",
-        "reverse_unordered_selects",
-        "short_column_names",
-        "trusted_schema",
     }
 )
 
@@ -97,6 +78,8 @@ class Writes:
         """statements that may commit, begun"""
         self.done = 0
         """of these, done and published"""
+        self._many: Statement | None = None
+        """what `run_many` is running"""
 
     def run(self, statement: Statement, params: Params) -> Result:
         """Run one statement; what it commits is published before this returns."""
@@ -104,9 +87,11 @@ class Writes:
         unhooked = statement.unhooked
         if unhooked is None:
             unhooked = self._schema.prepare(statement)
+        self._check_alone()
+        if recorder.detached and self._many is not None:
+            self._reattach(self._many)  # this one is run by what makes its parameters
         mark = recorder.begin_statement(statement.changes_rows)
-        # A function called from SQL may run a statement inside the one that calls it.
-        execute = connection.execute_alone if self.begun == self.done else connection.execute
+        execute = connection.execute_alone
         self.begun += 1
         journal, wrapped, columns = self._journal, False, statement.access.columns
         try:
@@ -118,8 +103,9 @@ class Writes:
                         execute("BEGIN IMMEDIATE")
                         wrapped = True
                 cursor = execute(sql, params)
-                # Always drained: a half-read RETURNING has not committed.
-                rows = cursor.fetchall() if columns else None
+                # Always drained: a half-read RETURNING has not committed, and PRAGMA
+                # incremental_vacuum gives a row without columns for each page.
+                rows = cursor.fetchall() if columns or not statement.changes_rows else None
             except BaseException as error:
                 connection.annotate(error, sql)
                 if journal is not None and journal.noted:
@@ -151,6 +137,14 @@ class Writes:
         finally:
             self.done = self.begun
 
+    def _check_alone(self) -> None:
+        """Raise `TransactionError` inside a function that a running statement has called.
+
+        What it wrote would be published before the statement has committed, or failed.
+        """
+        if self.begun != self.done:
+            raise TransactionError("a function called from SQL may only read")
+
     def _commit_noted(self, mark: int) -> None:
         """Commit a single statement together with its record in the journal."""
         assert self._journal is not None
@@ -168,13 +162,17 @@ class Writes:
         """Run one statement for each parameter set, inside an open transaction."""
         connection, recorder = self._connection, self._recorder
         unhooked = self._schema.prepare(statement)
+        self._check_alone()
         mark = recorder.begin_statement(bulk=True)
         before = connection.total_changes()
+        around, self._many = self._many, statement
         try:
             connection.run_many(statement.sql, rows)
         except BaseException:
             self._failed(statement, mark)
             raise
+        finally:
+            self._many = around
         if recorder.detached:
             self._reattach(statement)
         recorder.touch_all(unhooked)
@@ -196,7 +194,7 @@ class Writes:
             recorder.schema_changed()
             self._schema_changed()
         elif kind in _WHOLESALE:
-            recorder.everything_changed()
+            recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
             self._schema_changed()
         elif kind is StatementKind.PRAGMA:
             self._pragma(statement)
@@ -222,12 +220,11 @@ class Writes:
                 self._ended(transaction)
 
     def _pragma(self, statement: Statement) -> None:
-        name, argument = statement.access.pragma or ("", None)
-        if name in _HARMLESS_PRAGMAS or (argument is None and name != "optimize"):
-            return
-        self._recorder.everything_changed()
-        self._schema_changed()
-        if name in _SHAPING_PRAGMAS:
+        effect = effect_of(*(statement.access.pragma or ("", None)))
+        if effect is not Effect.NONE:
+            self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
+            self._schema_changed()
+        if effect is Effect.CONNECTION:
             self._follow(statement.sql)
 
     def _schema_changed(self) -> None:

@@ -1,0 +1,48 @@
+"""What a PRAGMA may change of what queries return. https://sqlite.org/pragma.html"""
+
+from __future__ import annotations
+
+import enum
+
+#: Those that change nothing of it, whatever value they are given.
+_HARMLESS = frozenset(
+    """analysis_limit auto_vacuum busy_timeout cache_size cache_spill cell_size_check
+    checkpoint_fullfsync data_version database_list defer_foreign_keys foreign_key_check
+    foreign_key_list freelist_count fullfsync function_list hard_heap_limit index_info index_list
+    index_xinfo integrity_check journal_mode journal_size_limit locking_mode
+    max_page_count mmap_size page_count page_size quick_check recursive_triggers secure_delete
+    shrink_memory soft_heap_limit synchronous table_info table_list table_xinfo threads
+    wal_autocheckpoint wal_checkpoint""".split()  # noqa: SIM905  a list of 41 lines is no help
+)
+#: Those that do something without being given a value.
+_ACTIVE = frozenset({"incremental_vacuum", "optimize"})
+#: Those of one connection that change what its queries return.
+_SHAPING = frozenset(
+    {
+        "automatic_index",
+        "case_sensitive_like",
+        "full_column_names",
+        "reverse_unordered_selects",
+        "short_column_names",
+        "trusted_schema",
+    }
+)
+
+
+class Effect(enum.Enum):
+    """What a PRAGMA may change."""
+
+    NONE = "nothing that a query returns"
+    DATABASE = "anything; a rollback undoes it"
+    CONNECTION = "what queries of this connection return, also after a rollback"
+
+
+def effect_of(name: str, argument: str | None) -> Effect:
+    """What ``PRAGMA name = argument`` may change; what is not known may change anything.
+
+    >>> effect_of("user_version", "7")
+    <Effect.DATABASE: 'anything; a rollback undoes it'>
+    """
+    if name in _HARMLESS or (argument is None and name not in _ACTIVE):
+        return Effect.NONE
+    return Effect.CONNECTION if name in _SHAPING else Effect.DATABASE
