@@ -10,21 +10,22 @@ from __future__ import annotations
 import os
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from smithers_db.deliveries import PATIENCE, Deliveries, in_words
 from smithers_db.facade import SmithersDB, create_smithers_db
 
 RUN = "demo"
@@ -33,54 +34,9 @@ PHASES = ("plan", "build", "review")
 TOOL_CALLS = 4
 OUTPUT = 20_000
 CRASH_AFTER = 5  # steps of the second phase
-PATIENCE = 60.0  # seconds until the demo gives up
-
-Write = Callable[..., Any]
 
 
-class Deliveries:
-    """What the subscriptions have delivered: the values, and how long each was on its way."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.here: list[float] = []
-        self.across: list[float] = []
-        self.count = 0
-        self.arrived = threading.Condition()
-        self._thread = threading.local()
-
-    def timed(self, write: Write, *args: Any, **kwargs: Any) -> Any:
-        """Calls a writing method; what is delivered meanwhile is timed from here."""
-        self._thread.began = time.perf_counter()
-        try:
-            return write(*args, **kwargs)
-        finally:
-            self._thread.began = None
-
-    def receiver(self, name: str) -> Callable[[Any], None]:
-        """What to subscribe with, to keep the values under this name."""
-
-        def receive(value: Any) -> None:
-            began = getattr(self._thread, "began", None)
-            with self.arrived:
-                self.values[name] = value
-                self.count += 1
-                if began is not None:
-                    self.here.append((time.perf_counter() - began) * 1000)
-                elif name == "sent" and value is not None:
-                    self.across.append((time.time() - value) * 1000)
-                self.arrived.notify_all()
-
-        return receive
-
-    def wait(self, reached: Callable[[dict[str, Any]], bool]) -> None:
-        """Returns when the delivered values say so. Raises TimeoutError."""
-        with self.arrived:
-            if not self.arrived.wait_for(lambda: reached(self.values), PATIENCE):
-                raise TimeoutError("the demo waited in vain")
-
-
-def _plainly(write: Write, *args: Any, **kwargs: Any) -> Any:
+def _plainly(write: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return write(*args, **kwargs)
 
 
@@ -199,16 +155,33 @@ def _watched(db: SmithersDB) -> dict[str, Any]:
     }
 
 
-def _milliseconds(times: Iterable[float]) -> str:
-    ordered = sorted(times)
-    if not ordered:
-        return "none"
-    p99 = ordered[len(ordered) * 99 // 100]
-    return f"median {statistics.median(ordered):.2f} ms, p99 {p99:.2f} ms"
+class Proof(msgspec.Struct, frozen=True):
+    """What a demo proved, in numbers; the times are in milliseconds."""
+
+    completed: int
+    each_once: bool
+    interrupted: int
+    run_again: int
+    outputs: int
+    outputs_whole: int
+    commits: int
+    delivered: int
+    queries: int
+    here_ms: list[float]
+    across_ms: list[float]
+    watched: int
+    stale: int
+    drifted: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether all is as it must be."""
+        wrong = self.run_again or self.stale or self.drifted
+        return self.each_once and not wrong and self.outputs_whole == self.outputs
 
 
-def run(console: Console, file: Path) -> int:
-    """Runs the demo on a new file; returns the exit status, 1 if anything proved wrong."""
+def run(console: Console, file: Path) -> Proof:
+    """Runs the demo on a new file."""
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -263,24 +236,51 @@ def run(console: Console, file: Path) -> int:
         f"{p}/{n:02}" for p in PHASES for n in range(AGENTS)
     )
     say(_line(deliveries.values))
-    say(
-        f"steps: {len(completed)} completed, each once: {every}; {interrupted} interrupted by the "
-        f"crash; finished ones run again: {len(again)}\n"
-        f"tool outputs of 20 KB: {whole} of {len(outputs)} read back whole\n"
-        f"{stats.commits} commits, {deliveries.count} values delivered, "
-        f"{stats.queries} queries run\n"
-        f"from the writing call to the delivered value: {_milliseconds(deliveries.here)}; "
-        f"from another process: {_milliseconds(deliveries.across)}\n"
-        f"{len(watched)} live values against a fresh run: {len(stale)} stale; "
-        f"counters against a recount: {len(drifts)} drifted"
+    return Proof(
+        completed=len(completed),
+        each_once=every,
+        interrupted=interrupted,
+        run_again=len(again),
+        outputs=len(outputs),
+        outputs_whole=whole,
+        commits=stats.commits,
+        delivered=deliveries.count,
+        queries=stats.queries,
+        here_ms=deliveries.here,
+        across_ms=deliveries.across,
+        watched=len(watched),
+        stale=len(stale),
+        drifted=len(drifts),
     )
-    return 0 if every and not (again or stale or drifts) and whole == len(outputs) else 1
 
 
-def main() -> int:
-    """Runs the demo with a new database file in a temporary folder."""
+def _proven(proof: Proof) -> str:
+    return (
+        f"steps: {proof.completed} completed, each once: {proof.each_once}; "
+        f"{proof.interrupted} interrupted by the crash; finished ones run again: "
+        f"{proof.run_again}\n"
+        f"tool outputs of 20 KB: {proof.outputs_whole} of {proof.outputs} read back whole\n"
+        f"{proof.commits} commits, {proof.delivered} values delivered, "
+        f"{proof.queries} queries run\n"
+        f"from the writing call to the delivered value: {in_words(proof.here_ms)}; "
+        f"from another process: {in_words(proof.across_ms)}\n"
+        f"{proof.watched} live values against a fresh run: {proof.stale} stale; "
+        f"counters against a recount: {proof.drifted} drifted"
+    )
+
+
+def main(*, json: bool = False) -> int:
+    """Runs the demo with a new database file in a temporary folder.
+
+    Returns the exit status, 1 if anything proved wrong. With ``json`` only the proof is written.
+    """
     with tempfile.TemporaryDirectory(prefix="smithers-demo-") as folder:
-        return run(Console(), Path(folder) / "demo.db")
+        proof = run(Console(quiet=json), Path(folder) / "demo.db")
+    if json:
+        sys.stdout.write(msgspec.json.encode(proof).decode() + "\n")
+    else:
+        Console().print(_proven(proof), highlight=False, markup=False, soft_wrap=True)
+    return 0 if proof.holds else 1
 
 
 if __name__ == "__main__":  # the orchestrator that is to be killed

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from smithers_db import growth, rollups
+from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
+from smithers_db.progress import Progress, silent
 
 #: A staged file of a live writer is younger than this, in seconds.
 STAGED_FOR = 3600.0
+_NAMED = (
+    "SELECT id, output_path, output_size_bytes, output_git_hash FROM tool_calls "
+    "WHERE output_path IS NOT NULL AND output_inline IS NULL"
+)
 _DATABASES = (".db", ".db3", ".sqlite", ".sqlite3")
 
 
@@ -24,20 +30,49 @@ class Finding(msgspec.Struct, frozen=True):
     repaired: bool = False
 
 
-def examine(db: SmithersDB, *, repair: bool = False, end_dead: bool = False) -> list[Finding]:
+#: The kinds of findings: what is found, and what to do about it.
+CHECKS = {
+    "integrity": ("damaged pages or indexes", "restore a backup"),
+    "foreign key": ("references to no row", ""),
+    "rollup": ("drifted counters", "--repair recounts"),
+    "missing output": ("missing output files", ""),
+    "altered output": ("altered output files", ""),
+    "orphan output": ("output files without a row", "--repair removes them"),
+    "dead run": ("dead runs", "resume them, or --end-dead"),
+}
+
+
+def examine(
+    db: SmithersDB,
+    *,
+    repair: bool = False,
+    end_dead: bool = False,
+    progress: Progress = silent,
+) -> list[Finding]:
     """Looks for everything that can be wrong; returns what it found, empty when all is well.
 
     ``repair`` mends drifted counters and removes orphan files. A dead run is only reported, for it
-    can be resumed; ``end_dead`` ends it as failed.
+    can be resumed; ``end_dead`` ends it as failed. ``progress`` is called with what is done, how
+    much there is, and what is next.
     """
-    return [
-        *_integrity(db),
-        *_references(db),
-        *_counters(db, repair),
-        *_lost_files(db),
-        *_orphan_files(db, repair),
-        *_dead_runs(db, end_dead),
-    ]
+    files = db.db.execute(_NAMED).rows
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "integrity": lambda: _integrity(db),
+        "references": lambda: _references(db),
+        "counters": lambda: _counters(db, repair),
+        "output files": lambda: _orphan_files(db, repair),
+        "dead runs": lambda: _dead_runs(db, end_dead),
+    }
+    total = len(checks) + len(files)
+    found: list[Finding] = []
+    for done, (name, check) in enumerate(checks.items()):
+        progress(done, total, name)
+        found += check()
+    for done, (call_id, path, size, git_hash) in enumerate(files, len(checks)):
+        progress(done, total, "outputs")
+        found += _output(db, call_id, path, size, git_hash)
+    order = list(CHECKS)
+    return sorted(found, key=lambda finding: order.index(finding.kind))
 
 
 def _integrity(db: SmithersDB) -> Iterator[Finding]:
@@ -60,13 +95,16 @@ def _counters(db: SmithersDB, repair: bool) -> Iterator[Finding]:
         )
 
 
-def _lost_files(db: SmithersDB) -> Iterator[Finding]:
-    for call_id, path in db.db.execute(
-        "SELECT id, output_path FROM tool_calls "
-        "WHERE output_path IS NOT NULL AND output_inline IS NULL"
-    ).rows:
-        if db.outputs.found(path) is None:
-            yield Finding("missing output", f"tool call {call_id}: {path}")
+def _output(
+    db: SmithersDB, call_id: str, path: str, size: int | None, git_hash: str | None
+) -> Iterator[Finding]:
+    if db.outputs.found(path) is None:
+        yield Finding("missing output", f"tool call {call_id}: {path}")
+        return
+    try:
+        db.outputs.read(path, size, git_hash)
+    except OutputError as error:
+        yield Finding("altered output", f"tool call {call_id}: {error}")
 
 
 def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import msgspec
 
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
-from smithers_db.growth import OF_RUN
+from smithers_db.growth import OF_RUN, rows_of
 from smithers_db.rows import ROW_TYPES
 
 
@@ -35,6 +35,11 @@ def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
                 except OutputError as error:
                     row["output_error"] = str(error)
             yield msgspec.json.encode({"table": table, "row": row})
+
+
+def count_of(db: SmithersDB, execution_id: str) -> int:
+    """How many lines `lines_of` gives."""
+    return sum(rows_of(db.db, execution_id).values())
 
 
 def _parsed(value: Any) -> Any:

@@ -17,6 +17,7 @@ from smithers_db.context import Ambient, Context
 from smithers_db.growth import DatabaseStats, PruneReport
 from smithers_db.outputs import Outputs
 from smithers_db.owner import Owner
+from smithers_db.progress import Progress, silent
 from smithers_db.table import Params
 from smithers_db.tables.agents import Agents
 from smithers_db.tables.artifacts import Artifacts
@@ -135,7 +136,7 @@ class SmithersDB:
         keep: int | None = None,
         older_than: str | datetime | timedelta | None = None,
         dry_run: bool = False,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress = silent,
     ) -> PruneReport:
         """Removes finished runs with all their rows and files, and gives the room back.
 
@@ -144,7 +145,7 @@ class SmithersDB:
         is never touched. Expired memories go too, and limits and queue items older than that.
 
         With ``dry_run`` nothing is removed, only reported; ``progress`` is called with the runs
-        done and the runs in all.
+        done, the runs in all, and the id of the one that is next.
 
         Raises:
             InvalidValue: neither ``keep`` nor ``older_than``, or no such number or time.
@@ -158,9 +159,12 @@ class SmithersDB:
             progress=progress,
         )
 
-    def stats(self) -> DatabaseStats:
-        """What takes the room: by table, by run, and in output files."""
-        return growth.stats(self.db, self.outputs)
+    def stats(self, *, progress: Progress = silent) -> DatabaseStats:
+        """What takes the room: by table, by run, and in output files.
+
+        ``progress`` is called with what is done, how much there is, and what is next.
+        """
+        return growth.stats(self.db, self.outputs, progress)
 
     def reset(self) -> None:
         """Deletes every row of every table, and the output files."""

@@ -30,10 +30,16 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
     def receiver(kind: str) -> Callable[[Any], None]:
         return lambda rows: arrived.put((kind, rows))
 
+    # The first values are there when subscribe returns: what there is now, in the order of time.
     watching = [db.observe(read).subscribe(receiver(kind)) for kind, read in families.items()]
     told: dict[str, str] = {}
     ended = False
     try:
+        present = [(kind, row) for kind, rows in _drained(arrived) for row in rows if row]
+        for kind, row in sorted(present, key=lambda pair: moment_of(pair[1])):
+            told[row.id] = row.status
+            yield kind, row
+            ended = ended or (kind == "run" and row.completed_at is not None)
         while True:
             try:
                 kind, rows = arrived.get(timeout=LOOK)
@@ -54,17 +60,15 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
             subscription.dispose()
 
 
-def brief(row: Any) -> tuple[str, str, str, int | None, str | None]:
-    """A row in few words: id, what it is, status, duration in milliseconds, error."""
-    names = ("name", "tool_name", "prompt", "component_type")
-    what = next((value for name in names if (value := getattr(row, name, None))), "")
-    return (
-        row.id,
-        " ".join(what.split())[:60],
-        row.status,
-        getattr(row, "duration_ms", None),
-        row.error,
-    )
+def _drained(arrived: queue.SimpleQueue[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    while not arrived.empty():
+        yield arrived.get()
+
+
+def label(row: Any) -> str:
+    """What a row is called: its name, or what stands for one."""
+    names = ("name", "tool_name", "component_name", "prompt", "component_type")
+    return next((value for name in names if (value := getattr(row, name, None))), "")
 
 
 def moment_of(row: Any) -> str:

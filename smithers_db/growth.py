@@ -12,6 +12,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
 from smithers_db.outputs import Outputs
+from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import whole
 
@@ -106,7 +107,7 @@ def prune(
     keep: int | None,
     older_than: str | datetime | timedelta | None,
     dry_run: bool,
-    progress: Callable[[int, int], object] | None,
+    progress: Progress,
 ) -> PruneReport:
     """Removes finished runs: see `smithers_db.SmithersDB.prune`."""
     if keep is None and older_than is None:
@@ -128,10 +129,9 @@ def prune(
     rows: dict[str, int] = {}
     output_bytes = 0
     for done, execution_id in enumerate(chosen):
-        if progress is not None:
-            progress(done, len(chosen))
+        progress(done, len(chosen), execution_id)
         with db.transaction():  # one per run: the write lock is never held for long
-            counts = _rows_of(db, execution_id)
+            counts = rows_of(db, execution_id)
             size = db.execute(
                 "SELECT sum(output_size_bytes) FROM tool_calls "
                 "WHERE execution_id = ? AND output_path IS NOT NULL",
@@ -161,7 +161,8 @@ def prune(
     return PruneReport(pruned, rows, output_bytes, freed, dry_run)
 
 
-def _rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
+def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
+    """How many rows a run has, by table."""
     counts = {"executions": 1}
     for table, condition in OF_RUN.items():
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
@@ -188,8 +189,10 @@ def _beside_runs(before: str | None) -> list[tuple[str, str, tuple[str, ...]]]:
     return found
 
 
-def stats(db: ReactiveDatabase, outputs: Outputs) -> DatabaseStats:
+def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> DatabaseStats:
     """What takes the room: see `smithers_db.SmithersDB.stats`."""
+    total = len(ROW_TYPES) + len(OF_RUN) + 1
+    progress(0, total, "pages")
     pages = dict(
         map(
             tuple,
@@ -199,10 +202,11 @@ def stats(db: ReactiveDatabase, outputs: Outputs) -> DatabaseStats:
             ).rows,
         )
     )
-    tables = [
-        TableStats(name, _value(db, f"SELECT count(*) FROM {name}"), pages.get(name, 0))
-        for name in ROW_TYPES
-    ]
+    tables = []
+    for done, name in enumerate(ROW_TYPES, 1):
+        progress(done, total, name)
+        count = _value(db, f"SELECT count(*) FROM {name}")
+        tables.append(TableStats(name, count, pages.get(name, 0)))
     search = sum(size for name, size in pages.items() if name.startswith("memories_fts"))
     tables.append(
         TableStats("memories_fts", _value(db, "SELECT count(*) FROM memories_fts"), search)
@@ -215,7 +219,7 @@ def stats(db: ReactiveDatabase, outputs: Outputs) -> DatabaseStats:
         len(files),
         sum(_size(file) for file in files),
         sorted(tables, key=lambda table: -table.bytes),
-        _runs(db),
+        _runs(db, lambda done, what: progress(len(ROW_TYPES) + 1 + done, total, f"runs, {what}")),
     )
 
 
@@ -230,7 +234,7 @@ def _content(row_type: type[msgspec.Struct]) -> str:
     return " + ".join(f"coalesce(octet_length({name}), 0)" for name in row_type.__struct_fields__)
 
 
-def _runs(db: ReactiveDatabase) -> list[RunStats]:
+def _runs(db: ReactiveDatabase, progress: Callable[[int, str], object]) -> list[RunStats]:
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
     outputs: Mapping[str, int] = dict(
@@ -242,7 +246,8 @@ def _runs(db: ReactiveDatabase) -> list[RunStats]:
             ).rows,
         )
     )
-    for table in OF_RUN:
+    for done, table in enumerate(OF_RUN):
+        progress(done, table)
         content = _content(ROW_TYPES[table])
         source, key = table, "execution_id"
         if table == "agent_stream_events":

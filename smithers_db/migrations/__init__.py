@@ -15,6 +15,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
 from smithers_db.migrations import conversion
+from smithers_db.progress import Progress, silent
 
 #: https://sqlite.org/pragma.html#pragma_auto_vacuum
 INCREMENTAL = 2
@@ -115,7 +116,7 @@ class Report(msgspec.Struct, frozen=True):
     notes: int = 0
 
 
-def migrate(db: ReactiveDatabase) -> Report:
+def migrate(db: ReactiveDatabase, progress: Progress = silent) -> Report:
     """Brings a file to this version's schema, whatever it is.
 
     What is pending is applied in one transaction, all or nothing; a file of the original is backed
@@ -128,7 +129,7 @@ def migrate(db: ReactiveDatabase) -> Report:
     """
     missing = pending(db)
     if missing and not applied(db) and conversion.tables(db):
-        return _convert(db)
+        return _convert(db, progress)
     if missing:
         with db.transaction():
             missing = pending(db)  # another process may have been faster
@@ -136,25 +137,28 @@ def migrate(db: ReactiveDatabase) -> Report:
     return Report([migration.id for migration in missing])
 
 
-def migrate_file(file: Path) -> Report:
-    """Migrates the database in a file, and prepares it for incremental vacuum."""
+def migrate_file(file: Path, *, progress: Progress = silent) -> Report:
+    """Migrates the database in a file, and prepares it for incremental vacuum.
+
+    ``progress`` is called with what is done, how much there is, and what is next.
+    """
     with ReactiveDatabase(file) as db:
-        report = migrate(db)
+        report = migrate(db, progress)
         if report.applied:
             make_incremental(db)
     return report
 
 
-def rehearse(file: Path) -> Report:
+def rehearse(file: Path, *, progress: Progress = silent) -> Report:
     """What `migrate_file` would do, tried on a copy; the file itself is not touched."""
     with tempfile.TemporaryDirectory(prefix="smithers-rehearsal-") as folder:
         copy = Path(folder) / file.name
         with ReactiveDatabase(file, readonly=True) as db:
             db.execute("VACUUM INTO ?", (str(copy),))
-        return migrate_file(copy)
+        return migrate_file(copy, progress=progress)
 
 
-def _convert(db: ReactiveDatabase) -> Report:
+def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
     while True:
         before = db.execute("PRAGMA data_version").rows
         if applied(db):  # another process was faster
@@ -162,13 +166,14 @@ def _convert(db: ReactiveDatabase) -> Report:
         if not conversion.is_original(db):
             names = ", ".join(sorted(conversion.tables(db))[:5])
             raise MigrationError(f"this is no Smithers database: it holds {names}, …")
+        progress(0, 1, "backup")
         copy = conversion.backup(db)
         try:
             with db.transaction():
                 if applied(db) or db.execute("PRAGMA data_version").rows != before:
                     copy.unlink()  # written to since: the backup is not the last state
                     continue
-                done = _convert_now(db)
+                done = _convert_now(db, progress)
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
@@ -176,13 +181,13 @@ def _convert(db: ReactiveDatabase) -> Report:
         return Report(done, str(copy), notes)
 
 
-def _convert_now(db: ReactiveDatabase) -> list[str]:
+def _convert_now(db: ReactiveDatabase, progress: Progress) -> list[str]:
     tables, *others = known()
     converting = conversion.Conversion(db)
     converting.set_aside()
     db.execute(_REMEMBERED)
     db.executescript(tables.sql)
-    converting.carry_over()
+    converting.carry_over(progress)
     for migration in others:
         db.executescript(migration.sql)
     remember(db, known())

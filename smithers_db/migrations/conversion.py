@@ -22,6 +22,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db import rollups
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
+from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 
 #: What the earliest files have, by which a file is known to be the original's.
@@ -124,26 +125,31 @@ class Conversion:
         for table in self._old:
             self._db.execute(f'ALTER TABLE "{table}" RENAME TO "original_{table}"')
 
-    def carry_over(self) -> None:
+    def carry_over(self, progress: Progress) -> None:
         """Fills the new tables, puts in what is missing, and drops the old ones."""
+        total = 2 * len(self._old) + 1
         for kind, name, sql in self._taken_down:
             self._db.execute(
                 "INSERT INTO conversion_notes (table_name, row_key, value, reason, created_at) "
                 "VALUES ('sqlite_schema', ?, ?, ?, ?)",
                 (name, sql, f"this {kind} was taken down", self._moment),
             )
-        for table in self._old:
+        for done, table in enumerate(self._old):
+            progress(done, total, table)
             if table == "state":
                 self._carry_state()
             else:
                 self._carry(table)
             self._note_unknown_columns(table)
+        progress(len(self._old), total, "references and counters")
         self._fill_gaps()
         for drift in rollups.verify(self._db):
             if not drift.stored:  # a counter that the original never kept
                 rollups.mend(self._db, drift)
         parents = [table for table in _PARENTS if table in self._old]
-        for table in [table for table in self._old if table not in parents] + parents:
+        dropped = [table for table in self._old if table not in parents] + parents
+        for done, table in enumerate(dropped, len(self._old) + 1):
+            progress(done, total, f"old {table}")
             self._db.execute(f'DROP TABLE "original_{table}"')
 
     def check(self) -> None:

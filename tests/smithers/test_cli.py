@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from smithers_db import create_smithers_db
 
@@ -58,6 +64,16 @@ def test_show(toured: tuple[Path, str]) -> None:
     plain = command("show", path, run[-6:])
     assert plain.returncode == 0
     assert "\tfix it\tcompleted\t" in plain.stdout
+    kinds = {line.split("\t")[0] for line in plain.stdout.splitlines()}
+    assert kinds == {
+        "execution",
+        "phases",
+        "steps",
+        "tasks",
+        "agents",
+        "tool_calls",
+        "questions",
+    } | {"state"}
     found = json.loads(command("show", path, run, "--json").stdout)
     assert found["execution"]["id"] == run
     assert found["state"]["key"] == {"a": 1}
@@ -119,7 +135,7 @@ def test_prune_and_stats(tmp_path: Path) -> None:
     assert plain.stdout.startswith("removed 2 runs, ")
     stats = json.loads(command("stats", path, "--json").stdout)
     assert {run["name"] for run in stats["runs"]} == {"tour", "fourth"}
-    assert "output files" in command("stats", path).stdout
+    assert "1 output file, 4.9 KiB" in command("stats", path).stdout
     nothing = command("prune", path)
     assert (nothing.returncode, "say what to prune" in nothing.stderr) == (2, True)
 
@@ -144,7 +160,7 @@ def test_doctor_finds_and_mends(tmp_path: Path) -> None:
         "dead run",
     }
     mended = command("doctor", path, "--repair")
-    assert (mended.returncode, mended.stdout.count("(mended)")) == (1, 2)
+    assert (mended.returncode, mended.stdout.count("\tmended")) == (1, 2)
     assert command("doctor", path, "--repair", "--end-dead").returncode == 0
     assert command("doctor", path).returncode == 0
 
@@ -175,6 +191,107 @@ def test_what_cannot_be_asked_about(tmp_path: Path, verb: str) -> None:
         assert done.stderr.startswith("smithers-db: ")
         assert len(done.stderr.splitlines()) == 1
     assert sorted(file.name for file in tmp_path.iterdir()) == ["notes.txt"]
+
+
+NASTY = "[/] [bold]x[/bold] \x1b[31mred\x07 tab\there\nand a line, long " + "長い" * 60
+
+
+def in_terminal(*args: Any, columns: int = 80, colour: bool = True) -> list[str]:
+    """The lines of the screen, as the command leaves it in a terminal of this width."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+    env.pop("COLUMNS", None)
+    env.pop("NO_COLOR", None)
+    if not colour:
+        env["NO_COLOR"] = "1"
+    done = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *map(str, args)],
+        env=env,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+        close_fds=True,
+    )
+    os.close(terminal)
+    written = b""
+    while True:
+        try:
+            block = os.read(controller, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not block:
+            break
+        written += block
+    os.close(controller)
+    assert done.wait(timeout=60) in (0, 1)
+    return written.decode().replace("\r\n", "\n").splitlines()
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run in which every text is one that breaks a careless table."""
+    path = tmp_path_factory.mktemp("cli") / "nasty.db"
+    with create_smithers_db(path) as db:
+        for _ in range(3):
+            run = db.execution.start(NASTY, NASTY, {"config": NASTY})
+            with pytest.raises(ValueError, match="red"), db.phases.running(NASTY):
+                with db.steps.running(NASTY), db.agents.running(NASTY):
+                    db.tasks.start(NASTY, NASTY)
+                    db.human.request("confirmation", NASTY)
+                    db.state.set(NASTY, {NASTY: NASTY})
+                    db.tools.start(NASTY, NASTY)
+                    raise ValueError(NASTY)
+            db.execution.fail(run, NASTY)
+        db.execution.start("left", "f")
+    return path, run
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("verb", ["runs", "show", "tail", "stats", "doctor"])
+def test_in_a_terminal_every_line_fits(nasty: tuple[Path, str], verb: str, columns: int) -> None:
+    path, run = nasty
+    args = [run] if verb in ("show", "tail") else []
+    lines = in_terminal(verb, path, *args, columns=columns, colour=False)
+    assert len(lines) > 5
+    for written in lines:
+        assert not re.search(r"\x1b\[3\d", written), written
+        line = re.sub(r"\x1b\[[012]m", "", written)  # bold and dim are no colours
+        assert line.isprintable(), line
+        # What cannot be shortened is a sentence; the terminal breaks that.
+        if "doctor" not in verb and not line.startswith(("file ", "4 runs", str(path))):
+            assert cell_len(line) <= columns, line
+    if verb in ("runs", "show", "tail") and columns == 200:
+        assert any("[/] [bold]x[/bold] \\x1b[31mred\\x07 tab here and a line" in o for o in lines)
+
+
+def test_in_a_terminal_colours_are_ours_alone(nasty: tuple[Path, str]) -> None:
+    path, run = nasty
+    written = "\n".join(in_terminal("show", path, run))
+    assert "\x1b[31mfailed" in written
+    assert "\x1b[31mred" not in written
+
+
+@pytest.mark.parametrize("verb", ["runs", "show", "tail", "stats", "doctor"])
+def test_piped_every_line_is_one_row(nasty: tuple[Path, str], verb: str) -> None:
+    path, run = nasty
+    done = command(verb, path, *([run] if verb in ("show", "tail") else []))
+    assert done.stderr == ""
+    for line in done.stdout.splitlines():
+        assert line.replace("\t", "").isprintable(), line
+    if verb == "runs":
+        assert [len(line.split("\t")) for line in done.stdout.splitlines()] == [9] * 4
+
+
+def test_every_verb_has_json(nasty: tuple[Path, str]) -> None:
+    path, run = nasty
+    for verb in VERBS:
+        args = {"show": [run], "tail": [run], "export": [run], "prune": ["--keep", "9"]}
+        done = command(verb, path, *args.get(verb, []), "--json")
+        assert done.returncode == (verb == "doctor"), done.stderr
+        for line in done.stdout.splitlines():
+            json.loads(line)
+        assert done.stderr == ""
 
 
 def test_no_such_run(toured: tuple[Path, str]) -> None:
