@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from time import thread_time
-from typing import Any
+from typing import Any, Literal
 
 from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
 from reactive_sqlite.connection import Params, SQLError
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.incremental import Deferred, Following, Maintenance, Step, patch_of
+from reactive_sqlite.incremental import Deferred, Following, Maintenance, Patch, Step, patch_of
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
@@ -114,8 +114,11 @@ class StatementSource:
         return bounded[2]
 
     def follows(self, maintenance: Maintenance) -> bool:
-        """Whether the query took long enough to be followed, the last time it was run."""
-        return self._cost >= maintenance.dear
+        """Whether bringing it up to date may take several queries."""
+        if self._cost < maintenance.worth_asking:
+            return False
+        patch: Patch | Literal[False] | None = self._statement.patch
+        return self._cost >= maintenance.dear or patch is None or bool(patch and patch.asks)
 
     def refresh(self, change: ChangeSet, maintenance: Maintenance) -> Outcome:
         """Follow the changes if the query is dear and can be followed, else run it."""
@@ -161,10 +164,14 @@ class StatementSource:
         statement, schema = self._statement, self._engine.schema
         if self._lost or statement.epoch != schema.epoch:
             return None
-        if statement.patch is None:
-            statement.patch = patch_of(statement, schema.catalog()) or False
-        step: Step | None = statement.patch.apply(value, change) if statement.patch else None
-        return step
+        read, params = self._engine.reads.raw, self.params
+        patch: Patch | Literal[False] | None = statement.patch
+        if patch is None:
+            patch = patch_of(statement, schema.catalog(), read, params) or False
+            statement.patch = patch
+        if not patch or (patch.asks and self._cost < maintenance.worth_asking):
+            return None
+        return patch.apply(value, change, read, params)
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""

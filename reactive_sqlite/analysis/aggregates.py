@@ -8,9 +8,11 @@ from typing import Final
 
 from reactive_sqlite.analysis.clauses import split, text_of, word
 from reactive_sqlite.analysis.from_clause import NAMES, name_of
+from reactive_sqlite.analysis.items import Item
 from reactive_sqlite.analysis.lexer import Token
+from reactive_sqlite.analysis.nested import AGGREGATES
 from reactive_sqlite.analysis.parse import NotUnderstoodError
-from reactive_sqlite.analysis.shape import AGGREGATES, COLLATIONS, Item, Shape
+from reactive_sqlite.analysis.shape import COLLATIONS, Shape
 
 #: The aggregates whose results can be told from the changed rows.
 KNOWN: Final = frozenset({"count", "sum", "total", "avg", "min", "max"})

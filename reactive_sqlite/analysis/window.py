@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from reactive_sqlite.analysis.clauses import word
 from reactive_sqlite.analysis.lexer import Token
+from reactive_sqlite.analysis.nested import HARMLESS
 from reactive_sqlite.analysis.shape import Shape, Term, shape_of
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.change import Value
@@ -23,13 +24,6 @@ from reactive_sqlite.statement import Statement
 
 _WORDS: Final = frozenset({"order", "max", "min"})
 _EXTREMES: Final = {"max": True, "min": False}
-# Functions that raise nothing, whatever they are given. An error over a row behind the window
-# (https://sqlite.org/lang_corefunc.html#abs, malformed JSON) may be one of the whole query.
-_HARMLESS: Final = frozenset(
-    """max min like glob lower upper length octet_length coalesce ifnull nullif iif if typeof trim
-    ltrim rtrim substr substring instr unicode round sign unixepoch date time datetime julianday
-    strftime json_valid quote hex char concat concat_ws replace""".split()  # noqa: SIM905
-)
 
 
 class FirstRows:
@@ -97,10 +91,10 @@ class FirstRows:
 
 def window_of(statement: Statement, tokens: Sequence[Token], catalog: Catalog) -> FirstRows | None:
     """The window that a SELECT may be, None if it is none or if there is any doubt."""
-    if _WORDS.isdisjoint(map(word, tokens)) or not statement.access.functions <= _HARMLESS:
+    if _WORDS.isdisjoint(map(word, tokens)) or not statement.access.functions <= HARMLESS:
         return None
     shape = shape_of(statement, catalog)
-    if shape is None or shape.distinct or shape.group or shape.having:
+    if shape is None or shape.distinct or shape.group or shape.having or shape.nested.tables:
         return None
     return _extreme(shape, statement) if shape.aggregated else _ordered(shape, statement)
 

@@ -26,7 +26,14 @@ Policy: TypeAlias = Literal["auto", "always", "never"]
 #: Seconds that a query must take to be followed, its rows made included: less costs less than
 #: knowing where they are.
 DEAR: Final[Mapping[Policy, float]] = {"auto": 0.00006, "always": 0.0, "never": float("inf")}
-#: The same where following takes queries itself: joins, conditions on the old rows of groups.
+#: Seconds that a query must take for a few rows to be asked for instead.
+_WORTH_ASKING: Final[Mapping[Policy, float]] = {
+    "auto": 0.00003,
+    "always": 0.0,
+    "never": float("inf"),
+}
+#: Seconds that it must take to be followed where following takes queries itself: joins, conditions
+#: on the old rows of groups.
 _DEARER: Final = 0.0003
 #: More than what preparing a statement adds to its first run.
 _SURELY_DEAR: Final = 0.005
@@ -52,6 +59,8 @@ class Maintenance:
             raise ValueError(f"maintain must be one of {', '.join(DEAR)}, not {policy!r}")
         self.dear = DEAR[policy]
         """seconds that a query must take to be followed"""
+        self.worth_asking = _WORTH_ASKING[policy]
+        """seconds that a query must take for a few of its rows to be asked for instead"""
         self.patches = policy != "never"
         """whether results may be patched"""
         self.patient = policy == "auto"

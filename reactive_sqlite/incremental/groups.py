@@ -9,7 +9,8 @@ from typing import Any
 
 from reactive_sqlite.analysis.aggregates import Grouping, Result
 from reactive_sqlite.analysis.clauses import text_of
-from reactive_sqlite.analysis.shape import Item, Shape
+from reactive_sqlite.analysis.items import Item
+from reactive_sqlite.analysis.shape import Shape
 from reactive_sqlite.change import ChangeSet, Image, RowChange
 from reactive_sqlite.comparison import ROWID
 from reactive_sqlite.delta import same_rows
@@ -156,7 +157,7 @@ class GroupsMaintainer:
         """The rows of the result now."""
         if self._window is not None:
             shown = self._shown
-            return Deferred(lambda: shown)
+            return Deferred.of(shown)
         return Deferred(self._rows.values)
 
     def edge(self) -> Row | None:
@@ -215,7 +216,7 @@ class GroupsMaintainer:
         if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(Deferred(lambda: now), lambda seq: window_delta(was, now, pairs, seq))
+        return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
 
     def _count(self, values: tuple[Any, ...], touched: dict[Key, Group], *, come: bool) -> None:
         width = len(self._grouping.terms)

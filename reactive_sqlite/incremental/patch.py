@@ -1,73 +1,84 @@
 """Patches rows of a result in place, when a commit can have changed nothing but their values.
 
-Of a SELECT of plain columns of one table, an update that leaves alone the columns of WHERE and
-ORDER BY, and those of the indexes by which rows may come, neither adds a row to the result nor
-removes or moves one. What is left is to write the new values into the rows that are shown. Nothing
-is kept for that and no query is run.
+When no column changes that decides which rows are shown, and where, what is left is to write the
+new values into the rows that are shown. Nothing is kept for that. Where plain columns are shown no
+query is run; expressions, and subqueries in the select list, SQLite evaluates for the few rows that
+the commit can have touched: those of a subquery's table are found by its `Link`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, repeat
+from operator import contains
+from typing import Any, Final, Protocol
 
-from reactive_sqlite.analysis.lexer import Token, string_value
+from reactive_sqlite.analysis.nested import HARMLESS, Link
 from reactive_sqlite.analysis.shape import Shape, shape_of
-from reactive_sqlite.catalog import Catalog, TableInfo
+from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.change import ChangeSet, RowChange, same_image
-from reactive_sqlite.comparison import fold
+from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.incremental.step import Deferred, Step
-from reactive_sqlite.region import differ
+from reactive_sqlite.incremental.decisive import Decisive, decisive_of
+from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
+from reactive_sqlite.incremental.texts import Extended, Read, flat, in_batches, positional
 from reactive_sqlite.row import Row, row_class
 from reactive_sqlite.statement import Statement
+
+Params = Sequence[Any] | Mapping[str, Any]
+#: A row of a result: its place, what it was, what it is.
+Update = tuple[int, Row, Row]
 
 #: Changed rows that are patched at most, and rows of a result in which they are looked for.
 FEW: Final = 16
 SMALL: Final = 1000
 
 
-class Patch:
-    """What is to be known of a statement to patch its result. Immutable.
+class Patch(Protocol):
+    """What is to be known of a statement to patch its result. Immutable."""
 
-    ``key`` is the place of the INTEGER PRIMARY KEY in the result, ``columns`` are the positions in
-    the table of all its columns, ``decisive`` those on which depend which rows come, and where.
-    """
+    asks: bool
+    """whether it runs queries"""
 
-    __slots__ = ("_columns", "_decisive", "_key", "_row", "_table")
+    def apply(
+        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+    ) -> Step | None:
+        """The next state of the rows ``value``; None when the change may have done more to them."""
 
-    def __init__(
-        self,
-        table: str,
-        key: int,
-        columns: Sequence[int],
-        decisive: Iterable[int],
-        row: type[Row],
-    ) -> None:
-        self._table = table
-        self._key = key
+
+class ImagePatch:
+    """Of plain columns of one table; ``columns`` are their positions in it."""
+
+    __slots__ = ("_columns", "_decisive", "_row")
+
+    asks = False
+
+    def __init__(self, decisive: Decisive, columns: Sequence[int], row: type[Row]) -> None:
+        self._decisive = decisive
         self._columns = tuple(columns)
-        self._decisive = tuple(sorted(decisive))
         self._row = row
 
-    def apply(self, value: tuple[Row, ...], change: ChangeSet) -> Step | None:
-        """The next state of the rows ``value``; None when the change may have done more to them."""
-        table = self._table
-        if change.schema or change.everything or table in change.tables or len(value) > SMALL:
+    def apply(
+        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+    ) -> Step | None:
+        """See `Patch`. Runs no query."""
+        decisive = self._decisive
+        if change.schema or change.everything or decisive.table in change.tables:
             return None
-        rows = change.rows.get(table, ())
-        if not rows or len(rows) > FEW or not all(map(self._only_values, rows)):
+        rows = change.rows.get(decisive.table, ())
+        if not 0 < len(rows) <= FEW or len(value) > SMALL or not all(map(decisive.leaves, rows)):
             return None
-        keys = [*map(tuple.__getitem__, value, repeat(self._key))]
-        updated: list[tuple[int, Row, Row]] = []
+        keys = decisive.key.shown(value)
+        updated: list[Update] = []
         for row in rows:
-            if row.new_rowid not in keys:
-                continue  # not shown, and will not be
-            place = keys.index(row.new_rowid)
-            old, new, shown = row.old, row.new, value[place]
+            old, new = row.old, row.new
             assert old is not None
             assert new is not None
+            key = decisive.key.of(new)
+            if key not in keys:
+                continue  # not shown, and will not be
+            place = keys.index(key)
+            shown = value[place]
             if type(shown) is not self._row or not same_image(
                 shown, tuple([old[column] for column in self._columns])
             ):
@@ -75,26 +86,145 @@ class Patch:
             values = tuple([new[column] for column in self._columns])
             if not same_image(shown, values):
                 updated.append((place, shown, tuple.__new__(self._row, values)))
-        if not updated:
-            return Step(Deferred(lambda: value), None)
-        updated.sort()
-        after = list(value)
-        for place, _, now in updated:
-            after[place] = now
-        result = tuple(after)
-        return Step(Deferred(lambda: result), lambda version: _delta(updated, version))
-
-    def _only_values(self, row: RowChange) -> bool:
-        old, new = row.old, row.new
-        return (
-            old is not None
-            and new is not None
-            and row.old_rowid == row.new_rowid is not None
-            and not differ(old, new, self._decisive)
-        )
+        return _patched(value, updated)
 
 
-def _delta(updated: Sequence[tuple[int, Row, Row]], version: int) -> Delta:
+class QueryPatch:
+    """Of expressions and subqueries over the rows of one table."""
+
+    __slots__ = ("_decisive", "_few", "_links", "_loose", "_row", "_statement", "_tables")
+
+    asks = True
+
+    def __init__(self, statement: Statement, shape: Shape, decisive: Decisive) -> None:
+        self._decisive = decisive
+        self._statement = statement
+        self._row = row_class(statement.access.columns)
+        self._few = Extended(shape, len(statement.access.bindings))
+        columns = [item.column for item in shape.outputs]
+        nested = shape.nested
+        self._links: list[tuple[Link, int]] = [
+            (link, columns.index(link.outer)) for link in nested.links if link.outer in columns
+        ]
+        unseen = {link.table for link in nested.links if link.outer not in columns}
+        self._loose = nested.loose | unseen
+        self._tables = nested.tables | {decisive.table}
+
+    def check(self, read: Read, params: Params) -> None:
+        """Raise `NotMaintainable` if SQLite goes about one row in another way than about all."""
+        shape, values = self._few.shape, positional(params, self._statement)
+        whole = read(f"EXPLAIN QUERY PLAN {shape.text}", values)
+        some = read(f"EXPLAIN QUERY PLAN {self._sql(1)}", (*values, *self._identity(1)))
+        if _below(whole) != _below(some):
+            raise NotMaintainable("a subquery that is run in another way for one row")
+        # To sort them it may evaluate rows that are not shown in the end, and find an error.
+        sorts = any(line[-1].startswith("USE TEMP B-TREE") for line in whole)
+        if shape.limit is not None and sorts and not self._statement.access.functions <= HARMLESS:
+            raise NotMaintainable("functions of rows that are not shown")
+
+    def _identity(self, count: int) -> list[Any]:
+        return [None] * (count * len(self._decisive.key.positions))
+
+    def _sql(self, count: int) -> str:
+        return self._few.some(0, count, self._decisive.key.positions)
+
+    def apply(
+        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+    ) -> Step | None:
+        """See `Patch`. Runs a query for the touched rows, none when they are not shown."""
+        if change.schema or change.everything or not change.tables.isdisjoint(self._tables):
+            return None
+        if len(value) > SMALL or (value and type(value[0]) is not self._row):
+            return None
+        keys = self._decisive.key.shown(value)
+        touched = self._touched(value, keys, change)
+        if touched is None or len(touched) > FEW:
+            return None
+        if not touched:
+            return _patched(value, [])
+        try:
+            return self._asked(value, keys, touched, read, params)
+        except (NotMaintainable, DatabaseError, UnicodeDecodeError):
+            return None  # the fresh run will say what is wrong, if anything is
+
+    def _touched(
+        self, value: tuple[Row, ...], keys: list[Any], change: ChangeSet
+    ) -> set[int] | None:
+        """The places of the rows that a change can have touched, None when it may do more."""
+        decisive, touched = self._decisive, set[int]()
+        for table, rows in change.rows.items():
+            if table not in self._tables:
+                continue
+            if table in self._loose or len(rows) > FEW:
+                return None
+            if table == decisive.table:
+                if not all(map(decisive.leaves, rows)):
+                    return None
+                wanted = {decisive.key.of(row.new) for row in rows if row.new is not None}
+                touched.update(_places(keys, wanted))
+            for link, place in self._links:
+                if link.table == table:
+                    values = _values(link, rows)
+                    if values is None:
+                        return None
+                    outer = [*map(tuple.__getitem__, value, repeat(place))]
+                    touched.update(_places(outer, values))
+        return touched
+
+    def _asked(
+        self,
+        value: tuple[Row, ...],
+        keys: list[Any],
+        touched: set[int],
+        read: Read,
+        params: Params,
+    ) -> Step | None:
+        bound, fresh = positional(params, self._statement), list[Row]()
+        for piece in in_batches([keys[place] for place in touched]):
+            found = read(self._sql(len(piece)), (*bound, *flat(piece)))
+            fresh += [tuple.__new__(self._row, row) for row in found]
+        by_key = dict(zip(self._decisive.key.shown(fresh), fresh, strict=True))
+        if len(by_key) != len(fresh) or by_key.keys() != {keys[place] for place in touched}:
+            return None  # the value is not what it should have been
+        updates = [(place, value[place], by_key[keys[place]]) for place in touched]
+        return _patched(value, [u for u in updates if not same_image(u[1], u[2])])
+
+
+def _places(values: list[Any], wanted: set[Any]) -> Iterable[int]:
+    """Where the wanted ones are."""
+    return compress(range(len(values)), map(contains, repeat(wanted), values))
+
+
+def _values(link: Link, rows: Sequence[RowChange]) -> set[Any] | None:
+    """What the changed rows are linked by, None if that is not certain."""
+    found = set()
+    for row in rows:
+        for image, rowid in ((row.old, row.old_rowid), (row.new, row.new_rowid)):
+            if image is not None:
+                value = rowid if link.column < 0 else image[link.column]
+                if value is not None:  # NULL equals nothing
+                    if type(value) not in link.kinds:
+                        return None
+                    found.add(value)
+    return found
+
+
+def _below(plan: Sequence[tuple[Any, ...]]) -> list[str]:
+    """The lines of a query plan that are part of others: how subqueries are run."""
+    return [detail for _, parent, _, detail in plan if parent]
+
+
+def _patched(value: tuple[Row, ...], updated: list[Update]) -> Step:
+    if not updated:
+        return Step(Deferred.of(value), None)
+    updated.sort()
+    after = list(value)
+    for place, _, now in updated:
+        after[place] = now
+    return Step(Deferred.of(tuple(after)), lambda version: _delta(updated, version))
+
+
+def _delta(updated: Sequence[Update], version: int) -> Delta:
     return Delta(
         (),
         (),
@@ -105,60 +235,23 @@ def _delta(updated: Sequence[tuple[int, Row, Row]], version: int) -> Delta:
     )
 
 
-def patch_of(statement: Statement, catalog: Catalog) -> Patch | None:
+def patch_of(statement: Statement, catalog: Catalog, read: Read, params: Params) -> Patch | None:
     """How the result of a statement is patched, None if it cannot be."""
     shape = shape_of(statement, catalog)
-    if shape is None or shape.distinct or shape.aggregated or len(shape.tables) != 1:
+    decisive = decisive_of(shape) if shape is not None else None
+    if shape is None or decisive is None:
         return None
     table = shape.tables[0].info
-    if table.database != "main" or table.without_rowid or table.rowid_column is None:
-        return None
     columns = [item.column[1] for item in shape.outputs if item.column is not None]
-    if len(columns) != len(shape.outputs) or table.rowid_column not in columns:
+    if len(columns) == len(shape.outputs):
+        # What the engine reads and is neither shown nor decisive was not understood.
+        known = {*columns, *decisive.positions}
+        if all(table.position(n) in known for n in statement.access.reads[table.key] - {"rowid"}):
+            return ImagePatch(decisive, columns, row_class(statement.access.columns))
         return None
-    decisive = _decisive(shape, table, columns)
-    if decisive is None:
+    try:
+        patch = QueryPatch(statement, shape, decisive)
+        patch.check(read, params)
+    except (NotMaintainable, DatabaseError, UnicodeDecodeError):
         return None
-    # What the engine reads and is neither shown nor decisive was not understood.
-    read = {table.position(name) for name in statement.access.reads[table.key]}
-    if not read - {None} <= {*columns, *decisive}:
-        return None
-    names = statement.access.columns
-    return Patch(table.key, columns.index(table.rowid_column), columns, decisive, row_class(names))
-
-
-def _decisive(shape: Shape, table: TableInfo, columns: Sequence[int]) -> set[int] | None:
-    """The columns on which depend which rows come, and where; None when that is not certain."""
-    # Whatever might be the name of a column counts as one, and so does that of a result column.
-    aliases = {i.alias: column for i, column in zip(shape.outputs, columns, strict=True) if i.alias}
-    ordered = {columns[term.output] for term in shape.order if term.output is not None}
-    tokens = [*shape.where]
-    for term in shape.order:
-        if term.item.column is not None:
-            ordered.add(term.item.column[1])
-        tokens += term.item.tokens
-    found = set(ordered)
-    for name in map(_name, tokens):
-        position = table.position(name)
-        if position is not None:
-            found.add(position)
-        if name in aliases:
-            found.add(aliases[name])
-    if table.rowid_column in ordered:
-        return found  # no two rows are equal to the ORDER BY
-    # Rows that are come in the order of what SQLite walks: the table, or any of its indexes (a
-    # partial one need not even hold a column that the statement names).
-    for index in table.indexes:
-        if index.has_expressions:
-            return None
-        for column in index.columns:
-            position = table.position(column)
-            if position is None:
-                return None
-            found.add(position)
-    return found
-
-
-def _name(token: Token) -> str:
-    """What a token names, if it names something: also strings can, as in ``t.'x'``."""
-    return fold(string_value(token) if token.kind in ("quoted", "string") else token.text)
+    return patch

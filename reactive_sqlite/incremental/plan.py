@@ -19,7 +19,7 @@ from reactive_sqlite.incremental.rows import RowsMaintainer, Slice
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.sortkey import Direction
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.incremental.texts import Read
+from reactive_sqlite.incremental.texts import Read, details_of, positional
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
@@ -68,13 +68,13 @@ def plan(
     one row, ``simple`` those that take more than one short query to follow.
     """
     shape = shape_of(statement, catalog)
-    if shape is None:
-        raise NotMaintainable("not surely understood")
+    if shape is None or shape.nested.tables:
+        raise NotMaintainable("not surely understood, or with subqueries")
     if narrow and (not shape.aggregated or shape.group):
         raise NotMaintainable("perhaps more than one row, of which only the first is asked for")
     if simple and (shape.aggregated or shape.distinct or len(shape.tables) > 1):
         raise NotMaintainable("not worth it")
-    values = _positional(params, statement)
+    values = positional(params, statement)
     maintainer: Maintainer
     if shape.distinct or shape.aggregated:
         maintainer = _groups(statement, shape, values, read, scratch)
@@ -82,17 +82,6 @@ def plan(
         maintainer = _rows(statement, shape, values, read)
     maintainer.seed(read)
     return maintainer
-
-
-def _positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement) -> tuple[Any, ...]:
-    names = statement.access.bindings
-    if isinstance(params, Mapping):
-        if None in names:
-            raise NotMaintainable("parameters without a name")
-        return tuple(params[name] for name in names if name is not None)
-    if len(params) != len(names):
-        raise NotMaintainable("another number of parameters than the statement has")
-    return tuple(params)
 
 
 def _rows(
@@ -127,12 +116,9 @@ def _scans_by_rowid(
         return False
     extended = maintainer.extended.whole(limited=shape.limit is not None)
     more = (*params, 1) if shape.limit is not None else params
-    return _is_scan(_details(shape.text, params, read)) and _is_scan(_details(extended, more, read))
-
-
-def _details(sql: str, params: Sequence[Any], read: Read) -> list[str]:
-    """How SQLite runs a query, line by line (https://sqlite.org/eqp.html)."""
-    return [row[-1] for row in read(f"EXPLAIN QUERY PLAN {sql}", params)]
+    return _is_scan(details_of(shape.text, params, read)) and _is_scan(
+        details_of(extended, more, read)
+    )
 
 
 def _is_scan(details: Sequence[str]) -> bool:
@@ -165,7 +151,7 @@ def _groups(
         raise NotMaintainable(str(error)) from error
     if not grouping.terms and (shape.having or shape.order):
         raise NotMaintainable("a condition on everything")
-    details = _details(shape.text, params, read)
+    details = details_of(shape.text, params, read)
     ordered_by = {result.term for result in grouping.order}
     if not ordered_by >= set(range(len(grouping.terms))):
         if shape.distinct:
@@ -182,7 +168,7 @@ def _groups(
         in_order=_is_scan(details),
         ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
     )
-    if not _is_scan(_details(maintainer.query(), params, read)):
+    if not _is_scan(details_of(maintainer.query(), params, read)):
         maintainer.in_order = False
     return maintainer
 

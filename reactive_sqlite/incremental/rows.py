@@ -133,7 +133,7 @@ class RowsMaintainer:
         """The rows of the result now."""
         if self._window is not None:
             shown = self._shown
-            return Deferred(lambda: shown)
+            return Deferred.of(shown)
         return Deferred(self._rows.values)
 
     def edge(self) -> Row | None:
@@ -190,7 +190,7 @@ class RowsMaintainer:
         if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(Deferred(lambda: now), lambda seq: window_delta(was, now, pairs, seq))
+        return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
 
     def _changed_single(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
         identify, (table,) = self._identify[0], self._shape.tables

@@ -17,9 +17,14 @@ class Deferred:
 
     __slots__ = ("_build", "_value")
 
-    def __init__(self, build: Callable[[], Any]) -> None:
-        self._build: Callable[[], Any] | None = build
-        self._value: Any = None
+    def __init__(self, build: Callable[[], Any] | None, value: Any = None) -> None:
+        self._build = build
+        self._value = value
+
+    @classmethod
+    def of(cls, value: Any) -> Deferred:
+        """A value that is there already."""
+        return cls(None, value)
 
     def get(self) -> Any:
         """The value. Any thread may ask; two at once may both build it, of the same rows."""

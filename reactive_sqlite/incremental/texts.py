@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from reactive_sqlite.analysis.clauses import text_of
 from reactive_sqlite.analysis.from_clause import FromTable
-from reactive_sqlite.analysis.shape import Item, Shape
+from reactive_sqlite.analysis.items import Item
+from reactive_sqlite.analysis.shape import Shape
 from reactive_sqlite.change import RowChange
 from reactive_sqlite.comparison import ROWID
 from reactive_sqlite.incremental.step import NotMaintainable
+from reactive_sqlite.statement import Statement
 
 #: Runs a query in the present snapshot: its text and parameters by position → plain tuples.
 Read: TypeAlias = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -28,6 +30,7 @@ class Extended:
         self.columns: list[tuple[int, int] | None] = [item.column for item in shape.outputs]
         """(table, position) of each column that is nothing but a column of a table"""
         self._parameters = parameters
+        self._texts: dict[tuple[int, int], str] = {}
         self.identities = [self._identity(n) for n in range(len(shape.tables))]
         """for each table, the places of the columns that identify its rows"""
         self.order = [
@@ -64,20 +67,28 @@ class Extended:
         limit = f" LIMIT ?{self._parameters + 1}" if limited else ""
         return f"{self._head}{where}{order}{limit}"
 
-    def some(self, number: int, count: int) -> str:
-        """The rows that come from so many rows of one table, which further parameters identify."""
-        shape = self.shape
-        where = f"({text_of(shape.where)}) AND " if shape.where else ""
-        return f"{self._head} WHERE {where}{self._identified(number, count)}"
+    def some(self, number: int, count: int, by: tuple[int, ...] | None = None) -> str:
+        """The rows that come from so many rows of one table, which further parameters identify.
+
+        By its identity, or by the columns ``by`` and then without hidden columns.
+        """
+        text = self._texts.get((number, count))
+        if text is None:
+            shape = self.shape
+            where = f"({text_of(shape.where)}) AND " if shape.where else ""
+            head = f"SELECT {shape.select} FROM {shape.source}" if by else self._head
+            text = f"{head} WHERE {where}{self._identified(number, count, by)}"
+            self._texts[number, count] = text
+        return text
 
     def partners(self, number: int, count: int) -> str:
         """The rowids in the first table that so many rows of another one are joined with."""
         first = column_text(self.shape.tables[0], *identity_columns(self.shape.tables[0]))
         return f"SELECT {first} FROM {self.shape.source} WHERE {self._identified(number, count)}"
 
-    def _identified(self, number: int, count: int) -> str:
+    def _identified(self, number: int, count: int, by: tuple[int, ...] | None = None) -> str:
         table = self.shape.tables[number]
-        columns = [column_text(table, position) for position in identity_columns(table)]
+        columns = [column_text(table, position) for position in by or identity_columns(table)]
         first = self._parameters + 1
         if len(columns) == 1:
             marks = ", ".join(f"?{first + place}" for place in range(count))
@@ -142,3 +153,20 @@ def flat(identities: Iterable[Any]) -> list[Any]:
         else:
             found.append(identity)
     return found
+
+
+def positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement) -> tuple[Any, ...]:
+    """The parameters of a statement by position."""
+    names = statement.access.bindings
+    if isinstance(params, Mapping):
+        if None in names:
+            raise NotMaintainable("parameters without a name")
+        return tuple(params[name] for name in names if name is not None)
+    if len(params) != len(names):
+        raise NotMaintainable("another number of parameters than the statement has")
+    return tuple(params)
+
+
+def details_of(sql: str, params: Sequence[Any], read: Read) -> list[str]:
+    """How SQLite runs a query, line by line (https://sqlite.org/eqp.html)."""
+    return [row[-1] for row in read(f"EXPLAIN QUERY PLAN {sql}", params)]

@@ -1,0 +1,114 @@
+"""Which columns of a table decide what rows a SELECT shows, and in what order.
+
+An update that leaves those alone neither adds a row to the result nor removes or moves one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from reactive_sqlite.analysis.lexer import Token, string_value
+from reactive_sqlite.analysis.shape import Shape
+from reactive_sqlite.catalog import TableInfo
+from reactive_sqlite.change import Image, RowChange
+from reactive_sqlite.comparison import fold
+from reactive_sqlite.region import differ
+from reactive_sqlite.row import Row
+
+
+class RowKey(NamedTuple):
+    """What tells the rows of a table apart: places in the result, and positions in the table."""
+
+    places: tuple[int, ...]
+    positions: tuple[int, ...]
+
+    def shown(self, value: Sequence[Row]) -> list[Any]:
+        """The keys of the rows of a result, in order."""
+        columns = [map(tuple.__getitem__, value, repeat(place)) for place in self.places]
+        return list(columns[0] if len(columns) == 1 else zip(*columns, strict=True))
+
+    def of(self, image: Image) -> Any:
+        """The key of a row of the table."""
+        if len(self.positions) == 1:
+            return image[self.positions[0]]
+        return tuple([image[position] for position in self.positions])
+
+
+class Decisive:
+    """The decisive columns of the one table of a SELECT."""
+
+    __slots__ = ("key", "positions", "table")
+
+    def __init__(self, table: str, key: RowKey, positions: Iterable[int]) -> None:
+        self.table = table
+        self.key = key
+        self.positions = tuple(sorted({*positions, *key.positions}))
+
+    def leaves(self, row: RowChange) -> bool:
+        """Whether the change is an update that leaves every row of the result in its place."""
+        old, new = row.old, row.new
+        return (
+            old is not None
+            and new is not None
+            and row.old_rowid == row.new_rowid
+            and not differ(old, new, self.positions)
+        )
+
+
+def decisive_of(shape: Shape) -> Decisive | None:
+    """The decisive columns of a SELECT of rows of one table; None when they are not certain."""
+    if shape.distinct or shape.aggregated or len(shape.tables) != 1:
+        return None
+    table = shape.tables[0].info
+    key = _key_of(shape, table)
+    if table.database != "main" or key is None:
+        return None
+    found = set(_named(shape, table))
+    ordered = {term.item.column[1] for term in shape.order if term.item.column is not None}
+    # A rowid or the key of a table without is unique and never NULL.
+    if (table.rowid_column is not None or table.without_rowid) and ordered >= set(key.positions):
+        return Decisive(table.key, key, found)  # no two rows are equal to the ORDER BY
+    # Rows that are come in the order of what SQLite walks: the table, or any of its indexes (a
+    # partial one need not even hold a column that the statement names).
+    for index in table.indexes:
+        if index.has_expressions:
+            return None
+        for column in index.columns:
+            position = table.position(column)
+            if position is None:
+                return None
+            found.add(position)
+    return Decisive(table.key, key, found)
+
+
+def _key_of(shape: Shape, table: TableInfo) -> RowKey | None:
+    """The primary key, if it is shown."""
+    columns = [None if item.column is None else item.column[1] for item in shape.outputs]
+    positions = table.primary_key if table.rowid_column is None else (table.rowid_column,)
+    if not positions or not set(positions) <= set(columns):
+        return None
+    return RowKey(tuple(columns.index(position) for position in positions), positions)
+
+
+def _named(shape: Shape, table: TableInfo) -> Iterable[int]:
+    """The columns that WHERE and ORDER BY name, or may name."""
+    # Whatever might be the name of a column counts as one, and so does that of a result column.
+    aliases: dict[str | None, list[Token]] = {}
+    for item in shape.outputs:
+        aliases.setdefault(item.alias, []).extend(item.tokens)
+    tokens = [*shape.where]
+    for term in shape.order:
+        tokens += term.item.tokens
+    while tokens:
+        name = _name(tokens.pop())
+        tokens += aliases.pop(name, ())
+        position = table.position(name)
+        if position is not None:
+            yield position
+
+
+def _name(token: Token) -> str:
+    """What a token names, if it names something: also strings can, as in ``t.'x'``."""
+    return fold(string_value(token) if token.kind in ("quoted", "string") else token.text)
