@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
@@ -91,8 +92,23 @@ class Tools:
                 self._outputs.place(staged, id)
                 placed = True
         except BaseException:
-            (path if placed else staged).unlink(missing_ok=True)
+            if not placed:
+                staged.unlink(missing_ok=True)
+            elif not self._names(id, path):
+                path.unlink(missing_ok=True)
             raise
+
+    def _names(self, id: str, path: Path) -> bool:
+        """Whether a row says that its output is this file; also where that cannot be asked.
+
+        An interrupt can come after the commit, while subscribers are told: the file is then the
+        row's. One that is left behind without need is found by the doctor.
+        """
+        try:
+            call = self._table.get(id)
+        except Exception:  # noqa: BLE001  the error that brought us here is the one to be seen
+            return True
+        return call is not None and call.output_path == str(path)
 
     def _update(self, id: str, *values: Any) -> None:
         moment = now()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +241,80 @@ def test_a_full_disk_under_an_output(file_db: SmithersDB, monkeypatch: pytest.Mo
         file_db.tools.complete(call, "x" * 5000)
     assert file_db.tools.get(call).status == "running"  # type: ignore[union-attr]
     assert list(file_db.outputs.files()) == []
+
+
+SMALL_DISK = """
+import os, sys
+from pathlib import Path
+from smithers_db import create_smithers_db
+folder = Path(sys.argv[1])
+if sys.argv[2] == "quota":
+    import resource
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, most[1]))
+with create_smithers_db(folder / "a.db") as db:
+    run = db.execution.start("r", "f")
+    db.agents.start("a")
+    size = 700_000 if sys.argv[2] == "quota" else 100_000
+    kept, errors = [], []
+    while not errors:
+        call = db.tools.start("Bash", {})
+        try:
+            db.tools.complete(call, "x" * size)
+            kept.append(call)
+        except OSError as error:
+            errors.append(error.errno)
+    last = db.tools.get(call)
+    assert (last.status, last.output_path) == ("running", None), last
+    assert {file.stem for file in db.outputs.files()} == set(kept)  # no staged one either
+    assert all(db.tools.get_output(call) == "x" * size for call in kept)
+    written = 0
+    while len(errors) < 2:
+        try:
+            db.state.set_many({"a": "x" * 3000, "b": "y" * 3000})
+            written += 1
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+    history = [row for row in db.state.history(limit=10**6) if row.trigger != "init"]
+    assert len(history) == 2 * written, (len(history), written)
+    assert db.verify_rollups() == []
+    if sys.argv[2] == "quota":
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    else:
+        for call in kept[:5]:
+            (folder / ".smithers" / "outputs" / f"{call}.txt").write_bytes(b"")
+    db.tools.complete(last.id, "x" * 2000)
+    db.execution.complete(run)
+    report = db.prune(keep=0)
+    assert len(report.executions) == 1
+    assert list(db.outputs.files()) == []
+with create_smithers_db(folder / "a.db") as db:
+    assert db.db.execute("PRAGMA integrity_check").rows[0][0] == "ok"
+    assert db.execution.list() == []
+print(*errors, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("kind", ["full", "quota"])
+def test_a_disk_that_is_really_full(tmp_path: Path, kind: str) -> None:
+    if kind == "full":
+        mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)]
+        if shutil.which("mount") is None or subprocess.run(mounting).returncode:
+            pytest.skip("only root may mount a small disk")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SMALL_DISK, tmp_path, kind],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        first, second = done.stdout.splitlines()
+        assert int(first) == (errno.ENOSPC if kind == "full" else errno.EFBIG)
+        assert second.startswith(("FullError: database or disk is full", "IOError: disk I/O"))
+    finally:
+        if kind == "full":
+            subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_another_program_may_read_and_write_the_file(file_db: SmithersDB, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,21 @@ def test_nothing_is_left_when_the_commit_fails(file_db: SmithersDB, agent: str) 
     assert files(file_db) == []
     file_db.tools.complete(call, "y" * 2000)
     assert file_db.tools.get_output(call) == "y" * 2000
+
+
+def test_an_interrupt_while_subscribers_are_told_keeps_the_file(
+    file_db: SmithersDB, agent: str
+) -> None:
+    call = file_db.tools.start("Bash", {})
+
+    def interrupted(row: Any) -> None:
+        if row.status == "completed":
+            raise KeyboardInterrupt
+
+    file_db.observe(file_db.tools.get, call).subscribe(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        file_db.tools.complete(call, "x" * 5000)
+    assert file_db.tools.get_output(call) == "x" * 5000
 
 
 def test_deleting_a_run_removes_its_files_and_no_others(file_db: SmithersDB, agent: str) -> None:
