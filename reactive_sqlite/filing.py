@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any, Final, TypeAlias
 
-from reactive_sqlite.change import RowChange
+from reactive_sqlite.change import Image, RowChange
 from reactive_sqlite.comparison import UNSURE, Column, bound_of
 from reactive_sqlite.intervals import IntervalSet
 from reactive_sqlite.predicate import (
@@ -79,6 +79,20 @@ class Equalities:
             elif bucket is not entry:
                 continue
             del self.buckets[key]
+
+    def surely_lacks(self, image: Image | None) -> bool:
+        """Whether nothing is filed under the value of this row, at a glance; no when in doubt."""
+        if image is None:
+            return True
+        column = self.column
+        value = image[column.position]
+        kind = type(value)
+        plain = (
+            (kind is str and column.fold is None)
+            or (kind is int and column.affinity != "TEXT")
+            or value is None
+        )
+        return plain and value not in self.buckets
 
     def collect(self, changes: Iterable[RowChange], hits: set[int]) -> None:
         key_of, buckets, position = self.column.key, self.buckets, self.column.position

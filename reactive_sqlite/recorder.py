@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from reactive_sqlite.change import ChangeSet, Image
+from reactive_sqlite.filing import Equalities
 from reactive_sqlite.net import UNHEEDED, Event, TableRoute, net_changes, net_of_one
 from reactive_sqlite.routing import RegionIndex
 
@@ -26,6 +27,7 @@ ROWS_PER_STATEMENT = 200
 ROWS_PER_TRANSACTION = 10_000
 
 _SCHEMA = "*schema*"
+_UNFETCHED: Final[Any] = object()
 #: The key under which a change of unknown extent is recorded.
 EVERYTHING = "*everything*"
 
@@ -99,19 +101,22 @@ class ChangeRecorder:
             key = route.key
             if key in self._whole:
                 return
+            additions = self._index.additions  # first: what is added later will show
             watched, by_all = self._watched.get(key), self.records_all or self._watching_all
             if not route.exact or not (watched or by_all):
                 self._whole.add(key)
                 self._events.append(key)
                 return
-            if watched is not None and not by_all:
-                sole = watched.sole
-                if (
-                    sole is not None
-                    and row.rowid not in sole.buckets
-                    and self._unheeded(route, row)
-                ):
-                    return
+            drawers = None if by_all or watched is None else watched.by_value
+            if drawers is not None and _is_missed(route, row, drawers):
+                # Should a live query be opened before the commit, `commit` will see that the
+                # index has grown, and say that the table was touched.
+                if self._additions is None:
+                    self._additions = additions
+                if route.unheeded not in self._whole:
+                    self._whole.add(route.unheeded)
+                    self._events.append(route.unheeded)
+                return
             new = row.new
             if self._rows >= ROWS_PER_TRANSACTION or (new is None and row.blob_write >= 0):
                 self.touch(key)
@@ -122,28 +127,6 @@ class ChangeRecorder:
             # An exception here would surface in the writer's statement, which did nothing wrong.
             logger.exception("a row change could not be recorded; everything is taken as changed")
             self.everything_changed()
-
-    def _unheeded(self, route: TableRoute, row: PreUpdate) -> bool:
-        """Whether all that is read of the table are rows of other rowids than this one.
-
-        Then its images need not be fetched. Should a live query be opened before the commit,
-        `commit` will see that the index has grown, and say that the table was touched.
-        """
-        additions = self._index.additions  # looked at first: what is added later will show
-        drawer = self._index.sole_drawer(route.key)
-        if (
-            drawer is None
-            or drawer.column.position not in route.rowid_columns
-            or row.rowid in drawer.buckets
-            or row.rowid_new in drawer.buckets
-        ):
-            return False
-        if self._additions is None:
-            self._additions = additions
-        if route.unheeded not in self._whole:
-            self._whole.add(route.unheeded)
-            self._events.append(route.unheeded)
-        return True
 
     def record_all(self, why: str, wanted: bool) -> None:
         """Keep the rows of unwatched tables too, for as long as there is a reason to."""
@@ -306,6 +289,25 @@ class ChangeRecorder:
         self._for_good = False
         if self._savepoints:
             self._savepoints = []
+
+
+def _is_missed(route: TableRoute, row: PreUpdate, drawers: tuple[Equalities, ...]) -> bool:
+    """Whether nobody reads a row of these values, before or after, if all is filed in the drawers.
+
+    Its images then need not be kept; where all is filed by rowid they are not even fetched.
+    """
+    old = new = _UNFETCHED
+    for drawer in drawers:
+        buckets, position = drawer.buckets, drawer.column.position
+        if position in route.rowid_columns:
+            if row.rowid in buckets or row.rowid_new in buckets:
+                return False
+        else:
+            if old is _UNFETCHED:
+                old, new = row.old, row.new
+            if not (drawer.surely_lacks(old) and drawer.surely_lacks(new)):
+                return False
+    return True
 
 
 def _folded(name: str) -> str:

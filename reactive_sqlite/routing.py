@@ -17,31 +17,38 @@ from reactive_sqlite.region import Region
 
 T = TypeVar("T", bound=Hashable)
 
+#: Drawers of one table in which each changed row is looked for at once; of more it is recorded.
+FEW = 4
+
 
 class TableReaders:
     """All that is registered on one table."""
 
-    __slots__ = ("drawers", "entries", "residue", "sole")
+    __slots__ = ("by_value", "drawers", "entries", "residue")
 
     def __init__(self) -> None:
         self.entries: dict[Entry, None] = {}
         self.drawers: dict[Hashable, Drawer] = {}
         self.residue = Residue()
-        self.sole: Equalities | None = None
-        """the drawer in which everything lies, if there is just one and it goes by value"""
+        self.by_value: tuple[Equalities, ...] | None = None
+        """the drawers, if everything lies in a few that go by value
+
+        Of a row whose value in the column of each is not among its ``buckets``, before and after a
+        change, nobody needs to hear.
+        """
 
     def add(self, entry: Entry) -> None:
         self.entries[entry] = None
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.add(entry)
-            self.sole = None
+            self.by_value = None
             return
         for key, term in slips:
             drawer = self.drawers.get(key)
             if drawer is None:
                 drawer = self.drawers[key] = drawer_for(term)
-                self._find_sole()
+                self._sum_up()
             drawer.add(term, entry)
 
     def discard(self, entry: Entry) -> None:
@@ -49,7 +56,7 @@ class TableReaders:
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.discard(entry)
-            self._find_sole()
+            self._sum_up()
             return
         for key, term in slips:
             drawer = self.drawers.get(key)
@@ -57,12 +64,12 @@ class TableReaders:
                 drawer.discard(term, entry)
                 if not drawer:  # it may be of a column that is gone
                     del self.drawers[key]
-                    self._find_sole()
+                    self._sum_up()
 
-    def _find_sole(self) -> None:
-        drawers = list(self.drawers.values())
-        single = drawers[0] if len(drawers) == 1 and not self.residue.by_columns else None
-        self.sole = single if isinstance(single, Equalities) else None
+    def _sum_up(self) -> None:
+        found = tuple([d for d in self.drawers.values() if isinstance(d, Equalities)])
+        few = len(found) == len(self.drawers) <= FEW and not self.residue.by_columns
+        self.by_value = found if few else None
 
     def collect(self, changes: Sequence[RowChange], hits: set[int]) -> None:
         """Add the numbers of the owners that these changes of rows touch."""
@@ -132,15 +139,6 @@ class RegionIndex(Generic[T]):
     def watches(self, table: str) -> bool:
         """Whether a region names this table, by its key, or everything."""
         return table in self.by_table or bool(self.everything)
-
-    def sole_drawer(self, table: str) -> Equalities | None:
-        """The drawer that alone decides which rows of this table matter, if there is one.
-
-        Of a row whose value in its column is not among the ``buckets``, before and after a change,
-        nobody needs to hear.
-        """
-        found = self.by_table.get(table)
-        return None if found is None or self.everything else found.sole
 
     def touched(self, *changes: ChangeSet) -> list[T]:
         """The owners for which ``region.touched_by`` one of these, in order of registration."""
