@@ -108,7 +108,9 @@ class Engine:
             and transaction.plain_thread == get_ident()
             and not lock.refreshing
         ):  # the lock is this thread's until the transaction ends
-            return self.writes.run(self._still_true(statement), params)
+            if statement.epoch != self.schema.epoch:
+                statement = self.schema.statement(statement.sql)
+            return self.writes.run(statement, params)
         lock.acquire()
         try:
             return self.writes.run(self._still_true(statement), params)

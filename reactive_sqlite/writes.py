@@ -27,6 +27,9 @@ _WHOLESALE = frozenset(
     }
 )
 
+# What it wrote would be published before the statement that called it has committed, or failed.
+_ONLY_READ = "a function called from SQL may only read"
+
 
 class Result(NamedTuple):
     """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted.
@@ -87,7 +90,8 @@ class Writes:
         unhooked = statement.unhooked
         if unhooked is None:
             unhooked = self._schema.prepare(statement)
-        self._check_alone()
+        if self.begun != self.done:
+            raise TransactionError(_ONLY_READ)
         if recorder.detached and self._many is not None:
             self._reattach(self._many)  # this one is run by what makes its parameters
         mark = recorder.begin_statement(statement.changes_rows)
@@ -137,14 +141,6 @@ class Writes:
         finally:
             self.done = self.begun
 
-    def _check_alone(self) -> None:
-        """Raise `TransactionError` inside a function that a running statement has called.
-
-        What it wrote would be published before the statement has committed, or failed.
-        """
-        if self.begun != self.done:
-            raise TransactionError("a function called from SQL may only read")
-
     def _commit_noted(self, mark: int) -> None:
         """Commit a single statement together with its record in the journal."""
         assert self._journal is not None
@@ -162,7 +158,8 @@ class Writes:
         """Run one statement for each parameter set, inside an open transaction."""
         connection, recorder = self._connection, self._recorder
         unhooked = self._schema.prepare(statement)
-        self._check_alone()
+        if self.begun != self.done:
+            raise TransactionError(_ONLY_READ)
         mark = recorder.begin_statement(bulk=True)
         before = connection.total_changes()
         around, self._many = self._many, statement
