@@ -10,7 +10,15 @@ from typing import Any, Literal
 from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
 from reactive_sqlite.connection import Params, SQLError
 from reactive_sqlite.engine import Engine
-from reactive_sqlite.incremental import Deferred, Following, Maintenance, Patch, Step, patch_of
+from reactive_sqlite.incremental import (
+    Deferred,
+    Following,
+    Maintenance,
+    Patch,
+    Places,
+    Step,
+    patch_of,
+)
 from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
@@ -39,6 +47,7 @@ class StatementSource:
         "_following",
         "_generation",
         "_lost",
+        "_places",
         "_sql",
         "_statement",
         "params",
@@ -57,6 +66,8 @@ class StatementSource:
         self._following: Following | None = None
         self._generation = 0
         """that of the maintenance under which the value was got"""
+        self._places: Places | None = None
+        """where the rows are, once one was patched"""
         self._bounded: tuple[Region, Value, Region] | None = None
         """how the region was narrowed the last time: it, by which value, to what"""
 
@@ -77,6 +88,7 @@ class StatementSource:
                 self._lost = False
                 self.region = statement.region(self.params)
                 self._statement = statement
+            self._places = None  # of the value that is replaced
             # Of this thread, as others keep the processor busy too.
             started = thread_time()
             rows = self._engine.reads.read(statement, self.params, only_first=self._narrow)
@@ -169,9 +181,11 @@ class StatementSource:
         if patch is None:
             patch = patch_of(statement, schema.catalog(), read, params) or False
             statement.patch = patch
-        if not patch or (patch.asks and self._cost < maintenance.worth_asking):
+        if not patch or (patch.asks and not maintenance.asks(self._cost, len(value))):
             return None
-        return patch.apply(value, change, read, params)
+        if self._places is None:
+            self._places = Places()
+        return patch.apply(value, change, self._places, read, params)
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""

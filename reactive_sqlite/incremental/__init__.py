@@ -7,6 +7,7 @@ is any doubt it raises `NotMaintainable`, and the query is run again.
 
 from __future__ import annotations
 
+from reactive_sqlite.incremental.decisive import Places
 from reactive_sqlite.incremental.following import Following, Maintenance, Policy
 from reactive_sqlite.incremental.patch import Patch, patch_of
 from reactive_sqlite.incremental.plan import Maintainer, plan
@@ -19,6 +20,7 @@ __all__ = [
     "Maintenance",
     "NotMaintainable",
     "Patch",
+    "Places",
     "Policy",
     "Step",
     "patch_of",

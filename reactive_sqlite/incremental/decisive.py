@@ -6,7 +6,7 @@ An update that leaves those alone neither adds a row to the result nor removes o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from reactive_sqlite.analysis.lexer import Token, string_value
@@ -24,16 +24,45 @@ class RowKey(NamedTuple):
     places: tuple[int, ...]
     positions: tuple[int, ...]
 
-    def shown(self, value: Sequence[Row]) -> list[Any]:
+    def shown(self, value: Sequence[Row]) -> Iterable[Any]:
         """The keys of the rows of a result, in order."""
-        columns = [map(tuple.__getitem__, value, repeat(place)) for place in self.places]
-        return list(columns[0] if len(columns) == 1 else zip(*columns, strict=True))
+        if len(self.places) == 1:
+            return column_of(value, self.places[0])
+        columns = tuple(zip(*value, strict=True))
+        return zip(*(columns[place] for place in self.places), strict=True)
 
     def of(self, image: Image) -> Any:
         """The key of a row of the table."""
         if len(self.positions) == 1:
             return image[self.positions[0]]
         return tuple([image[position] for position in self.positions])
+
+
+def column_of(value: Sequence[Row], place: int) -> tuple[Any, ...]:
+    """One column of a result."""
+    # Not by `Row.__getitem__`, which takes names too.
+    return next(islice(zip(*value, strict=True), place, None), ())
+
+
+class Places:
+    """Where the rows of a result are, by their keys; remembered as long as they stay there."""
+
+    __slots__ = ("_by_key", "_value")
+
+    def __init__(self) -> None:
+        self._value: tuple[Row, ...] | None = None
+        self._by_key: dict[Any, int] = {}
+
+    def of(self, value: tuple[Row, ...], key: RowKey) -> dict[Any, int]:
+        """The places in this value."""
+        if value is not self._value:
+            self._by_key = dict(zip(key.shown(value), count(), strict=False))
+            self._value = value
+        return self._by_key
+
+    def stay(self, value: tuple[Row, ...]) -> None:
+        """The rows of this value have the same keys at the same places."""
+        self._value = value
 
 
 class Decisive:

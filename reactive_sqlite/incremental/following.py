@@ -32,6 +32,8 @@ _WORTH_ASKING: Final[Mapping[Policy, float]] = {
     "always": 0.0,
     "never": float("inf"),
 }
+#: Rows of a result of which one is surely cheaper than all.
+_MANY: Final = 8
 #: Seconds that it must take to be followed where following takes queries itself: joins, conditions
 #: on the old rows of groups.
 _DEARER: Final = 0.0003
@@ -77,6 +79,10 @@ class Maintenance:
     def is_sure(self, cost: float) -> bool:
         """Whether a query is dear, even if its first run also had to prepare it."""
         return not self.patient or cost >= _SURELY_DEAR
+
+    def asks(self, cost: float, rows: int) -> bool:
+        """Whether a few of so many rows are worth asking for, instead of running the query."""
+        return cost >= self.worth_asking and (rows >= _MANY or not self.patient)
 
     def scratch(self, table: TableInfo) -> Scratch:
         """An empty copy of the table."""

@@ -8,9 +8,7 @@ the commit can have touched: those of a subquery's table are found by its `Link`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, repeat
-from operator import contains
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from reactive_sqlite.analysis.nested import HARMLESS, Link
@@ -19,7 +17,7 @@ from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.change import ChangeSet, RowChange, same_image
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.incremental.decisive import Decisive, decisive_of
+from reactive_sqlite.incremental.decisive import Decisive, Places, column_of, decisive_of
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Extended, Read, flat, in_batches, positional
 from reactive_sqlite.row import Row, row_class
@@ -41,9 +39,17 @@ class Patch(Protocol):
     """whether it runs queries"""
 
     def apply(
-        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+        self,
+        value: tuple[Row, ...],
+        change: ChangeSet,
+        places: Places,
+        read: Read,
+        params: Params,
     ) -> Step | None:
-        """The next state of the rows ``value``; None when the change may have done more to them."""
+        """The next state of the rows ``value``; None when the change may have done more to them.
+
+        ``places`` is what was remembered from one patch of this result to the next.
+        """
 
 
 class ImagePatch:
@@ -59,7 +65,12 @@ class ImagePatch:
         self._row = row
 
     def apply(
-        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+        self,
+        value: tuple[Row, ...],
+        change: ChangeSet,
+        places: Places,
+        read: Read,
+        params: Params,
     ) -> Step | None:
         """See `Patch`. Runs no query."""
         decisive = self._decisive
@@ -68,16 +79,15 @@ class ImagePatch:
         rows = change.rows.get(decisive.table, ())
         if not 0 < len(rows) <= FEW or len(value) > SMALL or not all(map(decisive.leaves, rows)):
             return None
-        keys = decisive.key.shown(value)
+        by_key = places.of(value, decisive.key)
         updated: list[Update] = []
         for row in rows:
             old, new = row.old, row.new
             assert old is not None
             assert new is not None
-            key = decisive.key.of(new)
-            if key not in keys:
+            place = by_key.get(decisive.key.of(new))
+            if place is None:
                 continue  # not shown, and will not be
-            place = keys.index(key)
             shown = value[place]
             if type(shown) is not self._row or not same_image(
                 shown, tuple([old[column] for column in self._columns])
@@ -86,7 +96,7 @@ class ImagePatch:
             values = tuple([new[column] for column in self._columns])
             if not same_image(shown, values):
                 updated.append((place, shown, tuple.__new__(self._row, values)))
-        return _patched(value, updated)
+        return _patched(value, updated, places)
 
 
 class QueryPatch:
@@ -129,29 +139,35 @@ class QueryPatch:
         return self._few.some(0, count, self._decisive.key.positions)
 
     def apply(
-        self, value: tuple[Row, ...], change: ChangeSet, read: Read, params: Params
+        self,
+        value: tuple[Row, ...],
+        change: ChangeSet,
+        places: Places,
+        read: Read,
+        params: Params,
     ) -> Step | None:
         """See `Patch`. Runs a query for the touched rows, none when they are not shown."""
         if change.schema or change.everything or not change.tables.isdisjoint(self._tables):
             return None
         if len(value) > SMALL or (value and type(value[0]) is not self._row):
             return None
-        keys = self._decisive.key.shown(value)
-        touched = self._touched(value, keys, change)
+        by_key = places.of(value, self._decisive.key)
+        touched = self._touched(value, by_key, change)
         if touched is None or len(touched) > FEW:
             return None
         if not touched:
-            return _patched(value, [])
+            return _patched(value, [], places)
         try:
-            return self._asked(value, keys, touched, read, params)
+            updated = self._updated(value, by_key, touched, read, params)
         except (NotMaintainable, DatabaseError, UnicodeDecodeError):
             return None  # the fresh run will say what is wrong, if anything is
+        return None if updated is None else _patched(value, updated, places)
 
     def _touched(
-        self, value: tuple[Row, ...], keys: list[Any], change: ChangeSet
-    ) -> set[int] | None:
-        """The places of the rows that a change can have touched, None when it may do more."""
-        decisive, touched = self._decisive, set[int]()
+        self, value: tuple[Row, ...], by_key: dict[Any, int], change: ChangeSet
+    ) -> set[Any] | None:
+        """The keys of the rows that a change can have touched, None when it may do more."""
+        decisive, touched = self._decisive, set[Any]()
         for table, rows in change.rows.items():
             if table not in self._tables:
                 continue
@@ -160,39 +176,36 @@ class QueryPatch:
             if table == decisive.table:
                 if not all(map(decisive.leaves, rows)):
                     return None
-                wanted = {decisive.key.of(row.new) for row in rows if row.new is not None}
-                touched.update(_places(keys, wanted))
+                touched.update(decisive.key.of(row.new) for row in rows if row.new is not None)
             for link, place in self._links:
                 if link.table == table:
                     values = _values(link, rows)
                     if values is None:
                         return None
-                    outer = [*map(tuple.__getitem__, value, repeat(place))]
-                    touched.update(_places(outer, values))
-        return touched
+                    if decisive.key.places == (place,):
+                        touched |= values
+                    else:
+                        shown = zip(column_of(value, place), by_key, strict=True)
+                        touched.update(key for outer, key in shown if outer in values)
+        return touched & by_key.keys()
 
-    def _asked(
+    def _updated(
         self,
         value: tuple[Row, ...],
-        keys: list[Any],
-        touched: set[int],
+        by_key: dict[Any, int],
+        touched: set[Any],
         read: Read,
         params: Params,
-    ) -> Step | None:
+    ) -> list[Update] | None:
         bound, fresh = positional(params, self._statement), list[Row]()
-        for piece in in_batches([keys[place] for place in touched]):
+        for piece in in_batches(touched):
             found = read(self._sql(len(piece)), (*bound, *flat(piece)))
             fresh += [tuple.__new__(self._row, row) for row in found]
-        by_key = dict(zip(self._decisive.key.shown(fresh), fresh, strict=True))
-        if len(by_key) != len(fresh) or by_key.keys() != {keys[place] for place in touched}:
+        now = dict(zip(self._decisive.key.shown(fresh), fresh, strict=True))
+        if len(now) != len(fresh) or now.keys() != touched or len(by_key) != len(value):
             return None  # the value is not what it should have been
-        updates = [(place, value[place], by_key[keys[place]]) for place in touched]
-        return _patched(value, [u for u in updates if not same_image(u[1], u[2])])
-
-
-def _places(values: list[Any], wanted: set[Any]) -> Iterable[int]:
-    """Where the wanted ones are."""
-    return compress(range(len(values)), map(contains, repeat(wanted), values))
+        updates = [(by_key[key], value[by_key[key]], row) for key, row in now.items()]
+        return [update for update in updates if not same_image(update[1], update[2])]
 
 
 def _values(link: Link, rows: Sequence[RowChange]) -> set[Any] | None:
@@ -214,14 +227,16 @@ def _below(plan: Sequence[tuple[Any, ...]]) -> list[str]:
     return [detail for _, parent, _, detail in plan if parent]
 
 
-def _patched(value: tuple[Row, ...], updated: list[Update]) -> Step:
+def _patched(value: tuple[Row, ...], updated: list[Update], places: Places) -> Step:
     if not updated:
         return Step(Deferred.of(value), None)
     updated.sort()
     after = list(value)
     for place, _, now in updated:
         after[place] = now
-    return Step(Deferred.of(tuple(after)), lambda version: _delta(updated, version))
+    result = tuple(after)
+    places.stay(result)
+    return Step(Deferred.of(result), lambda version: _delta(updated, version))
 
 
 def _delta(updated: Sequence[Update], version: int) -> Delta:

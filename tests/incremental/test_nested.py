@@ -257,7 +257,7 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an aggregate is where it stands": lambda m: m.setattr(
         nested._Reader, "_check_aggregates", lambda *rest: None
     ),
-    "no row is touched": lambda m: m.setattr(patch, "_places", lambda values, wanted: []),
+    "no row is touched": lambda m: m.setattr(patch, "_values", lambda link, rows: set()),
 }
 
 

@@ -263,7 +263,7 @@ def test_a_delta_is_one_updated_pair(db: ReactiveDatabase) -> None:
         "UPDATE t SET id = 900 WHERE id = 5",
         "DELETE FROM t WHERE id = 5",
         "INSERT INTO t VALUES (200, 2, 0, 1)",
-        "UPDATE t SET x = 1",
+        "UPDATE t SET x = 1, owner = 2",
     ],
 )
 def test_what_may_do_more_is_run_again(db: ReactiveDatabase, sql: str) -> None:
