@@ -28,6 +28,8 @@ class use_database:
     """
 
     def __init__(self, database: ReactiveDatabase) -> None:
+        if not isinstance(database, ReactiveDatabase):
+            raise TypeError(f"a ReactiveDatabase is needed, not {database!r}")
         self._database = database
         self._token: Token[ReactiveDatabase] = _current.set(database)
 

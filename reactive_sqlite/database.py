@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -24,7 +25,12 @@ from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.rehearsal import rehearse
 from reactive_sqlite.row import Row
-from reactive_sqlite.sources import OneRowSource, OneValueSource, StatementSource
+from reactive_sqlite.sources import (
+    OneRowSource,
+    OneValueSource,
+    StatementSource,
+    frozen_params,
+)
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake
 from reactive_sqlite.writes import Result
@@ -80,6 +86,10 @@ class ReactiveDatabase:
         verify: float = 0.0,
         on_difference: Callable[[Difference], object] | None = None,
     ) -> None:
+        if not busy_timeout >= 0:
+            raise ValueError(f"busy_timeout is in seconds, 0 or more, not {busy_timeout!r}")
+        if journal not in (None, True, False):
+            raise ValueError(f"journal is True, False or None, not {journal!r}")
         self._stats = Stats()
         self._store = LiveStore()
         self._publisher = Publisher(self._store, self._stats, maintain, verify, on_difference)
@@ -112,8 +122,8 @@ class ReactiveDatabase:
         """
         engine = self._engine
         statement = engine.schema.statement(sql)
-        if type(params) is str:
-            raise TypeError("params must be a sequence or a mapping; for one value write (value,)")
+        if type(params) is not tuple:
+            params = frozen_params(params)
         if statement.only_reads:
             return Result(engine.reads.read(statement, params), 0, 0)
         try:
@@ -148,6 +158,8 @@ class ReactiveDatabase:
         >>> db.query_value("SELECT x FROM t").get()
         1
         """
+        if not isinstance(sql, str):
+            raise TypeError(f"SQL must be a str, not {type(sql).__name__}")
         try:
             self._engine.execute_script(sql)
         finally:
@@ -293,7 +305,8 @@ class ReactiveDatabase:
         """A `LiveQuery` of whatever a function returns; its reads decide when it runs again.
 
         The function may read this database in any way, and must not write. All its reads see one
-        state. It runs in a copy of its subscriber's context, on whichever thread commits.
+        state. It runs in a copy of its subscriber's context, on whichever thread commits. Raises
+        TypeError for what is no function, or an ``async`` one.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
@@ -304,6 +317,10 @@ class ReactiveDatabase:
         >>> _ = db.execute("INSERT INTO t VALUES (20), (22)")
         42
         """
+        self._engine.lock.check_open()
+        given: object = function
+        if not callable(given) or iscoroutinefunction(given):
+            raise TypeError(f"observe() is for a plain function that reads, not {given!r}")
         return LiveQuery(FunctionOpening(self._engine, self._publisher, function, args, kwargs))
 
     def mutation(
@@ -317,7 +334,8 @@ class ReactiveDatabase:
 
         ``on_success`` gets the `Result`, ``on_error`` the exception (which is raised all the
         same); ``invalidates`` names tables to `invalidate` after each success, for what SQLite
-        cannot see. Raises `NotAMutation` for a statement that only reads.
+        cannot see. Raises `NotAMutation` for a statement that only reads, `ReactiveSqliteError`
+        for a table to invalidate that does not exist.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x, y)")
@@ -328,7 +346,11 @@ class ReactiveDatabase:
         statement = self._engine.schema.statement(sql)
         if statement.only_reads:
             raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
-        return Mutation(self, sql, on_success, on_error, tuple(invalidates))
+        if isinstance(invalidates, str):
+            raise TypeError(f"invalidates are names of tables; for one write ({invalidates!r},)")
+        names = tuple(invalidates)
+        self._engine.keys_of(names)
+        return Mutation(self, sql, on_success, on_error, names)
 
     def invalidate(self, *tables: str) -> None:
         """Have the live queries on these tables asked again; without names, all of them.
@@ -410,9 +432,12 @@ class ReactiveDatabase:
     def look(self) -> bool:
         """Look now whether another process has committed, and refresh if so. True if it had.
 
+        Always False for a database in memory.
+
         >>> ReactiveDatabase().look()
         False
         """
+        self._engine.lock.check_open()
         return self._neighbours is not None and self._neighbours.look()
 
     def changes_since(self, version: int = -1) -> ChangesSince:
@@ -598,6 +623,8 @@ class Mutation:
 def _converter(row: Callable[..., Any] | None) -> Convert | None:
     if row is None:
         return None
+    if not callable(row):
+        raise TypeError(f"row is a type or a function that makes something of a row, not {row!r}")
     if isinstance(row, type) and (
         issubclass(row, msgspec.Struct) or hasattr(row, "__dataclass_fields__")
     ):

@@ -244,21 +244,24 @@ class Engine:
         """
         self.reads.check_may_write()
         with self.lock:
-            names = list(tables)
-            keys: set[str] = set()
-            for name in names:
-                found = self.schema.catalog().named(name)
-                if not found:
-                    raise ReactiveSqliteError(f"there is no table {name!r} to invalidate")
-                keys |= {table.key for table in found}
-                if any(table.kind == "view" for table in found):
-                    names = []
-                    break
-            if not names:
+            keys = self.keys_of(tables)
+            if not keys:
                 self.recorder.everything_changed()
-            self.recorder.touch_all(sorted(keys))
+            self.recorder.touch_all(keys)
             if self.lock.transaction is None:
                 self.writes.committed()
+
+    def keys_of(self, tables: Iterable[object]) -> list[str]:
+        """The keys of the tables of these names; none for no names, and where one is a view."""
+        keys: set[str] = set()
+        views = False
+        for name in tables:
+            found = self.schema.any_catalog().named(name) if isinstance(name, str) else ()
+            if not found:
+                raise ReactiveSqliteError(f"there is no table {name!r} to invalidate")
+            keys |= {table.key for table in found}
+            views = views or any(table.kind == "view" for table in found)
+        return [] if views else sorted(keys)
 
     def changes_since(self, version: int) -> ChangesSince:
         """What the journal holds after a version."""

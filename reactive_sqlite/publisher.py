@@ -65,6 +65,7 @@ class Publisher:
         self.timer = Timer()
         self._waiting: list[LiveResult] = []
         self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
+        self._farewells: tuple[Callable[[], None], ...] = ()
 
     def attach(self, engine: Engine, outside: Outside | None = None) -> None:
         """The engine whose commits are published here, and who else has its file open."""
@@ -279,6 +280,19 @@ class Publisher:
         """What a change would wake. Under the lock."""
         return self._refresher.would_wake(change)
 
+    def check_open(self) -> None:
+        """Raise `ClosedError` after the end."""
+        self._attached.lock.check_open()
+
+    def at_end(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have it called when the database is closed; the result takes it away again."""
+        self._farewells = (*self._farewells, call)
+
+        def stop() -> None:
+            self._farewells = tuple(kept for kept in self._farewells if kept is not call)
+
+        return stop
+
     def count_failure(self) -> None:
         """A subscriber raised."""
         self._stats.failed += 1
@@ -292,6 +306,8 @@ class Publisher:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
             self.tell(node.receivers + node.newcomers, None)
+        for call in self._farewells:
+            self.enqueue(call)
         self.deliver()
 
 

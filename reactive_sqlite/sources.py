@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from time import thread_time
 from typing import Any, Literal
@@ -29,12 +29,14 @@ def frozen_params(params: Params) -> Params:
     """A copy that the caller cannot change any more."""
     if type(params) is tuple:
         return params
-    if isinstance(params, str | bytes):
+    if isinstance(params, Mapping):
+        return dict(params)
+    if isinstance(params, str | bytes) or not isinstance(params, Iterable):
         raise TypeError(
             f"params must be a sequence or a mapping of values, not {type(params).__name__}; "
             "for one value write (value,)"
         )
-    return dict(params) if isinstance(params, Mapping) else tuple(params)
+    return tuple(params)
 
 
 class StatementSource:

@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class EventStream(Observable[T]):
-    """An Observable of events, each delivered in the order of commits, with no lock held."""
+    """An Observable of events, each delivered in the order of commits, with no lock held.
+
+    It completes when the database is closed.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,8 @@ class EventStream(Observable[T]):
     def _listen(
         self, observer: abc.ObserverBase[T], _: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
+        self._publisher.check_open()
+
         def deliver(event: T) -> None:
             try:
                 observer.on_next(event)
@@ -39,15 +44,16 @@ class EventStream(Observable[T]):
                 self._publisher.count_failure()
                 logger.exception("a subscriber of the %s raised", self._name)
 
-        return _Listening(self._start(deliver))
+        return _Listening(self._start(deliver), self._publisher.at_end(observer.on_completed))
 
 
 class _Listening(abc.DisposableBase):
     """A subscription to events."""
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self, *stops: Callable[[], None]) -> None:
+        self._stops = stops
 
     def dispose(self) -> None:
         """Stop listening."""
-        self._stop()
+        for stop in self._stops:
+            stop()

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from reactivex import Observable, abc
 
@@ -70,6 +70,9 @@ class LiveStream(Observable[T]):
             observer: Any = on_next
             on_next, on_error = observer.on_next, observer.on_error
             on_completed = observer.on_completed
+        for called in (on_next, on_error, on_completed):
+            if called is not None and not callable(called):
+                raise TypeError(f"a subscriber is callables or an observer, not {called!r}")
         kind = Subscription if self._max_rate is None else RatedSubscription
         return kind(
             self._opening,
@@ -84,6 +87,10 @@ class LiveStream(Observable[T]):
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         return self.subscribe(observer, scheduler=scheduler)
+
+    def __iter__(self) -> NoReturn:
+        """Refused: reactivex would make an endless sequence of observables of it."""
+        raise TypeError("a live query is not iterable: use get(), subscribe() or `async for`")
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """The value now, then the newest one each time the loop asks: latest wins.

@@ -1,0 +1,135 @@
+"""What is given wrongly is refused at once, with words that say what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from reactive_sqlite import (
+    ClosedError,
+    NotAMutation,
+    NotAQuery,
+    ReactiveDatabase,
+    ReactiveSqliteError,
+    use_database,
+)
+
+
+@pytest.fixture
+def db() -> Iterator[ReactiveDatabase]:
+    with ReactiveDatabase() as made:
+        made.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 2)")
+        yield made
+
+
+Use = Callable[[Any], object]
+
+WRONG: dict[str, tuple[Use, type[Exception], str]] = {
+    "no SQL": (lambda db: db.execute(None), TypeError, "SQL must be a str, not NoneType"),
+    "bytes for SQL": (lambda db: db.query(b"SELECT 1"), TypeError, "str, not bytes"),
+    "no script": (lambda db: db.executescript(None), TypeError, "SQL must be a str"),
+    "bytes for a script": (lambda db: db.executescript(b""), TypeError, "str, not bytes"),
+    "two statements": (lambda db: db.query("SELECT 1; SELECT 2"), ReactiveSqliteError, "script"),
+    "nothing to ask": (lambda db: db.query("-- nothing"), NotAQuery, "EMPTY is not a query"),
+    "a write to query": (lambda db: db.query("DELETE FROM t"), NotAQuery, "use execute"),
+    "a read to mutation": (lambda db: db.mutation("SELECT 1"), NotAMutation, "use query"),
+    "a read to many": (lambda db: db.executemany("SELECT 1", []), NotAMutation, "that write"),
+    "a number for params": (lambda db: db.query("SELECT ?", 5), TypeError, r"write \(value,\)"),
+    "the same to execute": (lambda db: db.execute("SELECT ?", 5), TypeError, r"write \(value,\)"),
+    "None for params": (lambda db: db.execute("SELECT 1", None), TypeError, r"not NoneType"),
+    "text for params": (lambda db: db.execute("SELECT ?", "a"), TypeError, r"write \(value,\)"),
+    "bytes for params": (lambda db: db.execute("SELECT ?", b"a"), TypeError, r"write \(value,\)"),
+    "no rate": (lambda db: db.query("SELECT 1", max_rate=0), ValueError, "more than 0, not 0"),
+    "a negative rate": (lambda db: db.query_one("SELECT 1", max_rate=-1), ValueError, "not -1"),
+    "a row type": (lambda db: db.query("SELECT 1", row=5), TypeError, "not 5"),
+    "a subscriber": (lambda db: db.query("SELECT 1").subscribe(5), TypeError, "not 5"),
+    "an error handler": (lambda db: db.query("SELECT 1").subscribe(print, 5), TypeError, "not 5"),
+    "a loop over a query": (lambda db: list(db.query("SELECT 1")), TypeError, r"use get\(\)"),
+    "a loop over deltas": (lambda db: [*db.query("SELECT 1").changes()], TypeError, "async for"),
+    "no function": (lambda db: db.observe(5), TypeError, "plain function"),
+    "names as one text": (
+        lambda db: db.mutation("DELETE FROM t", invalidates="t"), TypeError, r"write \('t',\)"
+    ),
+    "no such table": (
+        lambda db: db.mutation("DELETE FROM t", invalidates=["u"]), ReactiveSqliteError, "table 'u'"
+    ),
+    "to invalidate": (lambda db: db.invalidate("u"), ReactiveSqliteError, "no table 'u'"),
+    "nothing to invalidate": (lambda db: db.invalidate(None), ReactiveSqliteError, "table None"),
+    "both kinds of parameters": (
+        lambda db: db.mutation("DELETE FROM t WHERE id = ?")(1, id=1), TypeError, "not both"
+    ),
+    "no database": (lambda db: use_database(None), TypeError, "ReactiveDatabase is needed"),
+    "a time-out": (lambda db: ReactiveDatabase(busy_timeout=-1), ValueError, "0 or more, not -1"),
+    "a policy": (lambda db: ReactiveDatabase(maintain="x"), ValueError, "auto, always, never"),
+    "a share": (lambda db: ReactiveDatabase(verify=2), ValueError, "between 0 and 1, not 2"),
+    "a journal": (lambda db: ReactiveDatabase(journal="x"), ValueError, "not 'x'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("use", WRONG)
+def test_refused(db: ReactiveDatabase, use: str) -> None:
+    wrong, kind, words = WRONG[use]
+    with pytest.raises(kind, match=words):
+        wrong(db)
+    assert db.query_value("SELECT count(*) FROM t").get() == 1, "nothing was done"
+    assert db.version == 2
+
+
+def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:
+    async def total() -> int:
+        return 1
+
+    with pytest.raises(TypeError, match="plain function"):
+        db.observe(total)
+
+
+AFTER_CLOSE: dict[str, Use] = {
+    "execute": lambda db: db.execute("SELECT 1"),
+    "executemany": lambda db: db.executemany("DELETE FROM t", []),
+    "executescript": lambda db: db.executescript(""),
+    "transaction": lambda db: db.transaction().__enter__(),
+    "analyze": lambda db: db.analyze("SELECT 1"),
+    "query": lambda db: db.query("SELECT 1"),
+    "query_one": lambda db: db.query_one("SELECT 1"),
+    "query_value": lambda db: db.query_value("SELECT 1"),
+    "observe": lambda db: db.observe(lambda: 1),
+    "mutation": lambda db: db.mutation("DELETE FROM t"),
+    "would_wake": lambda db: db.would_wake("DELETE FROM t"),
+    "invalidate": lambda db: db.invalidate(),
+    "commits": lambda db: db.commits.subscribe(print),
+    "traces": lambda db: db.traces.subscribe(print),
+    "flush": lambda db: db.flush(),
+    "look": lambda db: db.look(),
+    "create_function": lambda db: db.create_function("f", len),
+    "create_collation": lambda db: db.create_collation("f", lambda a, b: 0),
+}
+
+
+@pytest.mark.parametrize("verb", AFTER_CLOSE)
+def test_used_after_close(db: ReactiveDatabase, verb: str) -> None:
+    db.close()
+    with pytest.raises(ClosedError):
+        AFTER_CLOSE[verb](db)
+
+
+def test_what_was_made_before_close(db: ReactiveDatabase) -> None:
+    query, mutation = db.query("SELECT 1"), db.mutation("DELETE FROM t")
+    observed = db.observe(lambda: db.query("SELECT 1").get())
+    db.close()
+    uses: list[Callable[[], object]] = [query.get, query.subscribe, observed.get, mutation]
+    for use in uses:
+        with pytest.raises(ClosedError):
+            use()
+
+
+def test_close_completes_who_listens_to_events(db: ReactiveDatabase) -> None:
+    ended: list[str] = []
+    db.commits.subscribe(on_completed=lambda: ended.append("commits"))
+    db.traces.subscribe(on_completed=lambda: ended.append("traces"))
+    left = db.commits.subscribe(on_completed=lambda: ended.append("left"))
+    left.dispose()
+    db.close()
+    db.close()
+    assert ended == ["commits", "traces"]
