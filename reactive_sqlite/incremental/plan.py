@@ -91,8 +91,13 @@ def _rows(
     window = _window(shape, params)
     if len(shape.tables) > 1 and any(table.info.without_rowid for table in shape.tables):
         raise NotMaintainable("a join of a table without rowid")
-    if nullable and (window is not None or _asks_nullable(shape)):
-        raise NotMaintainable("an outer join under a condition or a window")
+    if nullable and _asks_nullable(shape, shape.where):
+        raise NotMaintainable("an outer join under a condition")
+    if nullable and window is not None:
+        # A row behind the window must not come into it because its partner has gone.
+        terms = [token for term in shape.order for token in term.item.tokens]
+        if not terms or _asks_nullable(shape, terms):
+            raise NotMaintainable("a window ordered by an outer join")
     make = row_maker(statement.access.columns)
     maintainer = RowsMaintainer(shape, params, make, window, tie=False)
     if _scans_by_rowid(shape, params, maintainer, read):
@@ -220,12 +225,12 @@ def _number(token: Token, params: tuple[Any, ...]) -> int:
     return value
 
 
-def _asks_nullable(shape: Shape) -> bool:
-    """Whether the WHERE looks at a table for which NULLs may stand."""
+def _asks_nullable(shape: Shape, tokens: Sequence[Token]) -> bool:
+    """Whether these look at a table for which NULLs may stand."""
     nullable = [table for table in shape.tables if table.nullable]
     aliases = {fold(table.alias) for table in nullable}
     before = after = ""
-    for token, following in zip_longest(shape.where, shape.where[1:]):
+    for token, following in zip_longest(tokens, tokens[1:]):
         before, after = after, token.text
         if token.kind not in ("word", "quoted"):
             continue

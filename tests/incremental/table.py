@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any
+from unittest import mock
 
 import apsw
 
 from reactive_sqlite import Delta, ReactiveDatabase, State
+from reactive_sqlite.incremental import rows as kept
 
 from .values import COLUMNS, ODD, PLAIN, SCHEMA, exact
 
@@ -129,9 +131,10 @@ class Bench:
 
 @contextmanager
 def bench(seed: int, path: str = ":memory:", rows: int = 8) -> Iterator[Bench]:
-    """A bench with some rows."""
+    """A bench with some rows. Of windows little is kept, so that rows come from behind that."""
     random = Random(seed)
-    with ReactiveDatabase(path, maintain="always") as db:
+    margin = mock.patch.object(kept, "MARGIN", random.choice((0, 1, 100)))
+    with margin, ReactiveDatabase(path, maintain="always") as db:
         made = Bench(db, random)
         if random.random() < 0.3:
             made.execute("CREATE INDEX t_owner ON t(owner)")

@@ -305,3 +305,19 @@ def test_an_old_value_can_be_had_after_later_commits(db: ReactiveDatabase) -> No
     assert (1, 6) in late[0]
     assert (1, 7) in late[1]
     assert not states
+
+
+def test_a_window_over_a_left_join_is_followed(db: ReactiveDatabase) -> None:
+    sql = "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.n ORDER BY t.n DESC, t.id LIMIT 95"
+    values: list[object] = []
+    db.query(sql).subscribe(values.append)
+    for write in (
+        "UPDATE t SET n = n + 1 WHERE id = 50",
+        "DELETE FROM o WHERE id = 7",
+        "INSERT INTO o VALUES (7, 'again')",
+        "UPDATE o SET name = 'other' WHERE id = 8",
+        "UPDATE t SET n = 200 WHERE id = 1",
+    ):
+        db.execute(write)
+        assert values[-1] == tuple(db.execute(sql).rows)
+    assert (db.stats.refetched, db.stats.maintained) == (1, 4)

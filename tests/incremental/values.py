@@ -36,6 +36,11 @@ JOINS = (
     "SELECT t.id, o.name FROM t, o WHERE o.id = t.owner AND {w} ORDER BY t.{k}, t.id LIMIT 4",
     "SELECT t.id, t.{k}, o.name FROM t LEFT JOIN o ON o.id = t.owner ORDER BY t.{k}, t.id",
     "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.owner WHERE {w} ORDER BY o.name, t.id",
+    "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.owner WHERE {w} ORDER BY t.{k} {d}, t.id"
+    " LIMIT 3",
+    "SELECT t.{k}, o.* FROM t LEFT JOIN o ON o.id = t.owner ORDER BY t.id {d} LIMIT 4 OFFSET 1",
+    "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.owner ORDER BY o.name {d}, t.id LIMIT 3",
+    "SELECT t.id, b.id, b.{k} FROM t LEFT JOIN t b ON b.owner = t.id ORDER BY t.{k}, t.id LIMIT 4",
     "SELECT a.id, b.id, b.{k} FROM t a JOIN t b ON a.id = b.owner ORDER BY b.{k}, a.id, b.id",
 )
 GROUPS = (
