@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 import apsw
 
 from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.checkpoints import Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
-from reactive_sqlite.locks import LockWait, locks_on, process, processes
+from reactive_sqlite.locks import LockWait, locks_on, process
 from reactive_sqlite.recorder import PreUpdate
 from reactive_sqlite.statement import PRAGMA, Access, Action
 from reactive_sqlite.walindex import mapped
@@ -28,12 +29,6 @@ DatabaseError = apsw.Error
 BusyError = apsw.BusyError
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
-
-#: Pages in the write-ahead log from which on each commit tries to write them back, as SQLite does
-#: by itself. https://sqlite.org/wal.html#ckpt
-CHECKPOINT_PAGES = 1000
-#: Pages from which on a log that cannot be written back is worth a warning.
-WARN_PAGES = 10 * CHECKPOINT_PAGES
 
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.
@@ -99,7 +94,7 @@ class Connection:
         """What `last_insert_rowid` says from now on."""
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
-        self._warned_at = WARN_PAGES
+        self.checkpoints = Checkpoints()
         self._read_wal_index: Callable[[], bytes] | None = None
         self._apsw.set_busy_handler(LockWait(busy_timeout))
         # Installed once and for all: setting an authorizer expires every prepared statement.
@@ -133,28 +128,22 @@ class Connection:
                 time.sleep(0.005)
 
     def _committed_to_wal(self, _: apsw.Connection, database: str, pages: int) -> int:
-        """SQLite's own care for the log, which this hook replaces, and a word when it fails."""
+        """Count, and do what SQLite does by a hook of its own, which this one replaces."""
         if database == "main":
             self.wal_commits += 1
-        if pages >= CHECKPOINT_PAGES:
+        if self.checkpoints.due(pages):
             try:
-                log, done = self._apsw.wal_checkpoint(database)
+                log, written = self._apsw.wal_checkpoint(database)
             except apsw.Error as error:  # the commit is made; the next one will try again
                 logger.debug("no checkpoint: %s", error)
-                return apsw.SQLITE_OK
-            if log == done:
-                self._warned_at = WARN_PAGES
-            elif log >= self._warned_at:
-                self._warned_at = 2 * log
-                path = self._apsw.db_filename(database)
-                logger.warning(
-                    "the write-ahead log of %s has grown to %d pages: a read transaction keeps "
-                    "it from being written back. Process: %s",
-                    path,
-                    log,
-                    processes(locks_on(path).readers) or "unknown",
-                )
+            else:
+                self.checkpoints.made(self._apsw.db_filename(database), log, written)
         return apsw.SQLITE_OK
+
+    def keep_checkpoints(self) -> None:
+        """PRAGMA wal_autocheckpoint has put SQLite's own hook there: ours, with its number."""
+        self.checkpoints.choose(self.run("PRAGMA wal_autocheckpoint")[0][0])
+        self._apsw.set_wal_hook(self._committed_to_wal)
 
     def wal_frames(self) -> int | None:
         """The frames in the write-ahead log that are committed now; None outside WAL mode.

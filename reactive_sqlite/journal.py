@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import NamedTuple
 
 import msgspec
@@ -33,6 +34,9 @@ _DURABLE = "INSERT OR IGNORE INTO main._reactive_journal(seq) VALUES (0)"
 _IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
+
+#: Seconds after which a cursor that another process has made is known of here.
+_ASK_AFTER = 0.005
 
 _NOT_WRITTEN = -1
 
@@ -77,18 +81,35 @@ class Journal:
         self.participant = secrets.token_bytes(8)
         self.audience: Callable[[], bool] = lambda: False
         self._recording = False
+        self._asked = 0.0
+        self._data_version = -1
         self._durable = self.read_durable()
         self._record = 0
         self._change: ChangeSet | None = None
 
     def wanted(self) -> bool:
         """Whether the commits from here on are to be written down, and their rows recorded."""
-        enabled = self._enabled
-        wanted = (self._durable or self.audience()) if enabled is None else enabled
+        wanted = self._enabled
+        if wanted is None:
+            wanted = self._durable or self.audience() or self._durable_by_now()
         if wanted is not self._recording:
             self._recording = wanted
             self._recorder.record_all("journal", wanted)
+            # A commit writes about twice the pages: so a checkpoint is due after as many commits.
+            self._connection.checkpoints.scale(2 if wanted else 1)
         return wanted
+
+    def _durable_by_now(self) -> bool:
+        """Whether another process has made the journal durable, as of some milliseconds ago."""
+        now = monotonic()
+        if now - self._asked < _ASK_AFTER:
+            return False
+        self._asked = now
+        version = self._connection.data_version()
+        if version == self._data_version:
+            return False
+        self._data_version = version
+        return self.read_durable()
 
     def read_durable(self) -> bool:
         """Whether somebody reads the journal across restarts, as the file itself says."""
@@ -99,8 +120,11 @@ class Journal:
         return self._durable
 
     def make_durable(self) -> None:
-        """From here on keep the journal whether somebody watches or not. May wait for the lock."""
-        if not self._durable:
+        """From here on keep the journal whether somebody watches or not. May wait for the lock.
+
+        When it returns, the other processes know.
+        """
+        if not self.read_durable():
             self._connection.run("BEGIN IMMEDIATE")
             try:
                 with self._unnoticed():
@@ -111,6 +135,7 @@ class Journal:
                 raise
             self._connection.run("COMMIT")
             self._durable = True
+            sleep(2 * _ASK_AFTER)
 
     def note(self, version: int, *, for_sure: bool) -> None:
         """Write down the commit that is about to be made, in its transaction.
@@ -129,6 +154,12 @@ class Journal:
                 self._record = self._append(change or ChangeSet(version))
             finally:
                 self._connection.install_hook(self._recorder.on_row)
+
+    def begin_alone(self) -> bool:
+        """Begin a transaction for nothing but a record: of VACUUM, which cannot be in one."""
+        if self.wanted():
+            self._connection.run("BEGIN IMMEDIATE")
+        return self._recording
 
     @property
     def noted(self) -> bool:
@@ -162,7 +193,7 @@ class Journal:
         rowid = connection.last_insert_rowid()
         record = (encoded(self.participant, change),)
         try:
-            connection.execute(_INSERT, record).fetchall()
+            connection.execute(_INSERT, record)
         except SQLError:  # the table is not there yet, or not any more
             connection.run(_CREATE)
             connection.run(_INSERT, record)

@@ -199,6 +199,11 @@ class ChangeRecorder:
         """SAVEPOINT name."""
         self._savepoints.append((_folded(name), len(self._events)))
 
+    def is_outermost(self, name: str) -> bool:
+        """Whether releasing this savepoint takes all of them."""
+        names, wanted = [known for known, _ in self._savepoints], _folded(name)
+        return names[:1] == [wanted] and names.count(wanted) == 1
+
     def release(self, name: str) -> None:
         """RELEASE name: the most recent savepoint of that name and all inside it are gone."""
         del self._savepoints[self._find(name) :]

@@ -39,13 +39,18 @@ class Record(NamedTuple):
 
 def encoded(participant: bytes, change: ChangeSet) -> bytes:
     """The wire form of what a commit changed in the main database."""
-    rows: Any = {key: changes for key, changes in change.rows.items() if "." not in key}
-    if change.exact:
-        tables: tuple[str, ...] = ()
-        record = _encode(_Wire(participant, rows))
-    else:
-        tables = tuple(sorted(filter(_is_main, change.tables)))
-        record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
+    if not (change.tables or change.schema or change.everything):
+        rows: Any = change.rows or {}
+        for key in rows:
+            if "." in key:
+                break
+        else:
+            record = _encode((participant, rows))  # `_Wire`, less what goes without saying
+            if len(record) <= RECORD_BYTES:
+                return record
+    rows = {key: changes for key, changes in change.rows.items() if "." not in key}
+    tables = tuple(sorted(filter(_is_main, change.tables)))
+    record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
     if len(record) > RECORD_BYTES:
         tables = tuple(sorted({*tables, *rows}))
         record = _encode(_Wire(participant, {}, tables, change.schema, change.everything))

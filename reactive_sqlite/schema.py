@@ -137,6 +137,24 @@ class Schema:
         statement.unhooked = tuple(unhooked)
         return statement.unhooked
 
+    def may_keep_rows(self, statement: Statement) -> bool:
+        """Whether, when it fails, rows may stay that it has written before.
+
+        Conflict resolution FAIL alone does that.
+
+        https://sqlite.org/lang_conflict.html
+        """
+        if "fail" in statement.sql.lower():
+            return True
+        for database in {"main", "temp", *statement.access.databases}:
+            quoted = database.replace('"', '""')
+            if self._writer.run(
+                # not LIKE: PRAGMA case_sensitive_like would make it overlook RAISE(FAIL)
+                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE instr(lower(sql), 'fail') LIMIT 1"
+            ):
+                return True
+        return False
+
     def route_of(self, database: str, name: str) -> TableRoute:
         """How changes of this table are recorded. Called by the hook: asks SQLite nothing."""
         found = self._routes.get((database, name))

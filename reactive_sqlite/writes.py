@@ -30,6 +30,9 @@ _WHOLESALE = frozenset(
 # What it wrote would be published before the statement that called it has committed, or failed.
 _ONLY_READ = "a function called from SQL may only read"
 
+#: What is written down in the journal, in one transaction with it, though it changes no rows.
+_RECORDED = _DDL | {StatementKind.ANALYZE, StatementKind.REINDEX}
+
 
 class Result(NamedTuple):
     """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted.
@@ -76,6 +79,7 @@ class Writes:
         self._follow = follow
         self._on_commit = on_commit
         self._on_end = on_end
+        self._begun_by_savepoint = False
         self.version = 0
         self.begun = 0
         """statements that may commit, begun"""
@@ -103,9 +107,12 @@ class Writes:
                 if journal is not None and journal.wanted():
                     if statement.kind is StatementKind.COMMIT:
                         journal.note(self.version + 1, for_sure=False)
-                    elif statement.changes_rows and self._lock.transaction is None:
-                        execute("BEGIN IMMEDIATE")
-                        wrapped = True
+                    elif self._lock.transaction is None:
+                        if statement.changes_rows or self._is_recorded(statement):
+                            execute("BEGIN IMMEDIATE")
+                            wrapped = True
+                    elif self._commits_by_release(statement):
+                        journal.note(self.version + 1, for_sure=False)
                 cursor = execute(sql, params)
                 # Always drained: a half-read RETURNING has not committed, and PRAGMA
                 # incremental_vacuum gives a row without columns for each page.
@@ -115,7 +122,8 @@ class Writes:
                 if journal is not None and journal.noted:
                     journal.retract()
                 if wrapped and connection.in_transaction:
-                    connection.run("COMMIT" if self._may_keep_rows(statement) else "ROLLBACK")
+                    keep = self._schema.may_keep_rows(statement)
+                    connection.run("COMMIT" if keep else "ROLLBACK")
                 self._failed(statement, mark)
                 raise
             if recorder.detached:
@@ -130,13 +138,17 @@ class Writes:
             )
             if not statement.changes_rows:
                 self._controlled(statement)
+                if statement.kind is StatementKind.VACUUM and journal is not None:
+                    wrapped = journal.begin_alone()
             else:
                 for key in unhooked:
                     recorder.touch(key)
-                if wrapped:
-                    self._commit_noted(mark)
-                if self._lock.transaction is None:
-                    self.committed()
+            if wrapped:
+                self._commit_noted(mark)
+            if not (wrapped or statement.changes_rows):
+                self._turned(statement)
+            elif self._lock.transaction is None:
+                self.committed()
             return result
         finally:
             self.done = self.begun
@@ -203,21 +215,41 @@ class Writes:
                 recorder.release(name)
             elif recorder.rollback_to(name):
                 self._schema_changed()
+
+    def _turned(self, statement: Statement) -> None:
+        """A transaction may have begun with that statement, or ended."""
         open_now, transaction = self._connection.in_transaction, self._lock.transaction
         if transaction is None:
             if open_now:
                 self._lock.hold()  # until the transaction ends
                 self._lock.transaction = OpenTransaction()
+                self._begun_by_savepoint = statement.kind is StatementKind.SAVEPOINT
             else:
                 self.committed()
         elif not open_now:
-            if kind is StatementKind.ROLLBACK:
+            if statement.kind is StatementKind.ROLLBACK:
                 self.rolled_back(transaction)
             else:
                 self._ended(transaction)
 
+    def _is_recorded(self, statement: Statement) -> bool:
+        """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
+        return statement.kind in _RECORDED and "main" in statement.access.databases
+
+    def _commits_by_release(self, statement: Statement) -> bool:
+        """Whether it releases the savepoint that has begun the transaction."""
+        operation, name = statement.access.savepoint or ("", "")
+        return (
+            operation == "RELEASE"
+            and self._begun_by_savepoint
+            and self._recorder.is_outermost(name)
+        )
+
     def _pragma(self, statement: Statement) -> None:
-        effect = effect_of(*(statement.access.pragma or ("", None)))
+        name, argument = statement.access.pragma or ("", None)
+        if name == "wal_autocheckpoint" and argument is not None:  # it puts SQLite's own hook back
+            self._connection.keep_checkpoints()
+        effect = effect_of(name, argument)
         if effect is not Effect.NONE:
             self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
             self._schema_changed()
@@ -239,28 +271,12 @@ class Writes:
             self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
         elif statement.kind is StatementKind.COMMIT or statement.access.savepoint is not None:
             pass  # it is still open, and so is all that was written
-        elif statement.changes_rows and self._may_keep_rows(statement):
+        elif statement.changes_rows and self._schema.may_keep_rows(statement):
             recorder.keep_tables_from(mark)
             if transaction is None:
                 self.committed()
         else:
             recorder.undo_to(mark)
-
-    def _may_keep_rows(self, statement: Statement) -> bool:
-        """Whether conflict resolution FAIL is in play, which alone keeps the rows before it.
-
-        https://sqlite.org/lang_conflict.html
-        """
-        if "fail" in statement.sql.lower():
-            return True
-        for database in {"main", "temp", *statement.access.databases}:
-            quoted = database.replace('"', '""')
-            if self._connection.run(
-                # not LIKE: PRAGMA case_sensitive_like would make it overlook RAISE(FAIL)
-                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE instr(lower(sql), 'fail') LIMIT 1"
-            ):
-                return True
-        return False
 
     # -- the ends of transactions ---------------------------------------------------------------
 

@@ -23,7 +23,7 @@ LAYERS = {
     "values": "errors change comparison predicate region intervals row delta trace",
     "understanding": "catalog statement filing routing analysis",
     "engine": """
-        recorder net pragmas filesystem locks walindex wal connection records journal foreign readers
+        recorder net pragmas filesystem locks checkpoints walindex wal connection records journal foreign readers
         ownership schema reads writes engine rehearsal""",
     "liveness": """
         timer delivery incremental live sources opening refresh publisher neighbours

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Literal, NamedTuple
 
-from reactive_sqlite.connection import WARN_PAGES, Connection, DatabaseError
+from reactive_sqlite.checkpoints import WARN_PAGES
+from reactive_sqlite.connection import Connection, DatabaseError
 from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.journal import last_record, records_since
 from reactive_sqlite.locks import locks_on, process, processes

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, engine
+from reactive_sqlite import ReactiveDatabase, checkpoints, engine
 from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.locks import locks_on
 from reactive_sqlite.testing import Emissions
@@ -152,10 +152,8 @@ def test_who_holds_the_lock_is_said(path: Path) -> None:
 def test_a_long_reader_is_named(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from reactive_sqlite import connection
-
-    monkeypatch.setattr(connection, "CHECKPOINT_PAGES", 10)
-    monkeypatch.setattr(connection, "WARN_PAGES", 30)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(checkpoints, "WARN_PAGES", 30)
     with stranger(path) as other, ReactiveDatabase(path) as db:
         other.does("db.execute('BEGIN'); db.execute('SELECT * FROM t').fetchall()")
         for n in range(100):

@@ -268,6 +268,68 @@ def test_every_way_to_commit_is_written_down(writer: ReactiveDatabase) -> None:
     assert records(writer) == ["#1 t×1", "#2 t×2", "#3 t×2", "#4 u×1", "#5 u×1"]
 
 
+def test_what_changes_no_rows_is_written_down(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
+    writer.execute("CREATE TABLE v(x)")
+    writer.execute("ALTER TABLE v ADD COLUMN y")
+    writer.execute("CREATE TEMP TABLE mine(x)")
+    writer.execute("DROP TABLE v")
+    assert records(writer) == ["#1 schema", "#2 schema", "#3 schema"]
+    for n, sql in enumerate(("ANALYZE", "REINDEX", "VACUUM"), 4):
+        writer.execute(sql)
+        assert records(writer)[-1] == f"#{n} everything"
+    with pytest.raises(apsw.SQLError):
+        writer.execute("CREATE TABLE t(x)")
+    with pytest.raises(ZeroDivisionError), writer.transaction():
+        writer.execute("DROP TABLE u")
+        raise ZeroDivisionError
+    assert len(records(writer)) == 6
+    writer.execute("UPDATE t SET x = 1")
+    assert records(writer)[-1] == "#7 t×1"
+
+
+def test_the_release_that_commits_is_written_down(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
+    writer.executescript(
+        "SAVEPOINT a; UPDATE t SET x = 1; SAVEPOINT b; UPDATE u SET x = 1; SAVEPOINT A;"
+        "RELEASE a; RELEASE b;"
+    )
+    assert records(writer) == []
+    writer.execute("RELEASE A")
+    assert records(writer) == ["#1 t×1, u×1"]
+    with pytest.raises(apsw.SQLError):
+        writer.execute("RELEASE nothing")
+    writer.executescript("BEGIN; SAVEPOINT a; UPDATE t SET x = 2; RELEASE a; ROLLBACK")
+    assert records(writer) == ["#1 t×1, u×1"]
+
+
+def test_neighbours_count_what_changes_no_rows(db: ReactiveDatabase, path: Path) -> None:
+    with participant(path) as other, Emissions(db.query_value("SELECT x FROM t")) as seen:
+        other.does("run('ANALYZE'); run('CREATE INDEX i ON t(x)'); run('REINDEX')")
+        other.does("run('SAVEPOINT s'); run('UPDATE t SET x = 4'); run('RELEASE s')")
+        until(lambda: seen.last == 4)
+        assert unexplained(db) == 0
+
+
+def test_who_chooses_when_to_write_the_log_back_is_counted_all_the_same(
+    db: ReactiveDatabase, path: Path
+) -> None:
+    """The pragma puts SQLite's own hook in the place of the one that counts."""
+    with participant(path) as other, Emissions(db.query_value("SELECT x FROM t")) as seen:
+        db.execute("PRAGMA wal_autocheckpoint=5")
+        for n in range(1, 60):
+            db.execute("UPDATE u SET x = ?", (n,))
+        log = path.with_name("some.db-wal")
+        assert log.stat().st_size < 40 * 4120, "it is written back"
+        other.runs("UPDATE t SET x = 5")
+        until(lambda: seen.last == 5)
+        assert unexplained(db) == 0
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        for n in range(60):
+            db.execute("UPDATE u SET x = ?", (n,))
+        assert log.stat().st_size > 40 * 4120, "never"
+
+
 def test_what_is_undone_is_not_written_down(writer: ReactiveDatabase) -> None:
     writer.changes_since()
     with pytest.raises(ZeroDivisionError), writer.transaction():
@@ -289,7 +351,7 @@ def test_a_commit_that_fails_is_not_written_down(writer: ReactiveDatabase) -> No
         writer.execute("COMMIT")
     writer.execute("UPDATE child SET x = 1")
     writer.execute("COMMIT")
-    assert records(writer) == ["#1 child×1"]
+    assert records(writer) == ["#1 schema", "#2 child×1"]
     assert writer.query("SELECT x FROM child").get() == ((1,),)
 
 
@@ -342,6 +404,15 @@ def test_a_consumer_that_was_away_catches_up(path: Path) -> None:
         images = [change.rows["t"][0].new for change in found.changes]
         assert images == [(1, 1), (1, 2)]
         assert db.changes_since(found.version) == (found.version, (), False)
+
+
+def test_a_writer_learns_that_there_is_a_cursor_now(db: ReactiveDatabase, path: Path) -> None:
+    """It watches nothing and nobody watches it."""
+    with participant(path) as other:
+        other.runs("UPDATE t SET x = 1")
+        start = db.changes_since().version
+        other.runs("UPDATE t SET x = 2")
+        assert [str(change) for change in db.changes_since(start).changes] == ["#1 t×1"]
 
 
 def test_a_consumer_that_was_away_too_long_starts_over(path: Path) -> None:
