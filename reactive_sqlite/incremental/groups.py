@@ -22,8 +22,9 @@ from reactive_sqlite.incremental.difference import (
     shows_nothing,
     window_delta,
 )
+from reactive_sqlite.incremental.joined import check_size
 from reactive_sqlite.incremental.ordered import OrderedRows
-from reactive_sqlite.incremental.rows import FEW, Slice
+from reactive_sqlite.incremental.rows import Slice
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
@@ -169,8 +170,7 @@ class GroupsMaintainer:
     def apply(self, change: ChangeSet, read: Read) -> Step:
         """The next state. Raises `NotMaintainable`; the state is of no use then."""
         changes = change.rows.get(self._table.info.key, ())
-        if len(changes) > FEW and len(changes) * 8 > self._size:
-            raise NotMaintainable("a large part of the table has changed")
+        check_size(len(changes), self._size)
         touched: dict[Key, Group] = {}
         come, gone = self._contributions(changes, True), self._contributions(changes, False)
         come, gone = _without_equals(come, gone)

@@ -12,7 +12,7 @@ from operator import is_not, itemgetter
 from typing import Any, Final, NamedTuple
 
 from reactive_sqlite.analysis.shape import Shape
-from reactive_sqlite.change import ChangeSet, Image, RowChange
+from reactive_sqlite.change import ChangeSet, Image
 from reactive_sqlite.comparison import ROWID
 from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.difference import (
@@ -22,16 +22,15 @@ from reactive_sqlite.incremental.difference import (
     shows_nothing,
     window_delta,
 )
+from reactive_sqlite.incremental.joined import JoinedRows
 from reactive_sqlite.incremental.ordered import OrderedRows
 from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.incremental.texts import Extended, Read, flat, identity_of, in_batches
+from reactive_sqlite.incremental.texts import Extended, Read
 from reactive_sqlite.row import Row
 
 MARGIN: Final = 100
 """Rows kept beyond a window, so that rows can leave it for a while without a query."""
-FEW: Final = 64
-"""Changed rows that are always worth following; of more, only a part of the result."""
 
 
 #: Makes entries at C speed.
@@ -68,16 +67,14 @@ class RowsMaintainer:
         self._window = window
         self._extended = Extended(shape, len(self._params))
         self._tie = tie
-        self._identify = [identity_of(table) for table in shape.tables]
-        self._single = len(shape.tables) == 1
+        self._joined = JoinedRows(self._extended, self._params)
         self._keys = SortKeys(
             [Direction(t.descending, t.nulls_first, t.collation) for t in shape.order]
         )
-        self._identity = _getter(sum(self._extended.identities, ()))
+        self._identity = self._joined.identity
         self._width = len(shape.outputs)
         self._from_image = self._image_reader()
         self._entries: dict[Any, Entry] = {}
-        self._by_row: list[dict[Any, set[Any]]] = []
         self._rows = OrderedRows.of((), ())
         self._shown: tuple[Row, ...] = ()
         self._complete = True
@@ -122,10 +119,7 @@ class RowsMaintainer:
         self._entries = dict(zip(identities, entries, strict=True))
         if len(self._entries) != len(found):
             raise NotMaintainable("two rows from the same rows")
-        if not self._single:
-            self._by_row = [{} for _ in self._shape.tables]
-            for identity in identities:
-                self._note(identity)
+        self._joined.reset(identities)
         if self._window is not None:
             self._shown = self._rows.values(*self._window)
 
@@ -144,9 +138,7 @@ class RowsMaintainer:
 
     def apply(self, change: ChangeSet, read: Read) -> Step:
         """The next state. Raises `NotMaintainable`; the state is of no use then."""
-        touched, found = (
-            self._changed_single(change, read) if self._single else self._changed(change, read)
-        )
+        touched, found = self._found(change, read)
         edits: Edits = []
         entries, last = self._entries, None if self._complete else self._rows.last()[0]
         for identity in {*touched, *found}:
@@ -163,11 +155,11 @@ class RowsMaintainer:
             edits.append((before, after))
             if after is None:
                 del entries[identity]
-                self._forget(identity)
+                self._joined.forget(identity)
             else:
                 entries[identity] = after
                 if before is None:
-                    self._note(identity)
+                    self._joined.note(identity)
         if not edits:
             return Step(self.rows(), None)
         old = self._rows
@@ -192,64 +184,17 @@ class RowsMaintainer:
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
         return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
 
-    def _changed_single(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
-        identify, (table,) = self._identify[0], self._shape.tables
-        touched: set[Any] = set()
-        present: dict[Any, RowChange] = {}
-        for row in change.rows.get(table.info.key, ()):
-            if row.old is not None:
-                touched.add(identify(row, False))
-            if row.new is not None:
-                present[identify(row, True)] = row
-        self._check_size(len(touched) + len(present))
+    def _found(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
+        """The identities of rows that may have gone, and the entries of those that are there."""
         if self._from_image is None:
-            return touched, self._fetch(0, present, read)
+            touched, values = self._joined.changed(change, read)
+            return touched, {key: self._entry(key, row) for key, row in values.items()}
+        touched, present = self._joined.changed_of(change)
         found = {}
         for identity, row in present.items():
             assert row.new is not None
-            values = self._from_image(row.new, row.new_rowid)
-            found[identity] = self._entry(identity, values)
+            found[identity] = self._entry(identity, self._from_image(row.new, row.new_rowid))
         return touched, found
-
-    def _changed(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
-        touched: set[Any] = set()
-        found: dict[Any, Entry] = {}
-        for number, table in enumerate(self._shape.tables):
-            identify, by_row = self._identify[number], self._by_row[number]
-            rows = change.rows.get(table.info.key, ())
-            self._check_size(len(rows))
-            before = {identify(row, False) for row in rows if row.old is not None}
-            after = {identify(row, True) for row in rows if row.new is not None}
-            if not table.nullable:
-                for identity in before | after:
-                    touched |= by_row.get(identity, set())
-                found |= self._fetch(number, after, read)
-                continue
-            # A row that NULLs stood for may have come, or gone: ask again for all that the rows
-            # of the first table are joined with, of which there always is something.
-            firsts = {result[0] for i in before | after for result in by_row.get(i, ())}
-            for piece in in_batches(after):
-                sql = self._extended.partners(number, len(piece))
-                firsts.update(row[0] for row in read(sql, (*self._params, *flat(piece))))
-            self._check_size(len(firsts))
-            for identity in firsts:
-                touched |= self._by_row[0].get(identity, set())
-            found |= self._fetch(0, firsts, read)
-        return touched, found
-
-    def _check_size(self, count: int) -> None:
-        if count > FEW and count * 8 > len(self._entries):
-            raise NotMaintainable("a large part of the result has changed")
-
-    def _fetch(self, number: int, identities: Iterable[Any], read: Read) -> dict[Any, Entry]:
-        """The rows of the result that come from these rows of one table."""
-        found = {}
-        for piece in in_batches(identities):
-            sql = self._extended.some(number, len(piece))
-            for values in read(sql, (*self._params, *flat(piece))):
-                identity = self._identity(values)
-                found[identity] = self._entry(identity, values)
-        return found
 
     def _entry(self, identity: Any, values: tuple[Any, ...]) -> Entry:
         terms = [values[place] for place in self._extended.order]
@@ -260,31 +205,19 @@ class RowsMaintainer:
     def _image_reader(self) -> Callable[[Image, int | None], tuple[Any, ...]] | None:
         """Gives the row of a SELECT of nothing but columns of all rows; None for any other."""
         columns = self._extended.columns
-        if not self._single or self._shape.where or None in columns:
+        if not self._joined.single or self._shape.where or None in columns:
             return None
         places = [column[1] for column in columns if column is not None]
         if ROWID not in places:
-            pick = _getter(tuple(places), always_tuple=True)
+            pick = _getter(tuple(places))
             return lambda image, _: pick(image)
         return lambda image, rowid: tuple(
             rowid if place == ROWID else image[place] for place in places
         )
 
-    def _note(self, identity: Any) -> None:
-        for by_row, row in zip(self._by_row, identity, strict=True) if self._by_row else ():
-            by_row.setdefault(row, set()).add(identity)
 
-    def _forget(self, identity: Any) -> None:
-        for by_row, row in zip(self._by_row, identity, strict=True) if self._by_row else ():
-            by_row[row].discard(identity)
-            if not by_row[row]:
-                del by_row[row]
-
-
-def _getter(
-    places: tuple[int, ...], *, always_tuple: bool = False
-) -> Callable[[Sequence[Any]], Any]:
-    if len(places) == 1 and always_tuple:
+def _getter(places: tuple[int, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    if len(places) == 1:
         place = places[0]
         return lambda row: (row[place],)
     return itemgetter(*places)
