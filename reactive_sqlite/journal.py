@@ -193,7 +193,7 @@ class Journal:
         rowid = connection.last_insert_rowid()
         record = (encoded(self.participant, change),)
         try:
-            connection.execute(_INSERT, record)
+            connection.execute_alone(_INSERT, record)
         except SQLError:  # the table is not there yet, or not any more
             connection.run(_CREATE)
             connection.run(_INSERT, record)

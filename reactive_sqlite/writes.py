@@ -158,7 +158,7 @@ class Writes:
         assert self._journal is not None
         try:
             self._journal.note(self.version + 1, for_sure=True)
-            self._connection.execute("COMMIT")
+            self._connection.execute_alone("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a deferred foreign key, a full disk
                 self._connection.run("ROLLBACK")
