@@ -9,14 +9,11 @@ a shadow table belongs to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from reactive_sqlite.comparison import fold
-
-Run = Callable[..., Sequence[tuple[Any, ...]]]
-ColumnMetadata = Callable[[str, str, str], tuple[Any, Any, Any, Any, Any]]
+from reactive_sqlite.listing import ColumnMetadata, Found, Run, find_tables
 
 SCHEMA_TABLES = frozenset(
     {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
@@ -127,13 +124,13 @@ class Catalog:
 
     def __init__(
         self,
-        found: Iterable[_Found] = (),
+        found: Iterable[Found] = (),
         databases: Sequence[str] = ("main", "temp"),
         *,
         application_functions: Iterable[str] = (),
         utf8: bool = True,
     ) -> None:
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, Found] = {}
         self._by_name: dict[str, list[str]] = {}
         self._tables: dict[str, TableInfo] = {}
         for table in found:
@@ -161,11 +158,11 @@ class Catalog:
         databases = [row[1] for row in run("PRAGMA database_list")]
         if "temp" not in databases:
             databases.append("temp")
-        found: list[_Found] = []
+        found: list[Found] = []
         listed = run("SELECT schema, name, type, wr, strict FROM pragma_table_list")
         for database in databases:
             mine = [row for row in listed if row[0] == database]
-            found += _find_tables(run, column_metadata, database, mine)
+            found += find_tables(run, column_metadata, database, mine)
         return cls(
             found,
             databases,
@@ -230,84 +227,12 @@ class Catalog:
         return owners
 
 
-class _Found(NamedTuple):
-    """What SQLite said of one table."""
-
-    database: str
-    name: str
-    kind: str
-    without_rowid: bool
-    strict: bool
-    sql: str | None
-    columns: list[tuple[Any, ...]]
-    """(position, name, declared type, NOT NULL, place in the primary key, hidden)"""
-    indexes: dict[tuple[str, int], list[str | None]]
-    has_primary_key_index: bool
-    collations: Sequence[str | None]
-    """of the columns; empty if all are the usual one"""
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _find_tables(
-    run: Run, column_metadata: ColumnMetadata, database: str, listed: Sequence[tuple[Any, ...]]
-) -> Iterable[_Found]:
-    if not listed:
-        return
-    schema = _quoted(database)
-    entries = run(f"SELECT name, sql FROM {schema}.sqlite_schema WHERE type IN ('table', 'view')")
-    sql: dict[str, str | None] = dict(entries)
-    columns: dict[str, list[tuple[Any, ...]]] = {}
-    keys: dict[str, dict[tuple[str, int], list[str | None]]] = {}
-    primary_key_indexes = set()
-    if entries:
-        # A page of its own keeps away from views, and from modules that cannot be opened.
-        of_tables = f"FROM {schema}.sqlite_schema AS l JOIN"
-        for table, *column in run(
-            f'SELECT l.name, x.cid, x.name, x.type, x."notnull", x.pk, x.hidden {of_tables}'
-            " pragma_table_xinfo(l.name, ?) AS x WHERE l.type = 'table' AND l.rootpage > 0",
-            (database,),
-        ):
-            columns.setdefault(table, []).append(tuple(column))
-        for table, index, partial, origin, name in run(
-            "SELECT l.name, i.name, i.partial, i.origin, iif(x.cid = -2, NULL, x.name)"
-            f" {of_tables} pragma_index_list(l.name, ?1) AS i"
-            " JOIN pragma_index_xinfo(i.name, ?1) AS x"
-            " WHERE l.type = 'table' AND l.rootpage > 0 AND x.key",
-            (database,),
-        ):
-            if origin == "pk":
-                primary_key_indexes.add(table)
-            keys.setdefault(table, {}).setdefault((index, partial), []).append(name)
-    for _, name, kind, without_rowid, strict in listed:
-        text = sql.get(name)
-        mine = columns.get(name, []) if kind == "table" else []
-        collations: list[str | None] = []
-        # Any but the usual one has been asked for by that word.
-        if mine and (text is None or "collate" in fold(text)):
-            collations = [column_metadata(database, name, column[1])[1] for column in mine]
-        yield _Found(
-            database,
-            name,
-            kind,
-            bool(without_rowid),
-            bool(strict),
-            text,
-            mine,
-            keys.get(name, {}) if kind == "table" else {},
-            name in primary_key_indexes,
-            collations,
-        )
-
-
 def _index_info(names: Sequence[str | None], partial: bool) -> IndexInfo:
     columns = [fold(name) for name in names if name is not None]
     return IndexInfo(frozenset(columns), len(columns) < len(names), partial)
 
 
-def _table_info(key: str, found: _Found) -> TableInfo:
+def _table_info(key: str, found: Found) -> TableInfo:
     columns, keys = [], []
     for position, name, declared, not_null, pk, hidden in found.columns:
         # ANY has no affinity in a STRICT table (https://sqlite.org/stricttables.html).

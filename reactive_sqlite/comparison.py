@@ -18,6 +18,7 @@ Bound: TypeAlias = tuple[int, Key]
 
 ROWID: Final = -1
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_UPPER = {lower: upper for upper, lower in _LOWER.items()}
 _NUMBER = re.compile(
     r"[ \t\n\v\f\r]*([+-]?)(?:(\d+)(\.\d*)?|(\.\d+))([eE][+-]?\d+)?[ \t\n\v\f\r]*", re.ASCII
 )
@@ -142,6 +143,12 @@ class Column:
             return bytes(value)
         return UNSURE
 
+    def collated(self, name: str | None) -> Column:
+        """The same column with another collation, if one is named."""
+        if name is None:
+            return self
+        return Column(self.name, self.position, self.affinity, name, self.utf8)
+
     def key(self, image: Image, rowid: int | None) -> Any:
         """The value of this column in a row, comparable by `==` with `constant`."""
         value = rowid if self.position < 0 else image[self.position]
@@ -165,6 +172,65 @@ class Column:
 
     def __repr__(self) -> str:
         return self.name
+
+
+class Integers(Column):
+    """A column of which only whole numbers are judged: what is calculated with others is SQLite's.
+
+    `column + 2 = 5` is `column = 3` for them, also where the sum overflows.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, column: Column) -> Integers:
+        """The column, by its whole numbers."""
+        return cls(column.name, column.position, "NUMERIC")
+
+    def constant(self, value: Any) -> Any:
+        return value if type(value) is int and -(1 << 63) <= value < 1 << 63 else UNSURE
+
+    def key(self, image: Image, rowid: int | None) -> Any:
+        value = rowid if self.position < 0 else image[self.position]
+        return value if type(value) is int or (value is None and self.position >= 0) else UNSURE
+
+    def _identity(self) -> tuple[object, ...]:
+        return ("integers", self.position)
+
+
+class Recased(Column):
+    """`lower(column)`, or `upper(column)`, of a text: the letters of ASCII, and no others.
+
+    https://sqlite.org/lang_corefunc.html#lower
+    """
+
+    __slots__ = ("upper",)
+
+    def __init__(self, column: Column, upper: bool) -> None:
+        # Nothing is compared as it is, not even an integer.
+        super().__init__(column.name, column.position, "TEXT", "BINARY", column.utf8)
+        self.upper = upper
+        self.fold = self._recased
+
+    def _recased(self, text: str) -> Any:
+        if "\0" in text:
+            return UNSURE
+        return text.translate(_UPPER) if self.upper else fold(text)
+
+    def constant(self, value: Any) -> Any:
+        return value if value is None or type(value) is str else UNSURE
+
+    def key(self, image: Image, rowid: int | None) -> Any:
+        value = UNSURE if self.position < 0 else image[self.position]
+        if type(value) is str:
+            return self._recased(value)
+        return None if value is None else UNSURE
+
+    def _identity(self) -> tuple[object, ...]:
+        return ("upper" if self.upper else "lower", self.position, self.utf8)
+
+    def __repr__(self) -> str:
+        return f"{'upper' if self.upper else 'lower'}({self.name})"
 
 
 def bound_of(key: Key) -> Bound:

@@ -1,6 +1,6 @@
 """Statement: one SQL text understood: its kind, what it reads and writes, the region it sees.
 
-`Access` is the engine's word (the calls of SQLite's authorizer while it prepared the text),
+`Access` is the engine's word: the calls of SQLite's authorizer while it prepared the text.
 `Statement` adds what `reactive_sqlite.analysis` found out about it.
 """
 
@@ -37,7 +37,6 @@ REINDEX: Final = 27
 ANALYZE: Final = 28
 FUNCTION: Final = 31
 SAVEPOINT: Final = 32
-# Told for each column that a statement reads.
 _key: Final = lru_cache(4096)(table_key)
 _WRITES: Final = {INSERT: "insert", UPDATE: "update", DELETE: "delete"}
 _CHANGES_SCHEMA: Final = CREATES | DROPS | {ATTACH, DETACH, ALTER_TABLE, REINDEX, ANALYZE}
@@ -69,6 +68,9 @@ class StatementKind(enum.Enum):
     EMPTY = "EMPTY"
 
 
+_CHANGES_ROWS: Final = (StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE)
+
+
 class Access:
     """What SQLite said of one statement while preparing it.
 
@@ -76,8 +78,7 @@ class Access:
     folded names, the rowid appears as `rowid`, the empty set means that rows are only counted.
     `unplaced` names tables that SQLite mentioned without a database, as it does when no column but
     the rowid is read; they count as main's in `reads`, and `placed` are the keys it did name.
-    `views` are the names inside which reads happened:
-    views, common table expressions, triggers.
+    `views` are the names inside which reads happened: views, common tables, triggers.
     """
 
     __slots__ = (
@@ -148,9 +149,7 @@ class Access:
                     unplaced.add(first)
                 else:
                     placed.add(key)
-                found = reads.get(key)
-                if found is None:
-                    found = reads[key] = set()
+                found = reads.setdefault(key, set())
                 if second:
                     found.add(fold(second))
             elif code in _WRITES:
@@ -225,9 +224,9 @@ class Reference:
 class Statement:
     """One SQL text, understood.
 
-    `reads` and `writes` are plain folded table names (views among the reads); `volatile` says
-    that the result depends on more than the tables: `random()`, the clock, an application
-    function; `main_only` that nothing outside database main is touched.
+    `reads` and `writes` are plain folded table names (views among the reads); `volatile`: the
+    result depends on more than the tables (`random()`, the clock, an application function);
+    `main_only`: nothing outside database main is touched.
 
     >>> from reactive_sqlite import ReactiveDatabase
     >>> db = ReactiveDatabase()
@@ -275,15 +274,11 @@ class Statement:
         self.kind = kind
         # Asked for at each run, and an Enum is slow to look up in a set.
         self.only_reads = kind in (StatementKind.SELECT, StatementKind.EXPLAIN)
-        self.changes_rows = kind in (
-            StatementKind.INSERT,
-            StatementKind.UPDATE,
-            StatementKind.DELETE,
-        )
+        self.changes_rows = kind in _CHANGES_ROWS
         self.epoch = 0
-        """under which `reactive_sqlite.schema.Schema` it was analysed"""
+        """under which `Schema` it was analysed"""
         self.unhooked: tuple[str, ...] | None = None
-        """for the writing side: what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
+        """what `reactive_sqlite.schema.Schema.prepare` found, once it has"""
         self.patch: Any = None
         """for results: what `reactive_sqlite.incremental.patch_of` found, False for nothing"""
         self.window: Window | None = None

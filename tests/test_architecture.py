@@ -20,8 +20,8 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 
 # From the bottom to the top: a module imports from its own layer and from those below it.
 LAYERS = {
-    "values": "errors change comparison predicate region intervals row delta trace",
-    "understanding": "catalog statement filing routing analysis",
+    "values": "errors change comparison predicate pattern region intervals row delta trace",
+    "understanding": "listing catalog statement filing routing analysis",
     "engine": """
         recorder net pragmas filesystem locks checkpoints walindex wal connection records journal foreign readers
         ownership schema reads writes engine rehearsal""",

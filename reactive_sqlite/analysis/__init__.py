@@ -14,7 +14,7 @@ from reactive_sqlite.analysis.kinds import kind_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
-from reactive_sqlite.analysis.scopes import Mention
+from reactive_sqlite.analysis.sources import Mention
 from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions
 from reactive_sqlite.analysis.window import window_of

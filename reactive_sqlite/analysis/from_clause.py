@@ -8,7 +8,7 @@ from typing import Final
 from reactive_sqlite.analysis.clauses import depths, word
 from reactive_sqlite.analysis.lexer import Token, string_value
 from reactive_sqlite.analysis.parse import NotUnderstoodError
-from reactive_sqlite.analysis.scopes import ROWID_NAMES
+from reactive_sqlite.analysis.sources import ROWID_NAMES
 from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.comparison import ROWID, fold
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp
 
-from reactive_sqlite.analysis.conditions import WORDS, Binding
-from reactive_sqlite.analysis.lexer import Token, tokens_of
-from reactive_sqlite.analysis.parse import FAILURES, NotUnderstoodError, only, parse
-from reactive_sqlite.analysis.scopes import (
-    Mention,
-    Scope,
-    Source,
-    check_select,
-    is_row_by_row,
-    nested_queries,
-    table_source,
-)
+from reactive_sqlite.analysis.conditions import WORDS
+from reactive_sqlite.analysis.lexer import Token
+from reactive_sqlite.analysis.parse import FAILURES, NotUnderstoodError, Survey, only, parse, survey
+from reactive_sqlite.analysis.scopes import Group, Joined, Scope
+from reactive_sqlite.analysis.selects import check_join, check_select, nested_queries, visible
+from reactive_sqlite.analysis.sources import Mention, Query, Source, compound, table_source
+from reactive_sqlite.analysis.subjects import FUNCTIONS
+from reactive_sqlite.analysis.views import parse_view
 from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.comparison import fold
 
 _DEEPEST = 60
 """Levels of parentheses that the compiled parser is sent into; it has no limit of its own."""
+_MENTIONS = 60
+"""Mentions after which a common table that is named once more is not walked again."""
 
 
 def mentions_of(tokens: Sequence[Token], catalog: Catalog) -> list[Mention] | None:
@@ -47,25 +44,14 @@ def _depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-_Columns: TypeAlias = "list[tuple[str, Binding | None]] | None"
-
-
-class _Query(NamedTuple):
-    """What a query in FROM offers: its columns if they are known, and what lies below."""
-
-    columns: _Columns
-    mentions: Sequence[Mention]
-
-
 class _Common:
-    """A common table expression, walked when it is first named."""
+    """A common table expression, walked for each time that it is named."""
 
     def __init__(self, tree: exp.CTE, environment: _Environment) -> None:
         self.tree = tree
         self.environment = environment
-        self.names: list[str] | None = None
-        self.state = "new"
-        self.recursive = False
+        self.names: list[str] = []
+        self.walking = self.walked = self.recursive = False
 
 
 class _Environment:
@@ -86,58 +72,66 @@ class _Walker:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.mentions: list[Mention] = []
-        self._visited = 0
+        self._visited: set[int] = set()
+        self._commons: list[_Common] = []
         self._depth = 0
         self._certain = WORDS
+        self._survey = Survey(set(), 0, False)
 
-    def statement(self, tree: exp.Expression, database: str | None = None) -> _Query:
+    def statement(self, tree: exp.Expression, database: str | None = None) -> Query:
         """Walk one text: the statement itself, or the query of a view."""
-        outside, outside_certain = self._visited, self._certain
-        self._visited = 0
-        self._certain = _certain_words(tree, self._catalog)
+        outside = self._visited, self._commons, self._certain, self._survey
+        self._visited, self._commons = set(), []
+        self._survey = survey(tree)
+        self._certain = _certain_words(tree, self._survey, self._catalog)
         result = self._query(tree, _Environment(database=database))
+        for common in self._commons:
+            if not common.walked:  # nobody reads it, and nor does SQLite
+                self._visited |= survey(common.tree).tables
         # Subqueries stand in more places than are walked (ORDER BY of a compound, VALUES, arguments
         # of table-valued functions): a second mention of a table there would be missed.
-        if self._visited != sum(1 for _ in tree.find_all(exp.Table)):
+        if not self._survey.tables <= self._visited:
             raise NotUnderstoodError("a table in an unknown place")
-        self._visited, self._certain = outside, outside_certain
+        self._visited, self._commons, self._certain, self._survey = outside
         return result
 
-    def _query(self, tree: exp.Expression, environment: _Environment) -> _Query:
+    def _query(
+        self, tree: exp.Expression, environment: _Environment, parent: Scope | None = None
+    ) -> Query:
         if isinstance(tree, exp.Subquery):
             only(tree, "this", "alias")
-            return self._query(tree.this, environment)
+            return self._query(tree.this, environment, parent)
         if isinstance(tree, exp.SetOperation):
             only(tree, "this", "expression", "distinct", "with_", "order", "limit", "offset")
             environment = self._with(tree, environment)
-            left = self._query(tree.this, environment)
-            self._query(tree.args["expression"], environment)
-            return _Query(_unjudged(left.columns), ())
+            left = self._query(tree.this, environment, parent)
+            right = self._query(tree.args["expression"], environment, parent)
+            if tree.args.get("limit") or tree.args.get("offset"):
+                return left.unjudged()
+            return compound(left, right)
         if isinstance(tree, exp.Select):
-            return self._select(tree, environment)
+            return self._select(tree, environment, parent)
         if isinstance(tree, exp.Values):
             only(tree, "expressions", "alias")
-            return _Query(None, ())
+            return Query(None)
         raise NotUnderstoodError(f"a query made of {type(tree).__name__}")
 
-    def _select(self, select: exp.Select, environment: _Environment) -> _Query:
+    def _select(self, select: exp.Select, environment: _Environment, parent: Scope | None) -> Query:
         check_select(select)
         environment = self._with(select, environment)
-        scope = Scope(select, self._certain)
-        sources: list[tuple[Source, exp.Join | None]] = []
+        scope = Scope(select, self._certain, parent)
+        items: list[Joined] = []
         start = select.args.get("from_")
         if start is not None:
             only(start, "this")
-            sources.append((self._source(start.this, environment), None))
+            items.append((self._item(start.this, environment), None))
         joins = select.args.get("joins") or ()
-        sources += [(self._source(join.this, environment), join) for join in joins]
-        scope.join(sources)
-        for query in nested_queries(select):
-            self._query(query, environment)
-        columns = scope.outputs()
-        if is_row_by_row(select):
-            return _Query(columns, [m for source in scope.sources for m in source.mentions])
-        return _Query(_unjudged(columns), ())
+        items += [(self._item(join.this, environment), join) for join in joins]
+        scope.join(items)
+        if self._survey.queries > 1:
+            for query, with_rows in nested_queries(select, scope.has_outer):
+                self._query(query, environment, scope if with_rows else None)
+        return visible(select, scope)
 
     def _with(self, tree: exp.Expression, environment: _Environment) -> _Environment:
         clause = tree.args.get("with_")
@@ -147,8 +141,31 @@ class _Walker:
         inner = _Environment(environment)
         for table in clause.expressions:
             only(table, "this", "alias", "materialized")
-            inner.tables[fold(table.alias)] = _Common(table, inner)
+            common = inner.tables[fold(table.alias)] = _Common(table, inner)
+            self._commons.append(common)
         return inner
+
+    def _item(self, item: exp.Expression, environment: _Environment) -> Source | Group:
+        """An item of FROM; joins in parentheses are several."""
+        if not isinstance(item, exp.Subquery) or not isinstance(
+            item.this, exp.Table | exp.Subquery
+        ):
+            return self._source(item, environment)
+        only(item, "this")
+        first = item.this
+        joins = first.args.get("joins") or ()
+        if isinstance(first, exp.Table) and joins:
+            table = exp.Table()
+            table.args.update(
+                {name: value for name, value in first.args.items() if name != "joins"}
+            )
+            self._visited.add(id(first))
+            first = table
+        items: list[Joined] = [(self._item(first, environment), None)]
+        for join in joins:
+            check_join(join)
+            items.append((self._item(join.this, environment), join))
+        return Group(items)
 
     def _source(self, item: exp.Expression, environment: _Environment) -> Source:
         if isinstance(item, exp.Subquery | exp.Values):
@@ -158,17 +175,17 @@ class _Walker:
             self._depth += 1
             query = self._query(item, environment)
             self._depth -= 1
-            return _derived(fold(item.alias), query)
+            return query.source(fold(item.alias))
         if not isinstance(item, exp.Table):
             raise NotUnderstoodError(f"FROM {type(item).__name__}")
-        self._visited += 1
+        self._visited.add(id(item))
         only(item, "this", "alias", "db")
         alias = item.args.get("alias")
         if alias is not None:
             only(alias, "this")
         if not isinstance(item.this, exp.Identifier):
             return self._function(item)
-        name, database = fold(item.name), fold(item.db) or None
+        name, database = fold(item.name), fold(item.text("db")) or None
         common = None if database else environment.find(name)
         if common is not None:
             return self._common(common, fold(item.alias) or name)
@@ -194,68 +211,50 @@ class _Walker:
         return table_source(mention, alias, self._catalog.utf8)
 
     def _view(self, view: TableInfo, alias: str) -> Source:
-        tree = parse(tokens_of(view.sql or ""))
-        if not isinstance(tree, exp.Create) or tree.args.get("kind") != "VIEW":
-            raise NotUnderstoodError("a view that is none")
+        query, names = parse_view(view.sql or "")
         # The names in a view mean the tables of its own database; in a TEMP one, of any.
         database = None if view.database == "temp" else view.database
         self._depth += 1
-        query = self.statement(tree.expression, database)
+        found = self.statement(query, database)
         self._depth -= 1
-        names = [fold(column.name) for column in tree.this.expressions]
-        return _derived(alias, query, names)
+        return found.source(alias, names)
 
     def _common(self, common: _Common, alias: str) -> Source:
-        if common.state == "walking":
+        if common.walking:
             common.recursive = True
-        elif common.state == "new":
-            common.state = "walking"
-            first = len(self.mentions)
-            self._depth += 1
-            query = self._query(common.tree.this, common.environment)
-            self._depth -= 1
-            common.state = "done"
-            clause = common.tree.args["alias"]
-            only(clause, "this", "columns")
-            names = [fold(column.name) for column in clause.args.get("columns") or ()]
-            if not names and query.columns is not None:
-                names = [name for name, _ in query.columns]
-            common.names = names or None
-            if common.recursive:
-                # What a row leads to may satisfy a demand that it does not satisfy itself.
-                for mention in self.mentions[first:]:
-                    mention.demands.clear()
-        if common.names is None or common.state == "walking":
             return Source(alias, None)
-        return Source(alias, dict.fromkeys(common.names))
+        if common.walked and (common.recursive or len(self.mentions) > _MENTIONS):
+            if not common.recursive:
+                raise NotUnderstoodError("a common table that is named too often")
+            return Source(alias, dict.fromkeys(common.names) if common.names else None)
+        common.walking = common.walked = True
+        first = len(self.mentions)
+        self._depth += 1
+        query = self._query(common.tree.this, common.environment)
+        self._depth -= 1
+        common.walking = False
+        clause = common.tree.args["alias"]
+        only(clause, "this", "columns")
+        names = [fold(column.name) for column in clause.args.get("columns") or ()]
+        if common.recursive:
+            # What a row leads to may satisfy a demand that it does not satisfy itself.
+            for mention in self.mentions[first:]:
+                mention.demands.clear()
+            query = query.unjudged()
+        source = query.source(alias, names)
+        common.names = list(source.columns or ())
+        return source
 
 
-def _unjudged(columns: _Columns) -> _Columns:
-    return None if columns is None else [(name, None) for name, _ in columns]
-
-
-def _derived(alias: str, query: _Query, names: Sequence[str] = ()) -> Source:
-    columns = query.columns
-    if names:
-        if columns is None or len(names) != len(columns):
-            return Source(alias, dict.fromkeys(names))
-        columns = [(name, binding) for name, (_, binding) in zip(names, columns, strict=True)]
-    if columns is None:
-        return Source(alias, None)
-    found: dict[str, Binding | None] = {}
-    for name, binding in columns:
-        # Of two columns with one name neither is certain.
-        found[name] = None if name in found else binding
-    return Source(alias, found, query.mentions)
-
-
-def _certain_words(tree: exp.Expression, catalog: Catalog) -> frozenset[str]:
+def _certain_words(tree: exp.Expression, found: Survey, catalog: Catalog) -> frozenset[str]:
     certain = WORDS
     # https://sqlite.org/lang_expr.html#boolean_expressions: a column of that name comes first.
-    if tree.find(exp.Boolean) is not None:
+    if found.has_booleans:
         names = {fold(identifier.name) for identifier in tree.find_all(exp.Identifier)}
         if (names | catalog.column_names) & {"true", "false"}:
             certain -= {"booleans"}
     if catalog.application_functions & {"like", "glob"}:
         certain -= {"patterns"}
+    if catalog.application_functions & FUNCTIONS:
+        certain -= {"functions"}
     return certain

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from reactive_sqlite.comparison import UNSURE, to_number
+from sqlglot import exp
 
+from reactive_sqlite.analysis.lexer import PARAMETER
+from reactive_sqlite.comparison import UNSURE, Column, to_number
+
+_CALCULATIONS: Final[dict[type[exp.Expression], str]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_CASTS: Final[dict[object, tuple[type, tuple[str, ...]]]] = {
+    exp.DType.INT: (int, ("INTEGER", "REAL", "NUMERIC")),
+    exp.DType.TEXT: (str, ("TEXT",)),
+}
 _LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 
 
@@ -100,6 +108,58 @@ class OfType:
         return value if value is None or type(value) is self.type else UNSURE
 
 
+class Joined:
+    """`left || right` of two texts."""
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: Operand, right: Operand) -> None:
+        self.left = left
+        self.right = right
+
+    def value(self, values: Sequence[Any]) -> Any:
+        """Both, one after the other. What a number looks like as a text is SQLite's affair."""
+        left, right = self.left.value(values), self.right.value(values)
+        if left is None or right is None:
+            return None
+        texts = type(left) is str and type(right) is str
+        # SQLite may end a text at a NUL character.
+        return left + right if texts and "\0" not in left + right else UNSURE
+
+
+class Stored:
+    """An operand in the rows of a VALUES, where a column of type REAL makes REALs of integers."""
+
+    __slots__ = ("operand",)
+
+    def __init__(self, operand: Operand) -> None:
+        self.operand = operand
+
+    def value(self, values: Sequence[Any]) -> Any:
+        """The value, if it is the same as a REAL."""
+        value = self.operand.value(values)
+        return UNSURE if isinstance(value, int) and abs(value) > 1 << 53 else value
+
+
+class FirstKnown:
+    """`coalesce(operand, …)`."""
+
+    __slots__ = ("operands",)
+
+    def __init__(self, operands: Sequence[Operand]) -> None:
+        self.operands = tuple(operands)
+
+    def value(self, values: Sequence[Any]) -> Any:
+        """The first that is not NULL."""
+        for operand in self.operands:
+            value = operand.value(values)
+            if value != value:  # NaN is bound as NULL
+                continue
+            if value is not None:
+                return value
+        return None
+
+
 def number(text: str) -> Any:
     """What a numeric literal means; integers beyond 64 bits, which SQLite reads as REAL, unsure."""
     if text.isdigit():
@@ -107,3 +167,51 @@ def number(text: str) -> Any:
         return int(text) if int(text) <= _GREATEST + 1 else UNSURE
     value = to_number(text)
     return UNSURE if isinstance(value, str) else value
+
+
+def operand_of(node: exp.Expression, column: Column | None, booleans: bool) -> Operand | None:
+    """What an expression without columns means beside this column; None if that is not certain.
+
+    `booleans` says that TRUE and FALSE are no columns.
+    """
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Literal):
+        return Constant(node.this if node.is_string else number(node.this))
+    if isinstance(node, exp.Null):
+        return Constant(None)
+    if isinstance(node, exp.Boolean):
+        return Constant(int(node.this)) if booleans else None
+    if isinstance(node, exp.HexString):
+        return Constant(bytes.fromhex(node.this))
+    if isinstance(node, exp.Placeholder):
+        name = node.this
+        if isinstance(name, str) and name.startswith(PARAMETER):
+            return Parameter(int(name.removeprefix(PARAMETER)))
+        return None
+
+    def part(inner: exp.Expression) -> Operand | None:
+        return operand_of(inner, column, booleans)
+
+    if isinstance(node, exp.Neg):
+        operand = part(node.this)
+        return operand and Negated(operand)
+    operator = _CALCULATIONS.get(type(node))
+    if operator is not None:
+        left, right = part(node.this), part(node.args["expression"])
+        return left and right and Calculated(operator, left, right)
+    if isinstance(node, exp.DPipe):
+        left, right = part(node.this), part(node.args["expression"])
+        return left and right and Joined(left, right)
+    if isinstance(node, exp.Coalesce):
+        operands = [part(item) for item in (node.this, *node.expressions)]
+        known = [operand for operand in operands if operand is not None]
+        return FirstKnown(known) if len(known) == len(operands) else None
+    if isinstance(node, exp.Cast) and column is not None:
+        cast = _CASTS.get(node.args["to"].this)
+        operand = part(node.this)
+        # A cast has an affinity, so it may act on the column; not if they agree.
+        if cast is None or operand is None or column.affinity not in cast[1]:
+            return None
+        return OfType(operand, cast[0])
+    return None

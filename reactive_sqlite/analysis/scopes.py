@@ -8,150 +8,220 @@ NULLs away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
 
-from reactive_sqlite.analysis.conditions import Binding, Condition, demands
-from reactive_sqlite.analysis.parse import NotUnderstoodError, only, queries_in
-from reactive_sqlite.analysis.terms import Term
-from reactive_sqlite.catalog import TableInfo
-from reactive_sqlite.comparison import ROWID, Column, fold
-
-ROWID_NAMES: Final = ("rowid", "oid", "_rowid_")
-
-
-class Mention:
-    """One mention of a real table: what is demanded of its rows.
-
-    `nested` says that it stands below a FROM, where SQLite reads only the columns that are asked
-    for from outside.
-    """
-
-    __slots__ = ("demands", "nested", "nullable", "table")
-
-    def __init__(self, table: TableInfo, nested: bool) -> None:
-        self.table = table
-        self.nested = nested
-        self.demands: list[Term] = []
-        self.nullable = False
-
-    def demand(self, term: Term) -> None:
-        """Only rows that satisfy the term matter."""
-        if not self.nullable or term.is_strict():
-            self.demands.append(term)
+from reactive_sqlite.analysis.conditions import Condition
+from reactive_sqlite.analysis.equalities import Fact, carried, conjuncts
+from reactive_sqlite.analysis.parse import only
+from reactive_sqlite.analysis.sources import ROWID_NAMES, Source, Target, Translate
+from reactive_sqlite.analysis.subjects import Binding, Resolve
+from reactive_sqlite.comparison import fold
 
 
-class Source:
-    """One item of a FROM clause.
+class Group:
+    """Joins in parentheses, an item of FROM."""
 
-    `columns` are its columns by folded name, None for one that cannot be judged; `columns` None
-    means that not even their names are known. `mentions` are the tables below it whose rows its
-    conditions can judge.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        columns: dict[str, Binding | None] | None,
-        mentions: Sequence[Mention] = (),
-        rowid: Binding | None = None,
-    ) -> None:
-        self.name = name
-        self.columns = columns
-        self.mentions = tuple(mentions)
-        self.rowid = rowid
-
-    def column(self, name: str) -> Binding | None:
-        """The column of this name, if it can be judged."""
-        if self.columns is None:
-            return None
-        if name in self.columns:
-            return self.columns[name]
-        return self.rowid if name in ROWID_NAMES else None
+    def __init__(self, items: Sequence[Joined]) -> None:
+        self.items = tuple(items)
 
 
-def table_source(mention: Mention, alias: str, utf8: bool) -> Source:
-    """A table as a source."""
-    table = mention.table
-    if table.kind != "table":
-        return Source(alias, None)
-    columns: dict[str, Binding | None] = {
-        info.name: Binding(mention, Column(info.name, place, info.affinity, info.collation, utf8))
-        for place, info in enumerate(table.columns)
-    }
-    rowid = None
-    if table.rowid_column is not None:
-        rowid = columns[table.columns[table.rowid_column].name]
-    elif not table.without_rowid:
-        rowid = Binding(mention, Column("rowid", ROWID, "INTEGER"))
-    if table.has_virtual_columns:
-        # Such a row is never seen, so nothing can be judged of it.
-        return Source(alias, dict.fromkeys(columns))
-    return Source(alias, columns, [mention], rowid)
+Joined: TypeAlias = "tuple[Source | Group, exp.Join | None]"
 
 
 class Scope:
-    """The sources of one SELECT, joined from left to right, and the names in it."""
+    """The sources of one SELECT, joined from left to right, and the names in it.
 
-    def __init__(self, select: exp.Select, certain: frozenset[str]) -> None:
+    `parent` is the scope around a subquery, if what is true of its rows holds wherever the value
+    of the subquery matters.
+    """
+
+    def __init__(
+        self, select: exp.Select, certain: frozenset[str], parent: Scope | None = None
+    ) -> None:
         self._select = select
         self._certain = certain
+        self._parent = parent
+        self._merged: dict[str, Binding | None] = {}
+        self._aliases: frozenset[str] | None = None
+        self._pairs: list[tuple[Binding, Binding]] = []
+        self._lefts: list[tuple[list[Target], list[exp.Expression], list[tuple[Binding, Binding]]]]
+        self._lefts = []
+        self._facts: list[exp.Expression] = []
         self.sources: list[Source] = []
+        self.targets: list[Target] = []
+        self.has_outer = False
+        """a RIGHT or FULL JOIN: of any source a row of NULLs may be made up"""
 
-    def join(self, sources: Sequence[tuple[Source, exp.Join | None]]) -> None:
+    def join(self, items: Sequence[Joined]) -> None:
         """Take in the sources and what ON and WHERE demand of them."""
-        self.sources = [source for source, _ in sources]
-        outer = False
-        for _, join in sources:
-            side = join.args.get("side") if join is not None else None
-            outer = outer or side in ("RIGHT", "FULL")
-        seen: list[Mention] = []
-        for source, join in sources:
-            left = join is not None and join.args.get("side") == "LEFT"
-            if not left:
-                seen += source.mentions
-            on = join.args.get("on") if join is not None else None
-            if on is not None and not outer:
-                self._demand(on, source.mentions if left else seen)
-            if left or outer:
-                for mention in source.mentions:
-                    mention.nullable = True
-            if left:
-                seen += source.mentions
+        self.has_outer = any(
+            join is not None and join.args.get("side") in ("RIGHT", "FULL")
+            for _, join in _flat(items)
+        )
+        self.targets = self._chain(items, self._facts, alone=True)
         where = self._select.args.get("where")
         if where is not None:
             only(where, "this")
-            if outer:
-                for mention in seen:
+            if self.has_outer:
+                for mention, _ in self.targets:
                     mention.nullable = True
-            self._demand(where.this, seen)
+            self._demand(where.this, self.targets)
+            self._facts += conjuncts(where.this)
+        self._carry()
 
-    def _demand(self, tree: exp.Expression, mentions: Sequence[Mention]) -> None:
-        condition = Condition(tree, self.resolve, self._certain)
-        for owner, term in demands(condition, mentions):
-            assert isinstance(owner, Mention)
-            owner.demand(term)
+    def _chain(
+        self, items: Sequence[Joined], facts: list[exp.Expression], alone: bool
+    ) -> list[Target]:
+        """Join from left to right; `facts` takes in what is true of each row of it.
+
+        A chain that is not `alone` may as a whole make way for a row of NULLs.
+        """
+        seen: list[Target] = []
+        for item, join in items:
+            left = join is not None and join.args.get("side") == "LEFT"
+            inside: list[exp.Expression] = [] if left else facts
+            if isinstance(item, Group):
+                targets = self._chain(item.items, inside, alone and not left)
+            else:
+                pairs = self._merge(item, join) if join is not None else []
+                self.sources.append(item)
+                targets = list(item.targets)
+                if not left:
+                    self._pairs += pairs if alone else ()
+                elif alone:
+                    self._lefts.append((targets, [], pairs))
+            if not left:
+                seen += targets
+            on = join.args.get("on") if join is not None else None
+            if on is not None and not self.has_outer:
+                self._demand(on, targets if left else seen)
+                if not left:
+                    facts += conjuncts(on)
+                elif alone:
+                    self._lefts.append((targets, [*conjuncts(on), *inside], []))
+            if left or self.has_outer:
+                for mention, _ in targets:
+                    mention.nullable = True
+            if left:
+                seen += targets
+        return seen
+
+    def _merge(self, right: Source, join: exp.Join) -> list[tuple[Binding, Binding]]:
+        """The columns of USING and NATURAL JOIN: each is the one of the leftmost table."""
+        names = [fold(name.name) for name in join.args.get("using") or ()]
+        if join.args.get("method") == "NATURAL":
+            earlier = {name for source in self.sources for name in source.columns or ()}
+            names = [name for name in right.columns or () if name in earlier]
+        pairs = []
+        for name in names:
+            having = [source for source in self.sources if name in (source.columns or ())]
+            unknown = any(source.columns is None for source in (*self.sources, right))
+            if name not in self._merged:
+                single = len(having) == 1 and not unknown and not self.has_outer
+                self._merged[name] = having[0].column(name) if single else None
+            one, other = self._merged[name], right.column(name)
+            if one is not None and other is not None:
+                pairs.append((one, other))
+        return pairs
+
+    def _demand(self, tree: exp.Expression, targets: Sequence[Target]) -> None:
+        conditions: dict[object, Condition] = {}
+        for mention, translate in targets:
+            condition = conditions.get(translate)
+            if condition is None:
+                resolve = self._translated(translate)
+                condition = conditions[translate] = Condition(tree, resolve, self._certain)
+            term = condition.about(mention)
+            if term is not None:
+                mention.demand(term)
+
+    def _translated(self, translate: Translate | None) -> Resolve:
+        if translate is None:
+            return self.resolve
+
+        def resolve(column: exp.Column) -> Binding | None:
+            binding = self.resolve(column)
+            return binding and translate(binding)
+
+        return resolve
+
+    def demand_of_groups(self, having: exp.Expression, keys: Sequence[Binding]) -> None:
+        """What HAVING demands of the columns that a group has in common."""
+
+        def resolve(column: exp.Column) -> Binding | None:
+            binding = self.resolve(column)
+            return binding if binding in keys else None
+
+        condition = Condition(having, resolve, self._certain)
+        for mention, _ in self.targets:
+            term = condition.about(mention)
+            if term is not None:
+                mention.demand(term)
+
+    # -- what is equal to a column is known of it as well ----------------------------------------
+
+    def facts(self) -> Iterator[Fact]:
+        """What is true of every row of the result, also of those around it."""
+        for tree in self._facts:
+            yield Fact(tree, self.resolve)
+        if self._parent is not None:
+            yield from self._parent.facts()
+
+    def _carry(self) -> None:
+        own = [mention for mention, translate in self.targets if translate is None]
+        facts = list(self.facts())
+        for mention, term in carried(own, facts, self._pairs, self._certain):
+            mention.demand(term)
+        for targets, trees, pairs in self._lefts:
+            # A row that meets only rows which fail cannot keep a row of NULLs away.
+            right = [mention for mention, translate in targets if translate is None]
+            matched = [Fact(tree, self.resolve) for tree in trees]
+            found = carried(right, facts, [*self._pairs, *pairs], self._certain, matched)
+            for mention, term in found:
+                mention.demands.append(term)
+
+    # -- names -----------------------------------------------------------------------------------
 
     def resolve(self, column: exp.Column) -> Binding | None:
         """What a name in this SELECT means, if it certainly is a column of one of its sources."""
-        if column.args.get("db") or not isinstance(column.this, exp.Identifier):
+        if not isinstance(column.this, exp.Identifier) or column.args.get("catalog"):
             return None
         name = fold(column.name)
         if column.args.get("table"):
-            alias = fold(column.table)
+            alias, database = fold(column.table), fold(column.text("db")) or None
             named = [source for source in self.sources if source.name == alias]
-            return named[0].column(name) if len(named) == 1 else None
+            if not named:
+                return self._outward(column)
+            if len(named) > 1 or database not in (None, named[0].database):
+                return None
+            return named[0].column(name)
         if any(source.columns is None for source in self.sources):
             return None
+        if name in self._merged:
+            return self._merged[name]
         having = [source for source in self.sources if name in (source.columns or ())]
         if len(having) == 1:
             return having[0].column(name)
+        if having:
+            return None
         # A bare rowid means something else as soon as there are several tables.
-        if not having and len(self.sources) == 1:
-            return self.sources[0].column(name)
-        return None
+        found = self.sources[0].column(name) if len(self.sources) == 1 else None
+        if found is not None or name in ROWID_NAMES or name in self._names_given():
+            return found
+        return self._outward(column)
+
+    def _outward(self, column: exp.Column) -> Binding | None:
+        return self._parent.resolve(column) if self._parent is not None else None
+
+    def _names_given(self) -> frozenset[str]:
+        if self._aliases is None:
+            self._aliases = frozenset(
+                fold(item.alias) for item in self._select.expressions if isinstance(item, exp.Alias)
+            )
+        return self._aliases
 
     def outputs(self) -> list[tuple[str, Binding | None]] | None:
         """The result columns, None if their names are not certain."""
@@ -176,7 +246,11 @@ class Scope:
     def _starred(self, item: exp.Expression) -> list[tuple[str, Binding | None]] | None:
         if isinstance(item, exp.Star):
             joins = self._select.args.get("joins") or ()
-            if item.args or any(j.args.get("using") or j.args.get("method") for j in joins):
+            if any(item.args.values()) or any(
+                j.args.get("using") or j.args.get("method") for j in joins
+            ):
+                return None
+            if any(isinstance(j.this, exp.Subquery) and _is_group(j.this) for j in joins):
                 return None
             chosen = self.sources
         else:
@@ -191,88 +265,12 @@ class Scope:
         return result
 
 
-def is_row_by_row(select: exp.Select) -> bool:
-    """Whether each row of the result comes from one combination of rows, and none is left out.
-
-    Only then may what is asked of the result be asked of the rows it comes from.
-    """
-    if any(
-        select.args.get(name)
-        for name in ("distinct", "group", "having", "limit", "offset", "windows", "with_")
-    ):
-        return False
-    return all(_is_plain(item) for item in select.expressions)
+def _flat(items: Sequence[Joined]) -> Iterator[Joined]:
+    for item, join in items:
+        yield item, join
+        if isinstance(item, Group):
+            yield from _flat(item.items)
 
 
-def _is_plain(item: exp.Expression) -> bool:
-    # What is not listed might be an aggregate.
-    plain = (
-        exp.Column,
-        exp.Identifier,
-        exp.Star,
-        exp.Alias,
-        exp.Literal,
-        exp.Null,
-        exp.Paren,
-        exp.Add,
-        exp.Sub,
-        exp.Mul,
-        exp.Div,
-        exp.Neg,
-        exp.DPipe,
-        exp.Boolean,
-        exp.Placeholder,
-    )
-    return all(isinstance(node, plain) for node in item.walk())
-
-
-def check_select(select: exp.Select) -> None:
-    """Refuse what a SELECT in SQLite does not have: it was misread."""
-    only(
-        select,
-        "expressions",
-        "from_",
-        "joins",
-        "where",
-        "group",
-        "having",
-        "windows",
-        "order",
-        "limit",
-        "offset",
-        "distinct",
-        "with_",
-    )
-    if select.args.get("distinct"):
-        only(select.args["distinct"])
-    for join in select.args.get("joins") or ():
-        only(join, "this", "on", "using", "side", "kind", "method")
-        known = (
-            (join.args.get("side") or "") in ("", "LEFT", "RIGHT", "FULL")
-            and (join.args.get("kind") or "") in ("", "INNER", "CROSS", "OUTER")
-            and (join.args.get("method") or "") in ("", "NATURAL")
-        )
-        if not known:
-            raise NotUnderstoodError("an unknown kind of join")
-
-
-def nested_queries(select: exp.Select) -> list[exp.Expression]:
-    """The subqueries of a SELECT outside its FROM items."""
-    found: list[exp.Expression] = []
-    for name, value in select.args.items():
-        if name in ("from_", "with_"):
-            continue
-        for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, exp.Join):
-                on = part.args.get("on")
-                if on is not None:
-                    found += _queries(on)
-            elif isinstance(part, exp.Expression):
-                found += _queries(part)
-    return found
-
-
-def _queries(node: exp.Expression) -> list[exp.Expression]:
-    if isinstance(node, exp.Select | exp.SetOperation):
-        return [node]
-    return list(queries_in(node))
+def _is_group(item: exp.Subquery) -> bool:
+    return isinstance(item.this, exp.Table | exp.Subquery)

@@ -20,7 +20,6 @@ from reactive_sqlite.predicate import (
     NotNull,
     OneOf,
     Predicate,
-    Prefix,
     Range,
     Truth,
     all_of,
@@ -47,7 +46,9 @@ class Term:
         raise NotImplementedError
 
 
-class _OfColumn(Term):
+class OfColumn(Term):
+    """A term about one column."""
+
     __slots__ = ("column",)
 
     column: Column
@@ -56,7 +57,7 @@ class _OfColumn(Term):
         yield self.column
 
 
-class Equality(_OfColumn):
+class Equality(OfColumn):
     """`column = operand`."""
 
     __slots__ = ("operand",)
@@ -93,7 +94,7 @@ COMPARISONS: Final[dict[str, Callable[[Column, Key], Predicate]]] = {
 }
 
 
-class Comparison(_OfColumn):
+class Comparison(OfColumn):
     """`column <op> operand` for `<>`, `<`, `<=`, `>`, `>=`."""
 
     __slots__ = ("operand", "operator")
@@ -114,7 +115,7 @@ class Comparison(_OfColumn):
         return COMPARISONS[self.operator](self.column, key)
 
 
-class Identity(_OfColumn):
+class Identity(OfColumn):
     """`column IS operand`, or `IS NOT`."""
 
     __slots__ = ("negated", "operand")
@@ -134,7 +135,7 @@ class Identity(_OfColumn):
         return Differs(self.column, key, True) if self.negated else Equals(self.column, key)
 
 
-class Membership(_OfColumn):
+class Membership(OfColumn):
     """`column IN (operands)`, or `NOT IN`."""
 
     __slots__ = ("negated", "operands")
@@ -160,28 +161,29 @@ class Membership(_OfColumn):
         return OneOf(column, found)
 
 
-class Pattern(_OfColumn):
-    """`column LIKE operand`, or GLOB: what comes before the first wildcard."""
+class OfConstant(Term):
+    """A term about a constant, `? = 'all'`: all rows or none. It is judged as a row of itself."""
 
-    __slots__ = ("glob", "operand")
+    __slots__ = ("operand", "term")
+    rejects_null = False
 
-    def __init__(self, column: Column, operand: Operand, glob: bool) -> None:
-        self.column = column
+    def __init__(self, term: Term, operand: Operand) -> None:
+        self.term = term
         self.operand = operand
-        self.glob = glob
+
+    def columns(self) -> Iterator[Column]:
+        return iter(())
 
     def bind(self, values: Sequence[Any]) -> Predicate:
-        pattern = self.operand.value(values)
-        if pattern is None:
-            return NEVER
-        if type(pattern) is not str:
+        value = self.operand.value(values)
+        key: Any = UNSURE if value != value else PLAIN.constant(value)
+        if key is UNSURE:
             return ALWAYS
-        length = 0
-        for character in pattern:
-            if character in ("*?[\0" if self.glob else "%_\0"):
-                break
-            length += 1
-        return Prefix(self.column, pattern[:length], self.glob) if length else NotNull(self.column)
+        return ALWAYS if self.term.bind(values).may_match((key,)) else NEVER
+
+
+PLAIN: Final = Column("value", 0, "BLOB", utf8=False)
+"""How a constant compares: without affinity. In what encoding is not known here."""
 
 
 class Settled(Term):
@@ -201,26 +203,6 @@ class Settled(Term):
 
     def is_strict(self) -> bool:
         return self.strict
-
-
-class OperandIsNull(Term):
-    """`operand IS NULL`, or NOT: all rows or none, as in `:x IS NULL OR a = :x`."""
-
-    __slots__ = ("negated", "operand")
-    rejects_null = False
-
-    def __init__(self, operand: Operand, negated: bool) -> None:
-        self.operand = operand
-        self.negated = negated
-
-    def columns(self) -> Iterator[Column]:
-        return iter(())
-
-    def bind(self, values: Sequence[Any]) -> Predicate:
-        value = self.operand.value(values)
-        if value is UNSURE or value != value:  # NaN is bound as NULL
-            return ALWAYS
-        return ALWAYS if (value is None) is not self.negated else NEVER
 
 
 class _Several(Term):

@@ -125,7 +125,7 @@ class Queries:
     def subquery(self, columns: list[str]) -> str:
         random = self.random
         column = random.choice(columns)
-        pick = random.randrange(6)
+        pick = random.randrange(10)
         inner = random.choice(["s.a", "s.z", "a", "z", "rowid"])
         if pick == 0:
             return f"EXISTS (SELECT 1 FROM w AS s WHERE {self.leaf([inner])} AND s.a = {column})"
@@ -138,6 +138,17 @@ class Queries:
             return f"{column} = (SELECT max(y) FROM u WHERE {self.leaf(['k', 'y'])})"
         if pick == 4:
             return f"{column} NOT IN (SELECT i FROM vj WHERE {self.leaf(['kk', 'yy'])})"
+        if pick == 5:
+            return f"EXISTS (SELECT 1 FROM u WHERE t_id = {column} AND {self.leaf(['y', 'k'])})"
+        if pick == 6:
+            return f"(SELECT max(s.z) FROM w s LEFT JOIN u ON u.t_id = {column} AND u.k = s.a) > 0"
+        if pick == 7:
+            return f"(SELECT b FROM t AS s WHERE s.id = {column} ORDER BY a LIMIT 1) IS NOT NULL"
+        if pick == 8:
+            return (
+                f"EXISTS (SELECT 1 FROM u JOIN t AS s ON s.id = u.t_id WHERE u.t_id = {column}"
+                f" AND EXISTS (SELECT 1 FROM w WHERE w.rowid = s.id AND {self.leaf(['z'])}))"
+            )
         return f"(SELECT count(*) FROM v WHERE {self.leaf(['v.a', 'b', 'id'])}) > 1"
 
     def source(self, alias: str) -> tuple[str, list[str], bool]:
@@ -173,8 +184,25 @@ class Queries:
         return self._compound(alias), ["p", "q"], False
 
     def _compound(self, alias: str) -> str:
-        pick = self.random.randrange(5)
-        if pick == 0:
+        pick = self.random.randrange(10)
+        if pick == 5:
+            inner = f"SELECT DISTINCT b AS p, id AS q FROM t WHERE {self.leaf(['a'])}"
+        elif pick == 6:
+            inner = (
+                f"SELECT t_id AS p, count(*) AS q FROM u GROUP BY 1 HAVING {self.leaf(['p', 'q'])}"
+            )
+        elif pick == 7:
+            word = self.random.choice(["UNION ALL", "UNION", "INTERSECT", "EXCEPT"])
+            inner = f"SELECT id AS p, b AS q FROM t {word} SELECT t_id, y FROM u"
+        elif pick == 8:
+            word = self.random.choice(["UNION ALL", "UNION", "INTERSECT", "EXCEPT"])
+            inner = (
+                f"SELECT p, q FROM (SELECT id AS p, b AS q FROM t UNION ALL SELECT i, yy FROM vj) "
+                f"{word} SELECT * FROM (SELECT id, a FROM t GROUP BY id, 2)"
+            )
+        elif pick == 9:
+            inner = "SELECT id + 0 AS p, coalesce(b, '-') AS q, lower(a) FROM t"
+        elif pick == 0:
             inner = (
                 f"SELECT a AS p, b AS q FROM t UNION SELECT k, y FROM u WHERE {self.leaf(['y'])}"
             )
@@ -214,6 +242,61 @@ class Queries:
         where = f" WHERE {self.leaf([*names])}" if random.random() < 0.5 else ""
         return f"SELECT {picked} FROM {join}{where}"
 
+    def _group(self, item: str, alias: str, columns: list[str]) -> str:
+        """The item joined with another one, in parentheses."""
+        join = self.random.choice(["JOIN", "LEFT JOIN", "JOIN", "FULL JOIN"])
+        other = f"x{alias[1:]}"
+        on = f"{other}.t_id = {alias}.{self.random.choice(columns)}"
+        if self.random.random() < 0.5:
+            on += f" AND {self.leaf([f'{other}.k', f'{other}.t_id'])}"
+        return f"({item} {join} u AS {other} ON {on})"
+
+    def chain(self) -> str:
+        """Joins by equality, with constants at one end of them."""
+        random = self.random
+        kinds = ["JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN"]
+        ids = ["t0.id", "u1.t_id", "t2.id", "w3.a"]
+        text = "t AS t0"
+        for number, item in enumerate(["u AS u1", "t AS t2", "w AS w3"], 1):
+            left = random.choice(ids[:number])
+            kind = random.choice(kinds[: 3 + random.randrange(3)])
+            text += f" {kind} {item} ON {ids[number]} = {left}"
+            if random.random() < 0.4:
+                text += f" AND {self.leaf([*ids[: number + 1], 't0.b'])}"
+        where = self.leaf([random.choice(ids)])
+        if random.random() < 0.4:
+            where += f" {random.choice(['AND', 'AND', 'OR'])} {self.leaf(ids)}"
+        if random.random() < 0.3:
+            where += f" AND {random.choice(ids)} = {random.choice(ids)}"
+        if random.random() < 0.4:
+            where += (
+                f" AND {random.choice(['', 'NOT '])}EXISTS (SELECT 1 FROM t JOIN w ON w.a = t.id"
+                f" WHERE t.id = {random.choice(ids)} AND {self.leaf(['z', 't.b'])})"
+            )
+        picked = random.choice(
+            ["*", "count(*)", "t0.id, (SELECT max(y) FROM u WHERE t_id = t0.id)"]
+        )
+        return f"SELECT {picked} FROM {text} WHERE {where}"
+
+    def shared(self) -> str:
+        """A common table that is named several times, or not at all."""
+        random = self.random
+        inner = random.choice(
+            ["SELECT id, b FROM t", "SELECT t_id, y FROM u GROUP BY t_id", "SELECT * FROM vj"]
+        )
+        text = f"WITH c(i, j) AS ({inner}), d AS (SELECT * FROM c WHERE {self.leaf(['i', 'j'])})"
+        pick = random.randrange(4)
+        if pick == 0:
+            return f"{text} SELECT a FROM t WHERE {self.leaf(['id', 'b'])}"
+        if pick == 1:
+            join = random.choice(["JOIN", "LEFT JOIN"])
+            where = self.leaf(["c.i", "d.j"])
+            return f"{text} SELECT * FROM c {join} d ON c.i = d.i WHERE {where}"
+        if pick == 2:
+            return f"{text} SELECT i FROM d WHERE EXISTS (SELECT 1 FROM c WHERE c.j = d.i)"
+        first, second = self.leaf(["i"]), self.leaf(["j"])
+        return f"{text} SELECT * FROM c WHERE {first} UNION ALL SELECT * FROM d WHERE {second}"
+
     def select(self) -> str:
         random = self.random
         text, columns, _ = self.source("s0")
@@ -221,7 +304,10 @@ class Queries:
         count = random.choice([0, 0, 0, 1, 1, 2])
         for number in range(1, count + 1):
             item, more, _ = self.source(f"s{number}")
-            names = [f"s{number}.{column}" for column in more]
+            if random.random() < 0.2:
+                item = self._group(item, f"s{number}", more)
+                more = [*more, f"!x{number}.k", f"!x{number}.t_id"]
+            names = [c[1:] if c[0] == "!" else f"s{number}.{c}" for c in more]
             kind = random.choice(["JOIN", "LEFT JOIN", "LEFT JOIN", ",", "RIGHT JOIN", "FULL JOIN"])
             text += f"{',' if kind == ',' else ' ' + kind} {item}"
             if kind != ",":
@@ -270,9 +356,13 @@ class Queries:
 
     def query(self) -> str:
         random = self.random
-        pick = random.randrange(11)
+        pick = random.randrange(16)
         if pick < 7:
             return self.select()
+        if pick > 12:
+            return self.chain()
+        if pick > 10:
+            return self.shared()
         if pick > 9:
             return self.by_name()
         if pick < 8:

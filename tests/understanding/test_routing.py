@@ -138,8 +138,10 @@ def asked_for(sql: str, params: list[list[Any]], change: RowChange) -> int:
     index: RegionIndex[int] = RegionIndex()
     for number, values in enumerate(params):
         index.add(number, counting(statement.region(values)))
+    commit = ChangeSet(1, {"t": (change,)})
+    expected = [n for n, values in enumerate(params) if statement.region(values).touched_by(commit)]
     CountingRegion.asked = 0
-    index.touched(ChangeSet(1, {"t": (change,)}))
+    assert index.touched(commit) == expected
     return CountingRegion.asked
 
 
@@ -148,12 +150,14 @@ UPDATE = RowChange((7, "Ab", 50.0, None), (7, "Ac", 50.0, None), 7, 7)
 
 def test_only_owners_of_the_value_are_asked() -> None:
     keys = [[number] for number in range(1000)]
-    assert asked_for("SELECT * FROM t WHERE id = ?", keys, UPDATE) == 1
-    assert asked_for("SELECT * FROM t WHERE b = ? AND c > 5", keys, UPDATE) == 1
-    assert asked_for("SELECT * FROM t WHERE id IN (?, -1)", keys, UPDATE) == 1
+    assert asked_for("SELECT * FROM t WHERE id = ?", keys, UPDATE) <= 1
+    assert asked_for("SELECT * FROM t WHERE b = ? AND c IS NULL", keys, UPDATE) == 1
+    assert asked_for("SELECT * FROM t WHERE id IN (?, -1)", keys, UPDATE) <= 1
+    assert asked_for("SELECT * FROM t WHERE id + 1 = ?", keys, UPDATE) <= 1
     texts = [[f"a{chr(97 + number)}"] for number in range(26)]
-    assert asked_for("SELECT * FROM t WHERE a = ?", texts, UPDATE) == 2
-    assert asked_for("SELECT * FROM t WHERE a LIKE ? || '%'", texts, UPDATE) == 26
+    assert asked_for("SELECT * FROM t WHERE a = ?", texts, UPDATE) <= 2
+    assert asked_for("SELECT * FROM t WHERE lower(a) = ?", texts, UPDATE) <= 2
+    assert asked_for("SELECT * FROM t WHERE a LIKE ? || '%'", texts, UPDATE) == 2
     patterns = [[text + "%"] for (text,) in texts]
     assert asked_for("SELECT * FROM t WHERE a LIKE ?", patterns, UPDATE) == 2
 

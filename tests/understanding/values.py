@@ -188,6 +188,8 @@ class Predicates:
                     "CAST('1' AS TEXT)",
                     "CAST('1' AS INTEGER)",
                     "1_0",
+                    "coalesce(NULL, 1)",
+                    "ifnull(NULL, 'a')",
                     ".5",
                     "5.",
                 ]
@@ -216,7 +218,7 @@ class Predicates:
             return f"t.{name}"
         if pick < 0.9:
             return f"{name} COLLATE {random.choice(['NOCASE', 'BINARY', 'RTRIM'])}"
-        return random.choice(
+        template = random.choice(
             [
                 f"+{name}",
                 f"-{name}",
@@ -226,18 +228,39 @@ class Predicates:
                 f"{name} || ''",
                 f"~{name}",
                 f"{name} + 0",
+                f"{name} - 1",
+                f"1 - {name}",
+                f"2 + ({name} + -1)",
+                f"- {name}",
+                f"upper({name})",
+                f"upper(({name}))",
+                f"lower({name} COLLATE NOCASE)",
+                f"lower({name}) COLLATE NOCASE",
+                f"coalesce({name}, §)",
+                f"ifnull({name}, §)",
+                f"coalesce({name}, NULL, §) COLLATE NOCASE",
+                f"CASE WHEN {name} = 1 THEN § ELSE § END",
+                f"CASE {name} WHEN 'a' THEN § WHEN 1 THEN 2 END",
+                f"iif({name} IS NULL, §, §)",
+                f"likely({name})",
+                "§",
             ]
         )
+        while "§" in template:  # a parameter is numbered by its place in the text
+            template = template.replace("§", self.constant(), 1)
+        return template
 
     def leaf(self) -> str:
         random = self.random
-        column, pick = self.column(), random.randrange(16)
+        before, pick = len(self.params), random.randrange(20)
+        column = self.column() if pick < 15 or pick == 18 else ""
+        plain = len(self.params) == before
         if pick < 4:
             operator = random.choice(["=", "==", "!=", "<>", "<", "<=", ">", ">="])
             sides = [column, self.constant()]
-            if random.random() < 0.2:
+            # Parameters are numbered from left to right: there is one at most.
+            if random.random() < 0.2 and plain:
                 sides.reverse()
-                # Parameters are numbered from left to right all the same: there is one at most.
             return f"{sides[0]} {operator} {sides[1]}"
         if pick < 6:
             words = ["IS", "IS NOT", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
@@ -273,16 +296,49 @@ class Predicates:
                     "_a",
                     "it''s%",
                     "a\\%",
+                    "%b",
+                    "*b",
+                    "%a%",
+                    "*a*b*",
+                    "%%",
+                    "a%%b",
+                    "%A%B",
+                    "A*b",
+                    "a!%%",
+                    "!",
+                    "!_!!%",
                 ]
             )
-            return f"{column} {random.choice(['LIKE', 'GLOB', 'NOT LIKE', 'NOT GLOB'])} '{pattern}'"
+            written = f"'{pattern}'"
+            if "''" not in pattern and random.random() < 0.3:
+                joined = random.random() < 0.5
+                written = f"'{pattern}' || ''" if joined else self.parameter(pattern)
+            escape = f" ESCAPE '{random.choice('!!%a_')}'" if random.random() < 0.3 else ""
+            word = random.choice(["LIKE", "NOT LIKE"] + ["GLOB", "NOT GLOB"] * (not escape))
+            return f"{column} {word} {written}{escape}"
         if pick < 14:
             return f"{column} IS {random.choice(['', 'NOT '])}{random.choice(['TRUE', 'FALSE'])}"
         if pick < 15:
             return column
+        if pick < 16:
+            return f"{random.choice(['likely', 'unlikely', ''])}({self.leaf()})"
+        if pick < 17:
+            return (
+                f"CASE WHEN {self.leaf()} THEN {self.constant()} ELSE {self.constant()} END"
+                f" {random.choice(['=', '<>', 'IS', '<'])} {self.constant()}"
+            )
         first, second = random.choice(self.names), random.choice(self.names)
+        if pick < 18:
+            rows = ", ".join(
+                f"({self.constant()}, {self.constant()})" for _ in range(random.randrange(1, 3))
+            )
+            return f"({first}, {second}) {random.choice(['IN', 'NOT IN'])} (VALUES {rows})"
+        if pick < 19:
+            rows = ", ".join(f"({self.constant()})" for _ in range(random.randrange(1, 3)))
+            return f"{column} {random.choice(['IN', 'NOT IN'])} (VALUES {rows})"
         pair = f"({self.constant()}, {self.constant()})"
-        return f"({first}, {second}) {random.choice(['=', '<>', 'IS'])} {pair}"
+        operator = random.choice(["=", "<>", "IS", "IS NOT", "<", "<=", ">", ">="])
+        return f"({first}, {second}) {operator} {pair}"
 
     def condition(self, depth: int = 3) -> str:
         random = self.random
