@@ -233,7 +233,7 @@ def create_smithers_db(
         db.execute("PRAGMA recursive_triggers = ON")
         report = migrations.migrate(db)
         if report.applied and not in_memory:
-            migrations.make_incremental(db)
+            growth.make_incremental(db)
         if report.backup is not None:
             logger.warning(
                 "%s was a file of the original: converted, and kept as %s; %d conversion_notes",

@@ -16,6 +16,8 @@ from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import whole
 
+#: https://sqlite.org/pragma.html#pragma_auto_vacuum
+INCREMENTAL = 2
 #: Pages given back at a time, so that other writers get their turn in between.
 VACUUM_STEP = 500
 
@@ -86,14 +88,22 @@ def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
     return removed
 
 
+def make_incremental(db: ReactiveDatabase) -> None:
+    """Prepares a file for incremental vacuum, if it is not: for that it is written anew, once."""
+    if _value(db, "PRAGMA auto_vacuum") != INCREMENTAL:
+        db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        db.execute("VACUUM")
+
+
 def vacuum(db: ReactiveDatabase) -> int:
     """Gives free pages back to the file system; returns how many bytes the database shrank by."""
     before = _value(db, "PRAGMA page_count")
+    make_incremental(db)
     free = _value(db, "PRAGMA freelist_count")
     while free:
         db.execute(f"PRAGMA incremental_vacuum({VACUUM_STEP})")
         left = _value(db, "PRAGMA freelist_count")
-        if left >= free:  # the file was not made for it: only VACUUM helps
+        if left >= free:  # somebody reads what is free only since
             break
         free = left
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -13,7 +13,7 @@ FRESH: Mapping[str, Any] = {"phase": "initial", "iteration": 0, "data": None}
 #: The iteration of the execution ``e``, as its state says; NULL when that is no whole number.
 ITERATION = (
     "(SELECT s.value FROM state s WHERE s.execution_id = e.id AND s.key = 'iteration' "
-    "AND s.value NOT GLOB '*[^0-9]*')"
+    "AND s.value NOT GLOB '*[^0-9]*' AND length(s.value) < 19)"
 )
 
 # `+seq` keeps SQLite from ordering by it: the index on (execution_id, key) groups without sorting.

@@ -82,7 +82,10 @@ class Outputs:
         """The path of a tool call's file, once staged."""
         if self._folder is None:
             raise OutputError("a database in memory has no output folder before its first file")
-        return self._folder / f"{tool_call_id}.txt"
+        name = f"{tool_call_id}.txt"
+        if Path(name).name != name:
+            raise OutputError(f"{tool_call_id!r} cannot be the name of a file")
+        return self._folder / name
 
     def place(self, staged: Path, tool_call_id: str) -> None:
         """Gives a staged file its name, durably."""

@@ -34,8 +34,8 @@ _COUNTS = (
     (
         "executions",
         "total_iterations",
-        "coalesce((SELECT CASE WHEN json_valid(value) AND json_type(value) = 'integer' "
-        "THEN json_extract(value, '$') END "
+        "coalesce((SELECT CASE WHEN length(value) < 19 AND json_valid(value) "
+        "AND json_type(value) = 'integer' THEN json_extract(value, '$') END "
         "FROM state WHERE execution_id = r.id AND key = 'iteration'), r.total_iterations)",
     ),
     ("phases", "agents_count", "(SELECT count(*) FROM agents WHERE phase_id = r.id)"),

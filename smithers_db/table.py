@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase, Result
+from smithers_db.clock import moment
 from smithers_db.errors import InvalidValue, NotFound
 from smithers_db.values import decode, encode_optional
 
@@ -20,12 +22,18 @@ def text(name: str, value: Any) -> Any:
     """The value, if it is text that SQLite keeps whole.
 
     Raises:
-        InvalidValue: it is no str, or holds a NUL, at which SQLite's own functions would cut it.
+        InvalidValue: it is no str, holds a NUL, at which SQLite's own functions would cut it, or
+            half of a surrogate pair, which UTF-8 cannot write.
     """
     if not isinstance(value, str):
         raise InvalidValue(f"{name} must be a str, not {type(value).__name__}")
     if "\0" in value:
         raise InvalidValue(f"{name} holds a NUL character, which SQLite's text functions stop at")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidValue(f"{name} holds text that is not Unicode: {error}") from error
     return value
 
 
@@ -43,6 +51,20 @@ def whole(name: str, value: Any) -> Any:
     if type(value) is not int or not -(2**63) <= value < 2**63:
         raise InvalidValue(f"{name} must be an int of at most 64 bits, not {value!r:.60}")
     return value
+
+
+def time(name: str, value: Any) -> str:
+    """A time given as ISO-8601 text or as a datetime, in the form in which times sort as text.
+
+    Raises:
+        InvalidValue: it is no time.
+    """
+    if not isinstance(value, str | datetime):
+        raise InvalidValue(f"{name} must be an ISO-8601 time or a datetime, not {value!r:.60}")
+    try:
+        return moment(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from error
 
 
 def truth(value: Any) -> bool:
@@ -99,7 +121,7 @@ def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
             optional.add(column)
             continue
         kinds = get_args(hints[column]) or (hints[column],)
-        adapters[column] = _ADAPTERS[kinds[0]]
+        adapters[column] = time if column.endswith("_at") else _ADAPTERS[kinds[0]]
         if type(None) in kinds:
             optional.add(column)
         if kinds[0] is bool:
@@ -147,6 +169,27 @@ class Table(Generic[R]):
     def all(self, tail: str = "", params: Params = ()) -> list[R]:
         """The rows that ``SELECT … FROM table`` and this tail give."""
         return [self.typed(row) for row in self.db.execute(self.select + tail, params).rows]
+
+    def page(self, condition: str, key: str, limit: int | None, before: str | None) -> Sequence[R]:
+        """The rows of a list in the order in which they were recorded, or a page of it.
+
+        A page is the last ``limit`` of the rows, of those recorded before the row ``before`` if
+        that is given. ``condition`` has one mark, for ``key``.
+
+        Raises:
+            NotFound: there is no row ``before``. InvalidValue: the limit is no number of rows.
+        """
+        if limit is None and before is None:
+            return self.all(f"WHERE {condition} ORDER BY rowid", (key,))
+        if limit is not None and whole("limit", limit) < 0:
+            raise InvalidValue(f"limit is a number of rows, 0 or more, not {limit}")
+        params: list[Any] = [key]
+        if before is not None:
+            rows = self.db.execute(f"SELECT rowid FROM {self.name} WHERE id = ?", (before,)).rows
+            params.append(rows[0][0] if rows else self.missing(before))
+            condition += " AND rowid < ?"
+        tail = f"WHERE {condition} ORDER BY rowid DESC LIMIT ?"
+        return self.all(tail, (*params, -1 if limit is None else limit))[::-1]
 
     def first(self, tail: str, params: Params = ()) -> R | None:
         """The first of them, or None."""

@@ -130,7 +130,8 @@ def _tagged(value: Any) -> Any:
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise InvalidValue("a dict to be stored as JSON has keys that are all str")
-        plain = {str(key): _tagged(item) for key, item in value.items()}
+        # Not str(key): that of a member of a `str` Enum is its name, not the text that it is.
+        plain = {str.__str__(key): _tagged(item) for key, item in value.items()}
         return {"$type": "dict", "value": plain} if "$type" in plain else plain
     if isinstance(value, list):
         return [_tagged(item) for item in value]

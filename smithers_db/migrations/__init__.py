@@ -12,13 +12,11 @@ from pathlib import Path
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db import growth
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
 from smithers_db.migrations import conversion
 from smithers_db.progress import Progress, silent
-
-#: https://sqlite.org/pragma.html#pragma_auto_vacuum
-INCREMENTAL = 2
 
 _REMEMBERED = (
     "CREATE TABLE IF NOT EXISTS schema_migrations "
@@ -144,8 +142,7 @@ def migrate_file(file: Path, *, progress: Progress = silent) -> Report:
     """
     with ReactiveDatabase(file) as db:
         report = migrate(db, progress)
-        if report.applied:
-            make_incremental(db)
+        growth.make_incremental(db)
     return report
 
 
@@ -193,10 +190,3 @@ def _convert_now(db: ReactiveDatabase, progress: Progress) -> list[str]:
     remember(db, known())
     converting.check()
     return [migration.id for migration in known()]
-
-
-def make_incremental(db: ReactiveDatabase) -> None:
-    """Prepares a file for incremental vacuum, if it is not: for that it is written anew, once."""
-    if db.execute("PRAGMA auto_vacuum").rows[0][0] != INCREMENTAL:
-        db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
-        db.execute("VACUUM")

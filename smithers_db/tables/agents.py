@@ -70,6 +70,8 @@ class Agents:
             context = Context(execution_id)
         if phase_id is None:
             phase_id = context.phase_id
+        elif phase_id != context.phase_id:  # the step at hand is of another phase
+            context = Context(execution_id, phase_id)
         agent_id = new_id()
         moment = now()
         started = self._db.execute(
@@ -137,6 +139,8 @@ class Agents:
         Raises:
             NotFound: there is no such agent. InvalidValue: the event has no type, or other fields.
         """
+        if not isinstance(event, Mapping):
+            raise InvalidValue(f"an event is a mapping, not {type(event).__name__}")
         if not event.keys() <= _EVENT_FIELDS or "type" not in event:
             raise InvalidValue(
                 f"an event has a type, and only {', '.join(sorted(_EVENT_FIELDS))}; "
@@ -182,11 +186,22 @@ class Agents:
         """The agent with this id, or None."""
         return self._table.get(id)
 
-    def list(self, execution_id: str | None = None) -> Sequence[Agent]:
-        """The agents of a run, in the order in which they were started."""
-        execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+    def list(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[Agent]:
+        """The agents of a run, in the order in which they were started, or a page of them.
 
-    def list_for_phase(self, phase_id: str) -> Sequence[Agent]:
-        """The agents of a phase, in the order in which they were started."""
-        return self._table.all("WHERE phase_id = ? ORDER BY rowid", (phase_id,))
+        A page is the last ``limit`` of them, of those started before the agent ``before``.
+        """
+        execution_id = self._ambient.execution_id(execution_id)
+        return self._table.page("execution_id = ?", execution_id, limit, before)
+
+    def list_for_phase(
+        self, phase_id: str, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[Agent]:
+        """The agents of a phase, or a page of them: as `list`."""
+        return self._table.page("phase_id = ?", phase_id, limit, before)

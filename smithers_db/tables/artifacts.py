@@ -62,7 +62,16 @@ class Artifacts:
         """The artifact with this id, or None."""
         return self._table.get(id)
 
-    def list(self, execution_id: str | None = None) -> Sequence[Artifact]:
-        """The artifacts of a run, in the order in which they were recorded."""
+    def list(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[Artifact]:
+        """The artifacts of a run, in the order in which they were recorded, or a page of them.
+
+        A page is the last ``limit`` of them, of those recorded before the artifact ``before``.
+        """
         execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+        return self._table.page("execution_id = ?", execution_id, limit, before)

@@ -35,7 +35,8 @@ _ADVANCE = (
     "INSERT INTO transitions (id, execution_id, key, old_value, new_value, trigger, created_at) "
     "SELECT ?, e.id, 'iteration', s.value, coalesce(s.value, 0) + 1, 'iteration', ? "
     "FROM executions e LEFT JOIN state s ON s.execution_id = e.id AND s.key = 'iteration' "
-    "WHERE e.id = ? AND (s.value IS NULL OR s.value NOT GLOB '*[^0-9]*') RETURNING new_value"
+    "WHERE e.id = ? AND (s.value IS NULL "
+    "OR (s.value NOT GLOB '*[^0-9]*' AND length(s.value) < 19)) RETURNING new_value"
 )
 #: What a dead worker left running, by table; tasks have no created_at to fall back on.
 _IN_FLIGHT = ("phases", "steps", "tasks", "agents", "tool_calls")

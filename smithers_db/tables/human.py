@@ -44,7 +44,10 @@ class Human:
 
         Raises:
             NoActiveExecution: no run is given or current. NotFound: there is no such run.
+            InvalidValue: options is one text.
         """
+        if isinstance(options, str):
+            raise InvalidValue("options is a list of texts, not one text")
         return self._ask(type, prompt, execution_id, options=list(options))
 
     def request_interactive(

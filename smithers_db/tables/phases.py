@@ -84,7 +84,16 @@ class Phases:
         """The phase with this id, or None."""
         return self._table.get(id)
 
-    def list(self, execution_id: str | None = None) -> Sequence[Phase]:
-        """The phases of a run, in the order in which they were started."""
+    def list(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[Phase]:
+        """The phases of a run, in the order in which they were started, or a page of them.
+
+        A page is the last ``limit`` of them, of those started before the phase ``before``.
+        """
         execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+        return self._table.page("execution_id = ?", execution_id, limit, before)

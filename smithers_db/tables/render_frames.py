@@ -62,12 +62,23 @@ class RenderFrames:
             (self._ambient.execution_id(execution_id), sequence_number),
         )
 
-    def list(self, execution_id: str | None = None) -> Sequence[RenderFrame]:
-        """The frames of a run, in order."""
+    def list(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[RenderFrame]:
+        """The frames of a run, in order, or a page of them.
+
+        A page is the last ``limit`` of them, of those with a number below ``before``.
+        """
+        last = 2**63 - 1 if before is None else whole("before", before)
+        rows = -1 if limit is None else whole("limit", limit)
         return self._table.all(
-            "WHERE execution_id = ? ORDER BY sequence_number",
-            (self._ambient.execution_id(execution_id),),
-        )
+            "WHERE execution_id = ? AND sequence_number < ? ORDER BY sequence_number DESC LIMIT ?",
+            (self._ambient.execution_id(execution_id), last, rows),
+        )[::-1]
 
     def latest(self, execution_id: str | None = None) -> RenderFrame | None:
         """The last frame of a run, or None."""

@@ -58,7 +58,9 @@ class Steps:
         )
         if not started.changes:
             raise NotFound(f"no execution {execution_id!r} with a phase {phase_id!r}")
-        agent_id = self._ambient.agent_id(execution_id)
+        # An agent at hand stays at hand, unless it is of another phase.
+        same_phase = phase_id == self._ambient.phase_id(execution_id)
+        agent_id = self._ambient.agent_id(execution_id) if same_phase else None
         self._ambient.set(Context(execution_id, phase_id, agent_id, step_id))
         return step_id
 
@@ -102,11 +104,22 @@ class Steps:
         """The step with this id, or None."""
         return self._table.get(id)
 
-    def list(self, phase_id: str) -> Sequence[Step]:
-        """The steps of a phase, in the order in which they were started."""
-        return self._table.all("WHERE phase_id = ? ORDER BY rowid", (phase_id,))
+    def list(
+        self, phase_id: str, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[Step]:
+        """The steps of a phase, in the order in which they were started, or a page of them.
 
-    def list_for_execution(self, execution_id: str | None = None) -> Sequence[Step]:
-        """The steps of a run, in the order in which they were started."""
+        A page is the last ``limit`` of them, of those started before the step ``before``.
+        """
+        return self._table.page("phase_id = ?", phase_id, limit, before)
+
+    def list_for_execution(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[Step]:
+        """The steps of a run, or a page of them: as `list`."""
         execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+        return self._table.page("execution_id = ?", execution_id, limit, before)

@@ -125,7 +125,16 @@ class Tasks:
         """The task with this id, or None."""
         return self._table.get(id)
 
-    def list(self, execution_id: str | None = None) -> Sequence[Task]:
-        """The tasks of a run, in the order in which they were started."""
+    def list(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[Task]:
+        """The tasks of a run, in the order in which they were started, or a page of them.
+
+        A page is the last ``limit`` of them, of those started before the task ``before``.
+        """
         execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+        return self._table.page("execution_id = ?", execution_id, limit, before)

@@ -83,9 +83,9 @@ class Tools:
         if not self._life.is_open(id):  # spare a call that has ended the writing of a file
             self._life.refuse(id, "completed")
         staged = self._outputs.stage(data)
-        path = self._outputs.path_of(id)
         placed = False
         try:
+            path = self._outputs.path_of(id)
             # The row changes first, unseen: whoever loses a race for it never touches the file.
             with self._db.transaction():
                 self._update(id, None, str(path), encoding, git_blob_hash(data), summary, len(data))
@@ -150,12 +150,23 @@ class Tools:
         data = self._outputs.read(call.output_path, call.output_size_bytes, call.output_git_hash)
         return data if call.output_encoding is None else data.decode(call.output_encoding)
 
-    def list(self, agent_id: str | None = None) -> Sequence[ToolCall]:
-        """The tool calls of an agent, in the order in which they were started."""
-        agent_id = self._ambient.needed_agent_id(agent_id)
-        return self._table.all("WHERE agent_id = ? ORDER BY rowid", (agent_id,))
+    def list(
+        self, agent_id: str | None = None, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ToolCall]:
+        """The tool calls of an agent, in the order in which they were started, or a page of them.
 
-    def list_for_execution(self, execution_id: str | None = None) -> Sequence[ToolCall]:
-        """The tool calls of a run, in the order in which they were started."""
+        A page is the last ``limit`` of them, of those started before the call ``before``.
+        """
+        agent_id = self._ambient.needed_agent_id(agent_id)
+        return self._table.page("agent_id = ?", agent_id, limit, before)
+
+    def list_for_execution(
+        self,
+        execution_id: str | None = None,
+        *,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Sequence[ToolCall]:
+        """The tool calls of a run, or a page of them: as `list`."""
         execution_id = self._ambient.execution_id(execution_id)
-        return self._table.all("WHERE execution_id = ? ORDER BY rowid", (execution_id,))
+        return self._table.page("execution_id = ?", execution_id, limit, before)

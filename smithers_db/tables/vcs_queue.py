@@ -52,8 +52,8 @@ class VcsQueue:
 
     def dequeue(self, lease: timedelta | float = 300.0) -> VcsQueueItem | None:
         """Leases the first item that nobody has, for this long (seconds); None if there is none."""
-        seconds = lease.total_seconds() if isinstance(lease, timedelta) else lease
-        if not 0 < seconds < 10**8:
+        seconds: Any = lease.total_seconds() if isinstance(lease, timedelta) else lease
+        if not isinstance(seconds, int | float) or not 0 < seconds < 10**8:
             raise InvalidValue(f"a lease lasts more than 0 seconds, not {lease!r}")
         lease_id = new_id()
         moment = now()

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from smithers_db import InvalidValue, NotFound, SmithersDB, create_smithers_db
+from smithers_db import InvalidValue, NotFound, OutputError, SmithersDB, create_smithers_db
 
 from .tour import ticket
 
@@ -69,6 +70,16 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "an event without a type": lambda db: db.agents.record_stream_event("x", {"content": "c"}),
     "a ticket status unknown": lambda db: db.tickets.update_status("T", "perhaps"),
     "a ticket of deps as text": lambda db: db.tickets.seed([ticket("x", 1, deps="T")]),
+    "a lease of text": lambda db: db.vcs_queue.dequeue(lease="long"),  # type: ignore[arg-type]
+    "half of a surrogate pair": lambda db: db.phases.start("\ud800"),
+    "options that are one text": lambda db: db.human.request("select", "?", "yes"),
+    "an event that is none": lambda db: db.agents.record_stream_event("x", None),  # type: ignore[arg-type]
+    "an expiry that is no time": lambda db: db.memories.add("c", "k", "v", expires_at="soon"),
+    "a reset that is a number": lambda db: db.rate_limits.record(
+        provider="p", model="m", requests_reset_at=5
+    ),
+    "a page of less than nothing": lambda db: db.agents.list(limit=-1),
+    "a page of a text": lambda db: db.phases.list(limit="5"),  # type: ignore[arg-type]
     "a lease of no time": lambda db: db.vcs_queue.dequeue(lease=-1),
     "a wait of less than nothing": lambda db: db.build_state.handle_broken_build("a", wait_ms=-1),
     "a moment that is none": lambda db: db.prune(older_than="soon"),
@@ -89,6 +100,31 @@ def test_a_wrong_value_is_refused_and_nothing_is_done(db: SmithersDB, what: str)
     assert db.db.version <= version + allowed
     if not allowed:
         assert db.current == context
+
+
+def test_times_of_any_form_are_kept_as_times_that_sort(db: SmithersDB, run: str) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    east = soon.astimezone(timezone(timedelta(hours=9)))
+    for key, moment in {"a": soon, "b": east, "c": east.isoformat(" ")}.items():
+        db.memories.add("c", key, "v", expires_at=moment)
+    texts = {memory.expires_at for memory in db.memories.list("c")}
+    assert texts == {f"{soon:%Y-%m-%dT%H:%M:%S}.{soon.microsecond // 1000:03d}Z"}
+    db.memories.add("c", "gone", "v", expires_at=east - timedelta(hours=2))
+    assert db.memories.get("c", "gone") is None
+
+
+def test_a_call_whose_id_is_a_path_writes_no_file_elsewhere(file_db: SmithersDB) -> None:
+    file_db.execution.start("r", "f")
+    agent = file_db.agents.start("a")
+    file_db.db.execute(
+        "INSERT INTO tool_calls (id, agent_id, execution_id, tool_name, input, status, created_at) "
+        "SELECT '../../x', id, execution_id, 'Bash', '{}', 'running', '' FROM agents"
+    )
+    with pytest.raises(OutputError, match="cannot be the name"):
+        file_db.tools.complete("../../x", "x" * 5000)
+    assert list(file_db.outputs.files()) == []
+    file_db.tools.complete("../../x", "short")
+    assert [call.status for call in file_db.tools.list(agent)] == ["completed"]
 
 
 def test_an_unknown_column_is_named(db: SmithersDB, run: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,6 +96,25 @@ def test_the_file_shrinks(file_db: SmithersDB, tmp_path: Path) -> None:
     assert (tmp_path / "smithers.db").stat().st_size == after.file_bytes
 
 
+def test_a_file_that_was_not_made_for_it_shrinks_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        for number in range(3):
+            a_run(db, str(number), outputs=2)
+            db.execution.start("r", "f")
+            db.state.set("large", "x" * 500_000)
+            db.execution.complete(str(db.current.execution_id))
+    # As left by a conversion that was killed before its last step.
+    plain = sqlite3.connect(path)
+    plain.executescript("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM")
+    plain.close()
+    size = path.stat().st_size
+    with create_smithers_db(path) as db:
+        assert db.prune(keep=0).freed_bytes > 1_000_000
+        assert db.db.execute("PRAGMA auto_vacuum").rows[0][0] == 2
+    assert path.stat().st_size < size - 1_000_000
+
+
 def test_stats_say_what_takes_the_room(file_db: SmithersDB) -> None:
     small, large = a_run(file_db, "small"), a_run(file_db, "large", outputs=50)
     stats = file_db.stats()
@@ -138,6 +158,10 @@ def test_reset_forgets_every_table(file_db: SmithersDB, tmp_path: Path) -> None:
 def test_progress_is_told(db: SmithersDB) -> None:
     for number in range(3):
         a_run(db, str(number), outputs=0)
-    told: list[tuple[int, int]] = []
-    db.prune(keep=1, progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 2), (1, 2)]
+    oldest = [run.id for run in db.execution.list()][:0:-1]
+    told: list[tuple[int, int, str]] = []
+    db.prune(keep=1, progress=lambda *at: told.append(at))
+    assert told == [(0, 2, oldest[0]), (1, 2, oldest[1])]
+    told.clear()
+    db.stats(progress=lambda *at: told.append(at))
+    assert [done for done, _, _ in told] == list(range(told[0][1]))

@@ -352,6 +352,33 @@ def test_a_conversion_that_fails_leaves_the_file_as_it_was(
     assert list(tmp_path.glob("*.backup")) == []
 
 
+def test_a_killed_backup_is_never_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smithers_db.migrations import conversion
+
+    path = original.make(tmp_path / "a.db")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f"a.db.20260101T000000000Z-{gone.pid}.part"
+    others = tmp_path / f"a.db.20260101T000000000Z-{os.getpid()}.part"
+    for part in (left, Path(f"{left}-journal"), others):
+        part.write_bytes(b"")
+    seen: list[str] = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        assert list(tmp_path.glob("*.backup")) == []
+        seen.append(content(source)["executions"] and "whole")
+        replace(source, target)
+
+    monkeypatch.setattr(conversion.os, "replace", watched)
+    create_smithers_db(path).close()
+    assert seen == ["whole"]
+    assert len(list(tmp_path.glob("*.backup"))) == 1
+    assert list(tmp_path.glob("*.part*")) == [others]
+
+
 def test_a_rehearsal_touches_nothing(tmp_path: Path) -> None:
     path = original.make(tmp_path / "a.db")
     before = path.read_bytes()

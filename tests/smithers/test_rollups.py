@@ -79,6 +79,14 @@ WRITES: dict[str, str] = {
     "no iteration": "UPDATE state SET value = '\"text\"' WHERE key = 'iteration' AND :n % 5 = 0",
     "delete run": "DELETE FROM executions WHERE :n % 7 = 0 "
     "AND id = (SELECT max(id) FROM executions) AND (SELECT count(*) FROM executions) > 3",
+    "replace run": "REPLACE INTO executions SELECT * FROM executions WHERE :n % 5 = 0 "
+    "AND id = (SELECT min(id) FROM executions)",
+    "restore phase": "REPLACE INTO phases SELECT * FROM phases ORDER BY id LIMIT 1",
+    "restore agent": "REPLACE INTO agents SELECT * FROM agents ORDER BY id DESC LIMIT 1",
+    "rename key": "UPDATE OR REPLACE state SET key = CASE key WHEN 'iteration' THEN 'i' "
+    "ELSE 'iteration' END WHERE key IN ('iteration', 'i') AND :n % 2 = 0",
+    "huge iteration": "UPDATE state SET value = '9223372036854775808' WHERE key = 'iteration' "
+    "AND :n % 5 = 1",
     "insert run": "INSERT INTO executions (id, file_path, created_at) VALUES ('e' || :n, '', '')",
 }
 
@@ -102,6 +110,36 @@ def test_any_direct_sql_keeps_the_counters_right(writes: list[tuple[str, bool]])
             except KeyboardInterrupt:
                 pass
         assert db.verify_rollups() == []
+
+
+def test_rows_that_are_read_back_are_counted_once(db: SmithersDB, run: str) -> None:
+    """An export restored by plain INSERTs, parents first, with the counters that it holds."""
+    db.phases.start("p")
+    for _ in range(3):
+        agent = db.agents.start("a")
+        db.tools.start("Bash", {})
+        db.agents.complete(agent, "done", None, 5, 6)
+    tables = ("executions", "phases", "agents", "tool_calls")
+    kept = {table: db.db.execute(f"SELECT * FROM {table}").rows for table in tables}
+    before = counters(db, run)
+    db.execution.delete(run)
+    for table, rows in kept.items():
+        marks = ", ".join("?" * len(rows[0]))
+        db.db.executemany(f"INSERT INTO {table} VALUES ({marks})", [tuple(row) for row in rows])
+    assert counters(db, run) == before
+    assert db.verify_rollups() == []
+
+
+@pytest.mark.parametrize("value", [10**18, 2**63, 2**63 - 1, 10**30, -1, True, "", 1.0, None])
+def test_an_iteration_beyond_any_count(db: SmithersDB, run: str, value: Any) -> None:
+    db.state.set("iteration", value)
+    with pytest.raises(InvalidTransition, match="no whole number"):
+        db.execution.advance_iteration()
+    assert db.state.get("iteration") == value
+    assert db.tasks.current_iteration() == 0
+    assert db.phases.get(db.phases.start("p")).iteration == 0  # type: ignore[union-attr]
+    assert type(db.execution.get(run).total_iterations) is int  # type: ignore[union-attr]
+    assert db.verify_rollups() == []
 
 
 def test_advancing_an_iteration_that_is_no_number(db: SmithersDB, run: str) -> None:

@@ -24,6 +24,10 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
+class Shade(str, enum.Enum):  # noqa: UP042  a StrEnum is another thing
+    DARK = "dark"
+
+
 class Level(enum.IntEnum):
     HIGH = 3
 
@@ -76,6 +80,7 @@ STORABLE = [
     Level.HIGH,
     Point(1, {"a"}, MOMENT),
     Counted(4),
+    {Shade.DARK: Shade.DARK, "b": {Shade.DARK: {1}}},
     {"deep": [Point(1, set(), MOMENT), {"u": UUID(int=1)}]},
 ]
 REFUSED = [
