@@ -19,6 +19,7 @@ import msgspec
 Value: TypeAlias = int | float | str | bytes | None
 Image: TypeAlias = tuple[Value, ...]
 
+_NO_COLUMNS: Mapping[str, frozenset[int]] = MappingProxyType({})
 _NO_ROWS: Mapping[str, tuple[RowChange, ...]] = MappingProxyType({})
 
 
@@ -53,7 +54,8 @@ class ChangeSet(msgspec.Struct, frozen=True):
     images; ``tables`` the keys of tables of which only *that* they were written is known (bulk
     statements, virtual tables, failed statements inside a transaction); ``schema`` is true when
     tables, views, indexes or triggers may have changed, and ``everything`` when anything may
-    have (VACUUM, a stranger's commit). ``seq`` is the number of the commit in this process.
+    have (VACUUM, a stranger's commit). Of some of the ``tables`` it is known that only the values
+    in some ``columns`` (positions) may differ. ``seq`` is the number of the commit in this process.
 
     >>> ChangeSet(7, {'t': (RowChange(None, (1,), None, 1),)}).exact
     True
@@ -66,6 +68,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     tables: frozenset[str] = frozenset()
     schema: bool = False
     everything: bool = False
+    columns: Mapping[str, frozenset[int]] = _NO_COLUMNS
 
     @classmethod
     def whole(cls, seq: int) -> ChangeSet:

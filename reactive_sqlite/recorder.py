@@ -78,6 +78,8 @@ class ChangeRecorder:
         self._routes: dict[tuple[str, str], TableRoute] = {}
         self._events: list[Event] = []
         self._whole: set[str] = set()
+        self._columns: dict[str, frozenset[int]] = {}
+        """of tables in ``_whole``: what may differ in them is in these columns only"""
         self._savepoints: list[tuple[str, int]] = []
         self._rows = 0
         self._rows_left = ROWS_PER_STATEMENT
@@ -100,6 +102,8 @@ class ChangeRecorder:
                 route = self._routes[names] = self._route_of(*names)
             key = route.key
             if key in self._whole:
+                if self._columns:
+                    self._columns.pop(key, None)
                 return
             additions = self._index.additions  # first: what is added later will show
             watched, by_all = self._watched.get(key), self.records_all or self._watching_all
@@ -153,6 +157,21 @@ class ChangeRecorder:
         if key not in self._whole:
             self._whole.add(key)
             self._events.append(key)
+        elif self._columns:
+            self._columns.pop(key, None)
+
+    def touch_since(self, mark: int, key: str, columns: frozenset[int] | None) -> None:
+        """`touch` for a statement that began at ``mark`` and has changed only these columns.
+
+        If the table was written before, what that did is not known of these columns alone.
+        """
+        known = key not in self._whole and not any(
+            key == (event if isinstance(event, str) else event[0].key)
+            for event in self._events[:mark]
+        )
+        self.touch(key)
+        if known and columns is not None:
+            self._columns[key] = columns
 
     def touch_all(self, keys: Iterable[str]) -> None:
         """`touch` for each of the keys."""
@@ -181,6 +200,7 @@ class ChangeRecorder:
         """The statement that began at ``mark`` raised and SQLite undid all of it."""
         del self._events[mark:]
         self._whole = {event for event in self._events if isinstance(event, str)}
+        self._columns = {key: which for key, which in self._columns.items() if key in self._whole}
         self._rows = len(self._events) - len(self._whole)
         if self._for_good:
             self.touch(EVERYTHING)
@@ -252,7 +272,7 @@ class ChangeRecorder:
 
     def commit(self, seq: int) -> ChangeSet | None:
         """The net effect of the transaction, and a clean slate; None when there was no effect."""
-        events, whole = self._events, self._whole
+        events, whole, columns = self._events, self._whole, self._columns
         if not events:
             if self._savepoints:
                 self._savepoints = []
@@ -262,6 +282,7 @@ class ChangeRecorder:
             whole -= unheeded
             if self._grown():
                 whole |= {key[1:] for key in unheeded}
+                columns = {}
         self.clear()
         if not whole:
             rows = net_of_one(events[0]) if len(events) == 1 else net_changes(events)
@@ -271,13 +292,17 @@ class ChangeRecorder:
         rows = net_changes(events)
         for key in whole:
             rows.pop(key, None)
-        return ChangeSet(seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole)
+        return ChangeSet(
+            seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole, columns=columns
+        )
 
     def net(self, seq: int) -> ChangeSet | None:
         """What `commit` would give now; the transaction goes on."""
         kept = self._events, self._whole.copy(), self._rows, self._additions, self._savepoints
+        columns = self._columns
         change = self.commit(seq)
         self._events, self._whole, self._rows, self._additions, self._savepoints = kept
+        self._columns = columns
         return change
 
     @property
@@ -289,6 +314,8 @@ class ChangeRecorder:
         """Start anew."""
         self._events = []
         self._whole = set()
+        if self._columns:
+            self._columns = {}
         self._rows = 0
         self._additions = None
         self._for_good = False

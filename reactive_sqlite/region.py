@@ -59,6 +59,11 @@ class TableRegion:
             return differ(old, new, self.positions)
         return before or after
 
+    def reads_any_of(self, columns: frozenset[int] | None) -> bool:
+        """Whether the query may see that some of these columns have other values; None: of all."""
+        positions = self.positions
+        return columns is None or positions is None or not columns.isdisjoint(positions)
+
     def sees(self, change: RowChange, moved: bool) -> bool:
         """`touched_by_row` of a row that is known to satisfy the predicate before or after.
 
@@ -139,7 +144,9 @@ class Region:
             return True
         for part in self.tables:
             if part.table in change.tables:
-                return True
+                if part.reads_any_of(change.columns.get(part.table)):
+                    return True
+                continue
             for row in change.rows.get(part.table, ()):
                 if part.touched_by_row(row):
                     return True

@@ -8,7 +8,7 @@ so the answer is exactly that of `Region.touched_by`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from reactive_sqlite.change import ChangeSet, RowChange
@@ -70,6 +70,16 @@ class TableReaders:
         found = tuple([d for d in self.drawers.values() if isinstance(d, Equalities)])
         few = len(found) == len(self.drawers) <= FEW and not self.residue.by_columns
         self.by_value = found if few else None
+
+    def readers_of(self, columns: frozenset[int] | None) -> Iterator[int]:
+        """The numbers of the owners that read any of these columns; None: any at all."""
+        answers: dict[tuple[int, ...] | None, bool] = {}
+        for entry in self.entries:
+            positions = entry.part.positions
+            if positions not in answers:
+                answers[positions] = entry.part.reads_any_of(columns)
+            if answers[positions]:
+                yield entry.number
 
     def collect(self, changes: Sequence[RowChange], hits: set[int]) -> None:
         """Add the numbers of the owners that these changes of rows touch."""
@@ -151,7 +161,7 @@ class RegionIndex(Generic[T]):
             for key in change.tables:
                 table = self.by_table.get(key)
                 if table is not None:
-                    hits.update(entry.number for entry in table.entries)
+                    hits.update(table.readers_of(change.columns.get(key)))
             for key, rows in change.rows.items():
                 table = self.by_table.get(key)
                 if table is not None and key not in change.tables:

@@ -76,6 +76,7 @@ class Access:
 
     `reads` and `writes` are by table key (see `reactive_sqlite.catalog.table_key`); columns are
     folded names, the rowid appears as `rowid`, the empty set means that rows are only counted.
+    `updates` are the columns that UPDATEs set.
     `unplaced` names tables that SQLite mentioned without a database, as it does when no column but
     the rowid is read; they count as main's in `reads`, and `placed` are the keys it did name.
     `views` are the names inside which reads happened: views, common tables, triggers.
@@ -97,12 +98,14 @@ class Access:
         "savepoint",
         "transaction",
         "unplaced",
+        "updates",
         "views",
         "writes",
     )
 
     reads: Mapping[str, frozenset[str]]
     writes: Mapping[str, frozenset[str]]
+    updates: Mapping[str, frozenset[str]]
     views: frozenset[str]
     functions: frozenset[str]
     databases: frozenset[str]
@@ -133,6 +136,7 @@ class Access:
         self = cls()
         reads: dict[str, set[str]] = {}
         writes: dict[str, set[str]] = {}
+        updates: dict[str, set[str]] = {}
         views, functions, databases = set(), set(), set()
         operations, unplaced, placed = set(), set(), set()
         self.first = self.transaction = self.savepoint = self.pragma = None
@@ -156,6 +160,8 @@ class Access:
                 assert first is not None
                 key = _key(database or "main", first)
                 writes.setdefault(key, set()).add(_WRITES[code])
+                if code == UPDATE:
+                    updates.setdefault(key, set()).add(fold(second or ""))
                 if self.first is None and inside is None:
                     self.first = code
             elif code == FUNCTION:
@@ -168,6 +174,7 @@ class Access:
                 self.pragma = (fold(first or ""), second)
         self.reads = {key: frozenset(names) for key, names in reads.items()}
         self.writes = {key: frozenset(names) for key, names in writes.items()}
+        self.updates = {key: frozenset(names) for key, names in updates.items()}
         self.views, self.functions = frozenset(map(fold, views)), frozenset(map(fold, functions))
         self.databases = frozenset(map(fold, databases))
         self.unplaced, self.placed = frozenset(map(fold, unplaced)), frozenset(placed)

@@ -127,7 +127,8 @@ def reasons(region: Region, change: ChangeSet) -> tuple[str, ...]:
 
 
 def _reasons_of(part: TableRegion, change: ChangeSet) -> Iterator[str]:
-    if part.table in change.tables:
+    columns = change.columns.get(part.table)
+    if part.table in change.tables and part.reads_any_of(columns):
         yield f"{part!r}: {part.table} was written, which rows is not known"
     rows = [row for row in change.rows.get(part.table, ()) if part.touched_by_row(row)]
     if rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from reactive_sqlite.bulk import columns_set
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.errors import TransactionError
@@ -97,7 +98,7 @@ class Writes:
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
         if recorder.detached and self._many is not None:
-            self._reattach(self._many)  # this one is run by what makes its parameters
+            self._reattach(self._many, None)  # this one is run by what makes its parameters
         mark = recorder.begin_statement(statement.changes_rows)
         execute = connection.execute_alone
         self.begun += 1
@@ -117,7 +118,7 @@ class Writes:
                 # Always drained: a half-read RETURNING has not committed, and PRAGMA
                 # incremental_vacuum gives a row without columns for each page.
                 rows = cursor.fetchall() if columns or not statement.changes_rows else None
-            except BaseException as error:
+            except Exception as error:
                 connection.annotate(error, sql)
                 if journal is not None and journal.noted:
                     journal.retract()
@@ -127,7 +128,7 @@ class Writes:
                 self._failed(statement, mark)
                 raise
             if recorder.detached:
-                self._reattach(statement)
+                self._reattach(statement, mark)
             result = _result(
                 Result,
                 (
@@ -150,6 +151,10 @@ class Writes:
             elif self._lock.transaction is None:
                 self.committed()
             return result
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self._interrupted()
+            raise
         finally:
             self.done = self.begun
 
@@ -183,16 +188,21 @@ class Writes:
         finally:
             self._many = around
         if recorder.detached:
-            self._reattach(statement)
+            self._reattach(statement, mark)
         recorder.touch_all(unhooked)
         changes = connection.total_changes() - before
         return Result((), changes, connection.last_insert_rowid())
 
-    def _reattach(self, statement: Statement) -> None:
-        """The hook took itself away in the middle of a bulk statement: by table, then."""
+    def _reattach(self, statement: Statement, mark: int | None) -> None:
+        """The hook took itself away in the middle of a bulk statement: by table, then.
+
+        ``mark`` is that of its beginning, if it has come to its end.
+        """
         self._recorder.detached = False
         self._connection.install_hook(self._recorder.on_row)
-        self._recorder.touch_all(sorted(statement.access.writes))
+        columns = None if mark is None else columns_set(statement, self._schema.catalog())
+        for key in sorted(statement.access.writes):
+            self._recorder.touch_since(mark or 0, key, columns)
 
     def _controlled(self, statement: Statement) -> None:
         """What a statement that is no INSERT, UPDATE or DELETE means."""
@@ -265,7 +275,7 @@ class Writes:
         """The statement raised. What SQLite undid is forgotten; what it may have kept is not."""
         recorder, transaction = self._recorder, self._lock.transaction
         if recorder.detached:
-            self._reattach(statement)
+            self._reattach(statement, None)
         open_now = self._connection.in_transaction
         if transaction is not None and not open_now:
             self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
@@ -277,6 +287,22 @@ class Writes:
                 self.committed()
         else:
             recorder.undo_to(mark)
+
+    def _interrupted(self) -> None:
+        """Ctrl-C in the middle: what SQLite has done by then is not known, only where it is now."""
+        connection, transaction = self._connection, self._lock.transaction
+        self._recorder.detached = False
+        connection.install_hook(self._recorder.on_row)
+        if self._journal is not None and self._journal.noted:
+            self._journal.retract()
+        if transaction is None and connection.in_transaction:
+            connection.run("ROLLBACK")  # it has just begun, and nobody would end it
+        self._recorder.everything_changed()
+        self._schema_changed()
+        if transaction is None:
+            self.committed()
+        elif not connection.in_transaction:
+            self._ended(transaction)
 
     # -- the ends of transactions ---------------------------------------------------------------
 

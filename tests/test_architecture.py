@@ -24,7 +24,7 @@ LAYERS = {
     "understanding": "listing catalog statement filing routing analysis",
     "engine": """
         recorder net pragmas filesystem locks checkpoints walindex wal connection records journal foreign readers
-        ownership schema reads writes engine rehearsal""",
+        ownership schema reads bulk writes engine rehearsal""",
     "liveness": """
         timer delivery incremental live sources opening refresh publisher neighbours
         observable""",
