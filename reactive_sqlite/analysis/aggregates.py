@@ -27,10 +27,14 @@ _PLAIN: Final = frozenset({"+", "-", "*", "/", "%", "||", "(", ")", ","})
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One aggregate; ``argument`` is the place of its argument, None for ``count(*)``."""
+    """One aggregate; ``argument`` is the place of its argument, None for ``count(*)``.
+
+    ``distinct`` is said of a ``count`` alone.
+    """
 
     function: str
     argument: int | None
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class Result:
 class Grouping:
     """A grouped SELECT, understood; raises `NotUnderstoodError` when there is any doubt.
 
-    A SELECT DISTINCT is a grouping by all its columns.
+    A SELECT DISTINCT is a grouping by all its columns. Behind the terms of the GROUP BY, of which
+    there are ``grouped``, stand columns that are the same in all rows of a group, as the group is
+    of one row of their table.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -59,6 +65,7 @@ class Grouping:
             if shape.aggregated:
                 raise NotUnderstoodError("DISTINCT groups")
             self.terms = shape.outputs
+        self.grouped = len(self.terms)
         if any(term.collation not in COLLATIONS for term in self.terms):
             raise NotUnderstoodError("groups by a collation that is not known here")
         self.arguments: list[Item] = []
@@ -88,7 +95,21 @@ class Grouping:
                 item.column is not None and term.column == item.column
             ):
                 return place
-        return None
+        if item.column is None or not self._is_of_one_row(item.column[0]):
+            return None
+        if item.collation not in COLLATIONS:
+            raise NotUnderstoodError("a column of a collation that is not known here")
+        self.terms = (*self.terms, item)
+        return len(self.terms) - 1
+
+    def _is_of_one_row(self, number: int) -> bool:
+        """Whether all rows of a group come from the same row of this table, or from none."""
+        table = self._shape.tables[number]
+        grouped = {term.column for term in self.terms[: self.grouped]}
+        keys = [table.identity]
+        if all(table.info.columns[position].not_null for position in table.info.primary_key):
+            keys.append(table.info.primary_key)
+        return any(key and {(number, place) for place in key} <= grouped for key in keys)
 
     def _aggregate(self, tokens: Sequence[Token], start: int) -> tuple[int, int] | None:
         """The aggregate that begins here, and where it ends."""
@@ -105,6 +126,11 @@ class Grouping:
         parts = split(inside)
         if name in ("min", "max") and len(parts) > 1:
             return None
+        distinct = (
+            bool(inside) and word(inside[0]) == "distinct" and name in ("count", "min", "max")
+        )
+        if distinct:
+            inside = inside[1:]  # which extremes are not changed by
         words = {word(token) for token in inside}
         if name not in KNOWN or len(parts) != 1 or words & (AGGREGATES | {"distinct", "order"}):
             raise NotUnderstoodError("an aggregate that is not known here")
@@ -113,9 +139,10 @@ class Grouping:
             argument = self._argument(self._shape.item(inside))
         elif name != "count":
             raise NotUnderstoodError("an aggregate of nothing")
-        if name in ("min", "max") and self.arguments[argument or 0].collation not in COLLATIONS:
-            raise NotUnderstoodError("an extreme by a collation that is not known here")
-        aggregate = Aggregate(name, argument)
+        compared = distinct or name in ("min", "max")
+        if compared and self.arguments[argument or 0].collation not in COLLATIONS:
+            raise NotUnderstoodError("compared by a collation that is not known here")
+        aggregate = Aggregate(name, argument, distinct and name == "count")
         if aggregate not in self.aggregates:
             self.aggregates.append(aggregate)
         return self.aggregates.index(aggregate), end

@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from reactive_sqlite.analysis.aggregates import Aggregate
+from reactive_sqlite.change import same_image
 from reactive_sqlite.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.incremental.step import NotMaintainable
 
 #: A sum of absolute values below this cannot overflow, whatever the order.
 SAFE: Final = 1 << 62
+#: Stands for values that are equal and not the same, such as 1 and 1.0.
+MIXED: Final = object()
 _SUMS: Final = frozenset({"sum", "total", "avg"})
 
 
 class Argument:
     """The values of one argument in one group."""
 
-    __slots__ = ("integers", "magnitude", "present", "total")
+    __slots__ = ("integers", "magnitude", "present", "total", "values")
 
     def __init__(self, present: int, integers: int, total: int, magnitude: int) -> None:
         self.present = present
@@ -33,6 +36,8 @@ class Argument:
         """the sum of the integers"""
         self.magnitude = magnitude
         """at least the sum of their absolute values"""
+        self.values: dict[Key, list[Any]] | None = None
+        """if they are kept: how often each comes, and the value, `MIXED` if equals differ"""
 
     def count(self, value: Any, sign: int) -> None:
         """A value comes (1) or goes (-1)."""
@@ -63,9 +68,15 @@ class Group:
 
 
 class Accumulators:
-    """The aggregates of a statement, over any of its groups."""
+    """The aggregates of a statement, over any of its groups.
 
-    def __init__(self, aggregates: Sequence[Aggregate], collations: Sequence[str | None]) -> None:
+    ``keeps`` says that the values are kept of which an extreme is asked for; else, when it has
+    gone, SQLite must be asked. Those that are counted once each are always kept.
+    """
+
+    def __init__(
+        self, aggregates: Sequence[Aggregate], collations: Sequence[str | None], *, keeps: bool
+    ) -> None:
         self._aggregates = tuple(aggregates)
         self._arguments = len(collations)
         self._keys = [SortKeys([Direction(collation=c or "BINARY")]) for c in collations]
@@ -74,11 +85,17 @@ class Accumulators:
             for place, aggregate in enumerate(self._aggregates)
             if aggregate.function in ("min", "max") and aggregate.argument is not None
         ]
+        self._keeps = keeps
+        self._kept = {a.argument for a in self._aggregates if a.distinct}
+        if keeps:
+            self._kept |= {argument for _, argument, _ in self._extremes}
         self._summed = {a.argument for a in self._aggregates if a.function in _SUMS}
 
     def empty(self, terms: tuple[Any, ...]) -> Group:
         """A group without rows."""
         arguments = [Argument(0, 0, 0, 0) for _ in range(self._arguments)]
+        for number in self._kept:
+            arguments[number or 0].values = {}
         return Group(terms, 0, arguments, [None] * len(self._aggregates))
 
     def add(self, group: Group, values: Sequence[Any]) -> None:
@@ -86,6 +103,8 @@ class Accumulators:
         group.rows += 1
         for argument, value in zip(group.arguments, values, strict=True):
             argument.count(value, 1)
+        for number in self._kept:
+            self._keep(group.arguments[number or 0], number or 0, values[number or 0])
         for place, number, least in self._extremes:
             value, extreme = values[number], group.given[place]
             if value is None or (extreme is value and type(value) is not float):
@@ -104,12 +123,33 @@ class Accumulators:
         group.rows -= 1
         for argument, value in zip(group.arguments, values, strict=True):
             argument.count(value, -1)
+        for kept in self._kept:
+            self._drop(group.arguments[kept or 0], kept or 0, values[kept or 0])
         for place, number, _ in self._extremes:
             value = values[number]
             if value is None:
                 continue
             if self._key(number, value) == self._key(number, group.given[place]):
                 group.stale = True
+
+    def _keep(self, argument: Argument, number: int, value: Any) -> None:
+        if value is None or argument.values is None:
+            return
+        known = argument.values.setdefault(self._key(number, value), [0, value])
+        known[0] += 1
+        if known[1] is not value and not same_image((known[1],), (value,)):
+            known[1] = MIXED
+
+    def _drop(self, argument: Argument, number: int, value: Any) -> None:
+        if value is None or argument.values is None:
+            return
+        key = self._key(number, value)
+        known = argument.values.get(key)
+        if known is None:
+            raise NotMaintainable("a value has gone that was not there")
+        known[0] -= 1
+        if not known[0]:
+            del argument.values[key]
 
     def _key(self, number: int, value: Any) -> Key:
         return self._keys[number].one((value,))
@@ -124,7 +164,21 @@ class Accumulators:
                 raise NotMaintainable("a sum that may overflow")
             if argument.integers != argument.present:
                 return True
+        if group.stale and self._keeps:
+            self._look_up(group)
         return group.stale
+
+    def _look_up(self, group: Group) -> None:
+        """Find the extremes among the values that are kept."""
+        for place, number, least in self._extremes:
+            values = group.arguments[number].values
+            best = None
+            if values:
+                best = values[min(values) if least else max(values)][1]
+            if best is MIXED:
+                raise NotMaintainable("an extreme of values that are equal and not the same")
+            group.given[place] = best
+        group.stale = False
 
     def results(self, group: Group) -> list[Any]:
         """The results of the aggregates."""
@@ -138,6 +192,8 @@ class Accumulators:
         if aggregate.argument is None:
             return group.rows
         argument = group.arguments[aggregate.argument]
+        if aggregate.distinct:
+            return len(argument.values or ())
         if function == "count":
             return argument.present
         if function in ("min", "max") or argument.integers != argument.present:

@@ -1,20 +1,18 @@
-"""Keeps the groups of one table: counts, sums, averages, extremes, and distinct rows."""
+"""Keeps groups of rows: counts, sums, averages, extremes, and distinct rows."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import is_not
 from typing import Any
 
 from reactive_sqlite.analysis.aggregates import Grouping, Result
 from reactive_sqlite.analysis.clauses import text_of
-from reactive_sqlite.analysis.items import Item
 from reactive_sqlite.analysis.shape import Shape
-from reactive_sqlite.change import ChangeSet, Image, RowChange
-from reactive_sqlite.comparison import ROWID
+from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.accumulators import Accumulators, Argument, Group
+from reactive_sqlite.incremental.contributions import Contributions
 from reactive_sqlite.incremental.difference import (
     Edits,
     Entry,
@@ -22,7 +20,6 @@ from reactive_sqlite.incremental.difference import (
     shows_nothing,
     window_delta,
 )
-from reactive_sqlite.incremental.joined import check_size
 from reactive_sqlite.incremental.ordered import OrderedRows
 from reactive_sqlite.incremental.rows import Slice
 from reactive_sqlite.incremental.scratch import Scratch
@@ -31,14 +28,13 @@ from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Read
 from reactive_sqlite.row import Row
 
-Place = Callable[[Image, int | None], Any]
-
 
 class GroupsMaintainer:
-    """The groups of one SELECT over one table.
+    """The groups of one SELECT.
 
     ``in_order`` says that SQLite goes through the rows of a group in the order of their rowids,
     as it does for a group that is asked for alone; else nothing may depend on that order.
+    ``keeps`` says that the values of extremes are kept, so that it is not asked when one has gone.
     ``ties`` are the directions of the terms in which groups come that the ORDER BY leaves equal.
     """
 
@@ -49,19 +45,22 @@ class GroupsMaintainer:
         params: Sequence[Any],
         make: Callable[[Iterable[Any]], Row],
         window: Slice | None,
+        contributions: Contributions,
         scratch: Scratch,
         *,
+        keeps: bool,
         in_order: bool,
         ties: Sequence[Direction],
     ) -> None:
-        (self._table,) = shape.tables
-        self.tables = frozenset({self._table.info.key})
+        self.tables = frozenset(table.info.key for table in shape.tables)
         self._shape = shape
         self._grouping = grouping
         self._params = tuple(params)
         self._make = make
         self._window = window
+        self._contributions = contributions
         self._scratch = scratch
+        self._keeps = keeps or any(a.distinct for a in grouping.aggregates)
         self.in_order = in_order
         self._terms = SortKeys([Direction(collation=t.collation or "") for t in grouping.terms])
         self._ties = SortKeys(ties)
@@ -69,7 +68,7 @@ class GroupsMaintainer:
             [Direction(t.descending, t.nulls_first, t.collation) for t in shape.order]
         )
         self._accumulators = Accumulators(
-            grouping.aggregates, [item.collation for item in grouping.arguments]
+            grouping.aggregates, [item.collation for item in grouping.arguments], keeps=keeps
         )
         self._named = {f"p{n}": value for n, value in enumerate(self._params, 1)}
         self._expressions = [*grouping.outputs, *grouping.order]
@@ -77,10 +76,6 @@ class GroupsMaintainer:
             self._expressions.append(grouping.having)
         texts = [e.text for e in self._expressions if e.text]
         self._calculation = f"SELECT {', '.join(texts)}" if texts else ""
-        self._columns = self._plain_columns()
-        wanted = [item.text for item in (*grouping.terms, *grouping.arguments)]
-        where = f" WHERE {text_of(shape.where)}" if shape.where else ""
-        self._contribution = f"SELECT {', '.join(wanted) or '1'} FROM {shape.source}{where}"
         self._groups: dict[Key, Group] = {}
         self._entries: dict[Key, Entry] = {}
         self._rows = OrderedRows.of((), ())
@@ -93,11 +88,18 @@ class GroupsMaintainer:
         """Run the whole query, and once more for what is kept of its groups."""
         fresh = read(self._shape.text, self._params)
         self._groups = {}
-        for values in read(self.query(), self._params):
-            group = self._group(values)
-            if self._accumulators.must_ask(group) and not (self.in_order and group.terms):
-                raise NotMaintainable("a sum of floats, which depends on the order of the rows")
-            self._groups[self._terms.one(group.terms)] = group
+        if self._keeps:
+            self._count_all(read)
+        else:
+            for values in read(self.query(), self._params):
+                group = self._group(values)
+                self._groups[self._terms.one(group.terms)] = group
+        for key, group in [*self._groups.items()]:
+            if self._accumulators.must_ask(group):
+                if not (self.in_order and group.terms):
+                    raise NotMaintainable("a sum of floats, which depends on the order of the rows")
+                if self._keeps:
+                    self._ask(key, group, read)
         self._size = sum(group.rows for group in self._groups.values())
         made = {key: self._entry(group) for key, group in self._groups.items()}
         self._entries = {key: entry for key, entry in made.items() if entry is not None}
@@ -108,6 +110,13 @@ class GroupsMaintainer:
         if not same_rows(tuple(map(tuple, rows)), tuple(fresh)):
             raise NotMaintainable("the groups make another answer than the query")
         self._shown = rows if self._window is not None else ()
+
+    def _count_all(self, read: Read) -> None:
+        touched: dict[Key, Group] = {}
+        if not self._grouping.terms:
+            self._groups[()] = self._accumulators.empty(())
+        for values in self._contributions.every(read):
+            self._count(values, touched, come=True)
 
     def query(self, condition: str = "") -> str:
         """What is kept of the groups: of all, or of those that satisfy a condition."""
@@ -125,7 +134,8 @@ class GroupsMaintainer:
             wanted.append(f"total(abs(CAST({integer} AS REAL)))")
         for aggregate in grouping.aggregates:
             item = None if aggregate.argument is None else grouping.arguments[aggregate.argument]
-            wanted.append(f"{aggregate.function}({'*' if item is None else item.text})")
+            inside = "*" if item is None else item.text
+            wanted.append(f"{aggregate.function}({'DISTINCT ' * aggregate.distinct}{inside})")
         conditions = [f"({text_of(shape.where)})"] if shape.where else []
         # For one group rows must come as they do in a scan of the table.
         source = f"{shape.source} NOT INDEXED" if condition else shape.source
@@ -169,11 +179,8 @@ class GroupsMaintainer:
 
     def apply(self, change: ChangeSet, read: Read) -> Step:
         """The next state. Raises `NotMaintainable`; the state is of no use then."""
-        changes = change.rows.get(self._table.info.key, ())
-        check_size(len(changes), self._size)
         touched: dict[Key, Group] = {}
-        come, gone = self._contributions(changes, True), self._contributions(changes, False)
-        come, gone = _without_equals(come, gone)
+        come, gone = self._contributions.changed(change, read, self._size)
         for values in come:
             self._count(values, touched, come=True)
         for values in gone:
@@ -238,27 +245,6 @@ class GroupsMaintainer:
         else:
             self._accumulators.remove(group, values[width : width + len(group.arguments)])
 
-    def _contributions(self, changes: Sequence[RowChange], new: bool) -> list[tuple[Any, ...]]:
-        """The terms and arguments of the rows that satisfy the condition, as they are or were."""
-        images = [(row.new, row.new_rowid) if new else (row.old, row.old_rowid) for row in changes]
-        present = [(image, rowid) for image, rowid in images if image is not None]
-        if not present:
-            return []
-        if self._columns is None:
-            return self._scratch.run(self._contribution, self._params, present)
-        columns = self._columns
-        return [
-            tuple(rowid if place == ROWID else image[place] for place in columns)
-            for image, rowid in present
-        ]
-
-    def _plain_columns(self) -> list[int] | None:
-        """The places in a row image of terms and arguments, if all are columns of all rows."""
-        items: tuple[Item, ...] = (*self._grouping.terms, *self._grouping.arguments)
-        if self._shape.where or any(item.column is None for item in items):
-            return None
-        return [item.column[1] for item in items if item.column is not None]
-
     def _ask(self, key: Key, group: Group, read: Read) -> Group:
         if group.rows == 0 and self._grouping.terms:
             return group
@@ -272,6 +258,8 @@ class GroupsMaintainer:
         if len(found) != 1:
             raise NotMaintainable("a group that SQLite does not find")
         self._groups[key] = fresh = self._group(found[0])
+        for argument, before in zip(fresh.arguments, group.arguments, strict=True):
+            argument.values = before.values
         return fresh
 
     def _entry(self, group: Group) -> Entry | None:
@@ -284,7 +272,7 @@ class GroupsMaintainer:
         if self._grouping.having is not None and not values.pop():
             return None
         width = len(self._grouping.outputs)
-        tie = self._ties.one(group.terms)
+        tie = self._ties.one(group.terms[: self._grouping.grouped])
         return Entry(self._order.one(values[width:], tie), self._make(values[:width]))
 
     def _calculated(self, group: Group, results: list[Any]) -> tuple[Any, ...]:
@@ -302,20 +290,3 @@ class GroupsMaintainer:
         if expression.aggregate is not None:
             return results[expression.aggregate]
         return next(calculated)
-
-
-def _without_equals(
-    come: list[tuple[Any, ...]], gone: list[tuple[Any, ...]]
-) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """What comes and goes, without what does both."""
-    if len(come) == len(gone) == 1:
-        return ([], []) if same_rows(come, gone) else (come, gone)
-    left = Counter((*row, *map(type, row)) for row in gone)
-    kept = []
-    for row in come:
-        mark = (*row, *map(type, row))
-        if left[mark] > 0:
-            left[mark] -= 1
-        else:
-            kept.append(row)
-    return kept, [mark[: len(mark) // 2] for mark in left.elements()]

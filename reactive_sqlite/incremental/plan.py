@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
@@ -14,6 +15,11 @@ from reactive_sqlite.analysis.shape import Shape, shape_of
 from reactive_sqlite.catalog import Catalog, TableInfo
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.comparison import fold
+from reactive_sqlite.incremental.contributions import (
+    Contributions,
+    ImageContributions,
+    JoinContributions,
+)
 from reactive_sqlite.incremental.groups import GroupsMaintainer
 from reactive_sqlite.incremental.rows import RowsMaintainer, Slice
 from reactive_sqlite.incremental.scratch import Scratch
@@ -89,10 +95,7 @@ def _rows(
 ) -> RowsMaintainer:
     nullable = any(table.nullable for table in shape.tables)
     window = _window(shape, params)
-    if len(shape.tables) > 1 and any(table.info.without_rowid for table in shape.tables):
-        raise NotMaintainable("a join of a table without rowid")
-    if nullable and _asks_nullable(shape, shape.where):
-        raise NotMaintainable("an outer join under a condition")
+    _check_join(shape)
     if nullable and window is not None:
         # A row behind the window must not come into it because its partner has gone.
         terms = [token for term in shape.order for token in term.item.tokens]
@@ -146,8 +149,6 @@ def _groups(
     read: Read,
     scratch: Callable[[TableInfo], Scratch],
 ) -> GroupsMaintainer:
-    if len(shape.tables) != 1:
-        raise NotMaintainable("groups of a join")
     if read("PRAGMA reverse_unordered_selects", ()) != [(0,)]:
         raise NotMaintainable("in reverse order")
     try:
@@ -158,24 +159,42 @@ def _groups(
         raise NotMaintainable("a condition on everything")
     details = details_of(shape.text, params, read)
     ordered_by = {result.term for result in grouping.order}
-    if not ordered_by >= set(range(len(grouping.terms))):
+    if not ordered_by >= set(range(grouping.grouped)):
         if shape.distinct:
             raise NotMaintainable("distinct rows in the order in which they were met")
-        if _BY_SORTING not in details and _has_descending_index(shape, read):
+        if _BY_SORTING not in details and _have_descending_index(shape, read):
             raise NotMaintainable("groups in the order of an index")
-    maintainer = GroupsMaintainer(
+    items = (*grouping.terms, *grouping.arguments)
+    first = scratch(shape.tables[0].info)
+    single = len(shape.tables) == 1
+    contributions: Contributions
+    if single:
+        contributions = ImageContributions(shape, items, params, first)
+    else:
+        _check_join(shape)
+        contributions = JoinContributions(shape, items, params)
+    make = partial(
+        GroupsMaintainer,
         shape,
         grouping,
         params,
         row_maker(statement.access.columns),
         _window(shape, params),
-        scratch(shape.tables[0].info),
-        in_order=_is_scan(details),
+        contributions,
+        first,
         ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
     )
-    if not _is_scan(details_of(maintainer.query(), params, read)):
-        maintainer.in_order = False
-    return maintainer
+    maintainer = make(in_order=True, keeps=False)
+    if single and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
+        return maintainer
+    return make(in_order=False, keeps=True)
+
+
+def _check_join(shape: Shape) -> None:
+    if len(shape.tables) > 1 and any(table.info.without_rowid for table in shape.tables):
+        raise NotMaintainable("a join of a table without rowid")
+    if _asks_nullable(shape, shape.where):
+        raise NotMaintainable("an outer join under a condition")
 
 
 def _ties(shape: Shape, grouping: Grouping, *, sorting: bool) -> list[Direction]:
@@ -185,26 +204,24 @@ def _ties(shape: Shape, grouping: Grouping, *, sorting: bool) -> list[Direction]
     directions of the former, whatever its terms are (`sqlite3Select` in
     https://sqlite.org/src/file/src/select.c).
     """
-    copied = sorting and len(shape.order) == len(grouping.terms)
+    count = grouping.grouped
+    copied = sorting and len(shape.order) == count
     return [
         Direction(descending, not descending, term.collation or "BINARY")
         for term, descending in zip(
-            grouping.terms,
-            [t.descending for t in shape.order] if copied else [False] * len(grouping.terms),
+            grouping.terms[:count],
+            [t.descending for t in shape.order] if copied else [False] * count,
             strict=True,
         )
     ]
 
 
-def _has_descending_index(shape: Shape, read: Read) -> bool:
-    name = shape.tables[0].info.name
-    return bool(
-        read(
-            "SELECT 1 FROM pragma_index_list(?1) AS i JOIN pragma_index_xinfo(i.name) AS c"
-            ' WHERE c."desc" LIMIT 1',
-            (name,),
-        )
+def _have_descending_index(shape: Shape, read: Read) -> bool:
+    sql = (
+        "SELECT 1 FROM pragma_index_list(?1) AS i JOIN pragma_index_xinfo(i.name) AS c"
+        ' WHERE c."desc" LIMIT 1'
     )
+    return any(read(sql, (table.info.name,)) for table in shape.tables)
 
 
 def _window(shape: Shape, params: tuple[Any, ...]) -> Slice | None:

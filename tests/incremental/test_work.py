@@ -34,6 +34,10 @@ FOLLOWED = (
     "SELECT g, max(n) FROM t GROUP BY g HAVING max(n) > 5 ORDER BY 2 DESC",
     "SELECT t.id, o.name FROM t JOIN o ON o.id = t.n ORDER BY t.id",
     "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.n ORDER BY t.id",
+    "SELECT count(*), o.name FROM t JOIN o ON o.id = t.n GROUP BY o.id",
+    "SELECT o.id, count(t.id), max(t.x), count(DISTINCT t.g) FROM o LEFT JOIN t ON o.id = t.n"
+    " GROUP BY o.id ORDER BY 2 DESC, o.id LIMIT 4",
+    "SELECT count(DISTINCT n), max(n) FROM t",
 )
 REFUSED = (
     "SELECT id FROM t WHERE n > (SELECT avg(n) FROM t)",
@@ -44,7 +48,8 @@ REFUSED = (
     "SELECT g, group_concat(n) FROM t GROUP BY g",
     "SELECT g, n, max(id) FROM t GROUP BY g",
     "SELECT id, random() FROM t ORDER BY id",
-    "SELECT count(*), o.name FROM t JOIN o ON o.id = t.n GROUP BY o.id",
+    "SELECT count(*), t.g FROM t JOIN o ON o.id = t.n GROUP BY o.id",
+    "SELECT count(*), sum(t.n + 0.5) FROM t JOIN o ON o.id = t.n",
     "SELECT t.id FROM t LEFT JOIN o ON o.id = t.n WHERE o.id IS NULL ORDER BY t.id",
     "SELECT t.id, o.id FROM o JOIN t USING (id) ORDER BY 1",
     "SELECT g FROM t ORDER BY g COLLATE NOCASE || 'x'",

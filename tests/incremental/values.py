@@ -60,8 +60,35 @@ GROUPS = (
     "SELECT id % 3, sum(id), max(id), min({k}) FROM t GROUP BY id % 3",
     "SELECT title, min(x), max(n), sum(id) s FROM t WHERE {w} GROUP BY title ORDER BY s {d}",
     "SELECT b, count(*), sum(c), min(a) FROM w GROUP BY b",
+    "SELECT owner, count(DISTINCT {k}), max(DISTINCT x), count({k}) FROM t WHERE {w}"
+    " GROUP BY owner",
+    "SELECT count(DISTINCT {k}), count(DISTINCT x), sum(id) FROM t WHERE {w}",
+    "SELECT title, count(DISTINCT {k}) AS c FROM t GROUP BY title HAVING c > 1"
+    " ORDER BY c {d}, title",
+    "SELECT b, count(DISTINCT c), min(c), max(c) FROM w GROUP BY b",
+    "SELECT id, title, n, count(*) FROM t GROUP BY id",
     "SELECT count(*) FROM t",
     "SELECT max(id) FROM t WHERE {w}",
+)
+
+GROUPED_JOINS = (
+    "SELECT o.name, count(*), max(t.{k}) FROM t JOIN o ON o.id = t.owner WHERE {w} GROUP BY o.name"
+    " ORDER BY o.name",
+    "SELECT o.id, o.name, count(t.id), sum(t.id), min(t.{k}) FROM o LEFT JOIN t ON o.id = t.owner"
+    " GROUP BY o.id",
+    "SELECT o.id, count(DISTINCT t.{k}) AS c FROM t, o WHERE o.id = t.owner GROUP BY 1"
+    " ORDER BY c {d}, o.id LIMIT 3",
+    "SELECT count(*), count(o.id), max(t.{k}), count(DISTINCT o.name) FROM t LEFT JOIN o"
+    " ON o.id = t.owner WHERE {w}",
+    "SELECT DISTINCT o.name, t.owner FROM t JOIN o ON o.id = t.owner WHERE {w} ORDER BY 1, 2",
+    "SELECT a.owner, count(*) FROM t a JOIN t b ON a.id = b.owner GROUP BY a.owner"
+    " HAVING count(b.{k}) > 0",
+    "SELECT t.title, sum(length(o.name)), total(o.id) FROM t JOIN o ON o.id = t.owner"
+    " GROUP BY t.title ORDER BY 2 {d}, 1",
+    "SELECT o.id, o.name || ':' || count(t.id) AS shown FROM o LEFT JOIN t ON o.id = t.owner"
+    " GROUP BY o.id ORDER BY o.name, o.id",
+    "SELECT sum(t.{k}) FROM t JOIN o ON o.id = t.owner",
+    "SELECT o.id, t.{k}, count(*) FROM o JOIN t ON o.id = t.owner GROUP BY o.id",
 )
 
 
