@@ -83,19 +83,19 @@ class Tools:
         if not self._life.is_open(id):  # spare a call that has ended the writing of a file
             self._life.refuse(id, "completed")
         staged = self._outputs.stage(data)
-        placed = False
+        placed: Path | None = None
         try:
             path = self._outputs.path_of(id)
             # The row changes first, unseen: whoever loses a race for it never touches the file.
             with self._db.transaction():
                 self._update(id, None, str(path), encoding, git_blob_hash(data), summary, len(data))
                 self._outputs.place(staged, id)
-                placed = True
+                placed = path
         except BaseException:
-            if not placed:
+            if placed is None:
                 staged.unlink(missing_ok=True)
-            elif not self._names(id, path):
-                path.unlink(missing_ok=True)
+            elif not self._names(id, placed):
+                placed.unlink(missing_ok=True)
             raise
 
     def _names(self, id: str, path: Path) -> bool:
