@@ -17,6 +17,7 @@ ENGINE = Engine(
     "CREATE VIEW v AS SELECT id, a AS name, b FROM t WHERE b > 1",
     "CREATE VIEW vl(i, yy) AS SELECT t.id, u.y FROM t LEFT JOIN u ON u.t_id = t.id",
     "CREATE VIEW vg AS SELECT b, count(*) AS n FROM t GROUP BY b",
+    "CREATE TABLE o(id INTEGER PRIMARY KEY, t_id INTEGER, y INT)",
 )
 
 LINES: list[tuple[str, Any, str]] = [
@@ -141,6 +142,121 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT s.b2 FROM (SELECT b AS b2, d FROM t) AS s WHERE s.d = 1", (), "t(b, d)[d=1]"),
     ("SELECT * FROM (SELECT b, d FROM t LIMIT 3) AS s WHERE s.d = 1", (), "t(b, d)"),
     ("WITH s AS (SELECT b FROM t WHERE d = 1) SELECT * FROM s", (), "t(b, d)[d=1]"),
+    # patterns
+    (r"SELECT b FROM t WHERE a LIKE 'x\_y%' ESCAPE '\'", (), "t(a, b)[a LIKE 'x_y%']"),
+    (
+        "SELECT b FROM t WHERE b LIKE ? ESCAPE '!'",
+        ("a!%%c",),
+        "t(b)[b LIKE 'a%%' AND b LIKE 'a%%c']",
+    ),
+    (
+        "SELECT a FROM t WHERE b LIKE '%' || ? || '%'",
+        ("Ab",),
+        "t(a, b)[b IS NOT NULL AND b LIKE '%ab%']",
+    ),
+    ("SELECT a FROM t WHERE b NOT GLOB '*x'", (), "t(a, b)[b NOT GLOB '*x']"),
+    ("SELECT a FROM t WHERE b NOT LIKE 'a_'", (), "t(a, b)[b IS NOT NULL]"),
+    # expressions of one column and constants
+    ("SELECT a FROM t WHERE coalesce(d, 0) = 3", (), "t(a, d)[d=3]"),
+    ("SELECT a FROM t WHERE ifnull(d, 3) >= ?", (2,), "t(a, d)[d>=2 OR d IS NULL]"),
+    ("SELECT a FROM t WHERE coalesce(d, 0)", (), "t(a, d)[d]"),
+    ("SELECT b FROM t WHERE CASE WHEN d = 3 THEN 1 ELSE 0 END", (), "t(b, d)[d=3]"),
+    ("SELECT b FROM t WHERE CASE d WHEN 1 THEN 'x' WHEN 2 THEN 'y' END = 'y'", (), "t(b, d)[d=2]"),
+    ("SELECT b FROM t WHERE iif(d = 3, 1, 0) = 0", (), "t(b, d)"),
+    ("SELECT b FROM t WHERE d + 0 = ?", (3,), "t(b, d)[d=3]"),
+    ("SELECT b FROM t WHERE 10 - (d + 2) > 3 AND -d < 5", (), "t(b, d)[d>-5 AND d<5]"),
+    ("SELECT b FROM t WHERE d + 0 = '3'", (), "t(b, d)"),
+    ("SELECT b FROM t WHERE likely(d = 3)", (), "t(b, d)[d=3]"),
+    (
+        "SELECT b FROM t WHERE b = ? || 'x' AND d = coalesce(?, 5)",
+        ("y", None),
+        "t(b, d)[b='yx' AND d=5]",
+    ),
+    ("SELECT b FROM t WHERE ? = 'all' OR d = ?", ("all", 3), "t(b, d)"),
+    ("SELECT b FROM t WHERE ? = 'all' OR d = ?", ("one", 3), "t(b, d)[d=3]"),
+    ("SELECT b FROM t WHERE 1 = 1 AND d = 3 AND 1", (), "t(b, d)[d=3]"),
+    ("SELECT b FROM t WHERE json_extract(b, '$.x') = 3", (), "t(b)"),
+    # rows of values
+    ("SELECT b FROM t WHERE (d, id) < (?, ?)", (3, 4), "t(b, d, id)[d<3 OR (d=3 AND id<4)]"),
+    ("SELECT b FROM t WHERE (d, id) IS (3, 4)", (), "t(b, d, id)[d=3 AND id=4]"),
+    (
+        "SELECT b FROM t WHERE (d, id) IN (VALUES (1, 2), (3, 4))",
+        (),
+        "t(b, d, id)[(d=1 AND id=2) OR (d=3 AND id=4)]",
+    ),
+    ("SELECT b FROM t WHERE d IN (VALUES (1), (?))", (3,), "t(b, d)[d IN (1, 3)]"),
+    # names with their database, joins in parentheses, tables that nobody reads
+    ("SELECT main.t.b FROM t WHERE main.t.d = 4 AND main.t.b <> 5", (), "t(b, d)[d=4 AND b<>5]"),
+    ("SELECT t.b FROM (t JOIN o ON o.y = t.b) WHERE t.d = 4", (), "o(y) ∪ t(b, d)[d=4]"),
+    (
+        "SELECT b FROM t LEFT JOIN (u JOIN o ON o.y = u.y AND o.id = 3) ON o.t_id = t.b WHERE d = 4",
+        (),
+        "o(id, t_id, y)[id=3] ∪ t(b, d)[d=4] ∪ u(k, t_id, y)",
+    ),
+    ("WITH x AS (SELECT * FROM o) SELECT b FROM t WHERE d = 4", (), "t(b, d)[d=4]"),
+    # what is equal is known too
+    (
+        "SELECT t.b FROM t JOIN o ON t.id = o.t_id WHERE o.t_id = 5",
+        (),
+        "o(t_id)[t_id=5] ∪ t(b, id)[id=5]",
+    ),
+    (
+        "SELECT t.b FROM t LEFT JOIN o ON t.id = o.t_id WHERE t.id = 5",
+        (),
+        "o(t_id)[t_id=5] ∪ t(b, id)[id=5]",
+    ),
+    (
+        "SELECT t.b FROM t RIGHT JOIN o ON t.id = o.t_id WHERE t.id > 5",
+        (),
+        "o(t_id) ∪ t(b, id)[id>5]",
+    ),
+    ("SELECT t.b FROM t JOIN o ON t.a = o.t_id WHERE o.t_id = 5", (), "o(t_id)[t_id=5] ∪ t(a, b)"),
+    ("SELECT t.b FROM t JOIN u ON t.a = u.k WHERE u.k = 'x'", (), "t(a, b) ∪ u(k)[k='x']"),
+    ("SELECT count(*) FROM t JOIN o USING (id) WHERE id = 3", (), "o(*)[id=3] ∪ t(*)[id=3]"),
+    (
+        "SELECT b, (SELECT count(*) FROM o WHERE t_id = t.id) FROM t WHERE id = 5",
+        (),
+        "o(t_id)[t_id=5] ∪ t(b, id)[id=5]",
+    ),
+    (
+        "SELECT b FROM t WHERE t.id > 5 AND EXISTS (SELECT 1 FROM o WHERE o.t_id = t.id)",
+        (),
+        "o(t_id)[t_id>5] ∪ t(b, id)[id>5]",
+    ),
+    (
+        "SELECT (SELECT o.y AS d FROM o WHERE d = 5 AND o.t_id = t.id) FROM t WHERE t.d = 5",
+        (),
+        "o(t_id, y) ∪ t(d, id)[d=5]",
+    ),
+    # groups, compounds, common tables
+    ("SELECT d, count(*) FROM t GROUP BY d HAVING d = 4 AND count(*) > 1", (), "t(d)[d=4]"),
+    ("SELECT a, count(*) FROM t GROUP BY a HAVING a = 'x'", (), "t(a)"),
+    ("SELECT * FROM (SELECT d, sum(c) AS n FROM t GROUP BY 1) WHERE d = 4", (), "t(c, d)[d=4]"),
+    ("SELECT * FROM (SELECT DISTINCT a, d FROM t) WHERE d = 4 AND a = 'x'", (), "t(a, d)[d=4]"),
+    (
+        "SELECT * FROM (SELECT d FROM t UNION ALL SELECT y FROM o) WHERE d = 4",
+        (),
+        "o(y)[y=4] ∪ t(d)[d=4]",
+    ),
+    ("SELECT * FROM (SELECT d FROM t EXCEPT SELECT k FROM u) WHERE d = 4", (), "t(d) ∪ u(k)"),
+    (
+        "SELECT * FROM (SELECT d FROM t UNION SELECT y FROM o LIMIT 9) WHERE d = 4",
+        (),
+        "o(y) ∪ t(d)",
+    ),
+    ("SELECT * FROM (SELECT d, lower(a) AS x FROM t) WHERE d = 4", (), "t(a, d)[d=4]"),
+    ("SELECT * FROM (SELECT d, max(a) AS x FROM t) WHERE d = 4", (), "t(a, d)"),
+    (
+        "WITH x AS (SELECT d, b FROM t), y AS (SELECT * FROM x WHERE b = 1) SELECT b FROM y"
+        " WHERE d = 4",
+        (),
+        "t(b, d)[b=1 AND d=4]",
+    ),
+    (
+        "WITH x AS (SELECT d, b FROM t) SELECT * FROM x JOIN x AS y WHERE x.d = 4 AND y.b = 5",
+        (),
+        "t(b, d)[b=5] ∪ t(b, d)[d=4]",
+    ),
     (
         "WITH RECURSIVE s(i) AS (SELECT d FROM t WHERE d = 1 UNION SELECT t.d FROM t, s)"
         " SELECT * FROM s",
