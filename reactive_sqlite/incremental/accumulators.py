@@ -7,6 +7,7 @@ in which there is anything else, or whose extreme has gone, is asked for again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -70,8 +71,8 @@ class Group:
 class Accumulators:
     """The aggregates of a statement, over any of its groups.
 
-    ``keeps`` says that the values are kept of which an extreme is asked for; else, when it has
-    gone, SQLite must be asked. Those that are counted once each are always kept.
+    ``keeps`` says that the values are kept of which an extreme is asked for, or how many there
+    are; else, when an extreme has gone, SQLite must be asked.
     """
 
     def __init__(
@@ -86,17 +87,39 @@ class Accumulators:
             if aggregate.function in ("min", "max") and aggregate.argument is not None
         ]
         self._keeps = keeps
-        self._kept = {a.argument for a in self._aggregates if a.distinct}
+        self._kept: set[int] = set()
         if keeps:
-            self._kept |= {argument for _, argument, _ in self._extremes}
+            self._kept = {argument for _, argument, _ in self._extremes}
+            self._kept |= {
+                a.argument for a in self._aggregates if a.distinct and a.argument is not None
+            }
         self._summed = {a.argument for a in self._aggregates if a.function in _SUMS}
 
     def empty(self, terms: tuple[Any, ...]) -> Group:
         """A group without rows."""
         arguments = [Argument(0, 0, 0, 0) for _ in range(self._arguments)]
         for number in self._kept:
-            arguments[number or 0].values = {}
+            arguments[number].values = {}
         return Group(terms, 0, arguments, [None] * len(self._aggregates))
+
+    def fill(self, group: Group, rows: Sequence[Sequence[Any]]) -> None:
+        """These are all rows of a group; what they give are their arguments."""
+        group.rows = len(rows)
+        columns = zip(*rows, strict=True) if rows else ()
+        for number, (argument, column) in enumerate(zip(group.arguments, columns, strict=False)):
+            present = [value for value in column if value is not None]
+            integers = [value for value in present if type(value) is int]
+            argument.present, argument.integers = len(present), len(integers)
+            argument.total, argument.magnitude = sum(integers), sum(map(abs, integers))
+            if argument.values is None:
+                continue
+            if len(integers) == len(present):
+                counted = Counter(integers).items()
+                argument.values = {self._key(number, v): [times, v] for v, times in counted}
+            else:
+                for value in present:
+                    self._keep(argument, number, value)
+        group.stale = bool(self._extremes)
 
     def add(self, group: Group, values: Sequence[Any]) -> None:
         """A row with these arguments has come. All that come, before any goes."""
@@ -104,7 +127,7 @@ class Accumulators:
         for argument, value in zip(group.arguments, values, strict=True):
             argument.count(value, 1)
         for number in self._kept:
-            self._keep(group.arguments[number or 0], number or 0, values[number or 0])
+            self._keep(group.arguments[number], number, values[number])
         for place, number, least in self._extremes:
             value, extreme = values[number], group.given[place]
             if value is None or (extreme is value and type(value) is not float):
@@ -124,7 +147,7 @@ class Accumulators:
         for argument, value in zip(group.arguments, values, strict=True):
             argument.count(value, -1)
         for kept in self._kept:
-            self._drop(group.arguments[kept or 0], kept or 0, values[kept or 0])
+            self._drop(group.arguments[kept], kept, values[kept])
         for place, number, _ in self._extremes:
             value = values[number]
             if value is None:

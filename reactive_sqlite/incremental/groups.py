@@ -60,7 +60,7 @@ class GroupsMaintainer:
         self._window = window
         self._contributions = contributions
         self._scratch = scratch
-        self._keeps = keeps or any(a.distinct for a in grouping.aggregates)
+        self._keeps = keeps
         self.in_order = in_order
         self._terms = SortKeys([Direction(collation=t.collation or "") for t in grouping.terms])
         self._ties = SortKeys(ties)
@@ -112,11 +112,22 @@ class GroupsMaintainer:
         self._shown = rows if self._window is not None else ()
 
     def _count_all(self, read: Read) -> None:
-        touched: dict[Key, Group] = {}
-        if not self._grouping.terms:
-            self._groups[()] = self._accumulators.empty(())
-        for values in self._contributions.every(read):
-            self._count(values, touched, come=True)
+        width = len(self._grouping.terms)
+        given = self._contributions.every(read)
+        keys: Sequence[Key] = [()] * len(given)
+        if width and given:
+            keys = self._terms.many(list(zip(*given, strict=True))[:width])
+        members: dict[Key, list[tuple[Any, ...]]] = {} if width else {(): []}
+        for key, values in zip(keys, given, strict=True):
+            members.setdefault(key, []).append(values)
+        for key, rows in members.items():
+            heads = [values[:width] for values in rows]
+            terms = heads[0] if heads else ()
+            if not same_rows(heads[1:], heads[:-1]) or _has_zero(terms):
+                raise NotMaintainable("a group of values that are equal and not the same")
+            self._groups[key] = group = self._accumulators.empty(terms)
+            width_of_all = width + len(group.arguments)
+            self._accumulators.fill(group, [values[width:width_of_all] for values in rows])
 
     def query(self, condition: str = "") -> str:
         """What is kept of the groups: of all, or of those that satisfy a condition."""
@@ -234,9 +245,7 @@ class GroupsMaintainer:
             if not come:
                 raise NotMaintainable("a row has gone from a group that is not known")
             group = self._groups[key] = self._accumulators.empty(terms)
-        if not same_rows((group.terms,), (terms,)) or any(
-            value == 0 and type(value) is float for value in terms
-        ):
+        if not same_rows((group.terms,), (terms,)) or _has_zero(terms):
             raise NotMaintainable("a group of values that are equal and not the same")
         touched[key] = group
         self._size += 1 if come else -1
@@ -290,3 +299,8 @@ class GroupsMaintainer:
         if expression.aggregate is not None:
             return results[expression.aggregate]
         return next(calculated)
+
+
+def _has_zero(terms: tuple[Any, ...]) -> bool:
+    """Whether there is a 0.0 or a -0.0, which are equal."""
+    return any(value == 0 and type(value) is float for value in terms)

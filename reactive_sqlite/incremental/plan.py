@@ -184,7 +184,8 @@ def _groups(
         first,
         ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
     )
-    maintainer = make(in_order=True, keeps=False)
+    keeps = any(aggregate.distinct for aggregate in grouping.aggregates)
+    maintainer = make(in_order=True, keeps=keeps)
     if single and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
         return maintainer
     return make(in_order=False, keeps=True)

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.analysis.aggregates import Grouping
 from reactive_sqlite.incremental import accumulators, contributions, joined
 
 from .table import Bench, bench
