@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -121,8 +122,19 @@ class Ambient:
         return found if found is not None else self._missing("agent_id")
 
     def bind(self, function: Callable[P, T]) -> Callable[P, T]:
-        """The function, to be called anywhere, working under the context of this moment."""
+        """The function, to be called anywhere, working under the context of this moment.
+
+        Of a coroutine function it is the coroutine that works under it, whoever awaits it.
+        """
         context = self.get()
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def bound_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with self.entered(context):
+                    return await function(*args, **kwargs)
+
+            return bound_coroutine  # type: ignore[return-value]  # T is what is awaited
 
         @wraps(function)
         def bound(*args: P.args, **kwargs: P.kwargs) -> T:

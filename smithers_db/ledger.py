@@ -16,11 +16,12 @@ ITERATION = (
     "AND s.value NOT GLOB '*[^0-9]*' AND length(s.value) < 19)"
 )
 
-# `+seq` keeps SQLite from ordering by it: the index on (execution_id, key) groups without sorting.
+# IS, for transitions of older files that belong to no run. `+seq` keeps SQLite from ordering by it:
+# the index on (execution_id, key) groups without sorting.
 # The bare columns are those of the row with the maximum; https://sqlite.org/lang_select.html#bareagg
 _AT = (
     "SELECT key, new_value, deleted, max(seq) FROM transitions "
-    "WHERE execution_id = ? AND +seq <= ? GROUP BY key"
+    "WHERE execution_id IS ? AND +seq <= ? GROUP BY key"
 )
 
 

@@ -79,9 +79,13 @@ class Vcs:
         return self._commits.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
 
     def get_commit(self, commit_hash: str, vcs_type: str | None = None) -> Commit | None:
-        """The commit with this hash, of any or one kind of version control, or None."""
+        """The commit with this hash, or None.
+
+        Without a kind of version control: of the kind that comes first in the alphabet.
+        """
         if vcs_type is None:
-            return self._commits.first("WHERE commit_hash = ? LIMIT 1", (commit_hash,))
+            tail = "WHERE commit_hash = ? ORDER BY vcs_type LIMIT 1"
+            return self._commits.first(tail, (commit_hash,))
         return self._commits.first(
             "WHERE commit_hash = ? AND vcs_type = ?", (commit_hash, vcs_type)
         )

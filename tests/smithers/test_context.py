@@ -194,6 +194,27 @@ def test_hundreds_of_tasks_at_once(db: SmithersDB) -> None:
     _nothing_is_mixed(db, 200)
 
 
+def test_a_bound_coroutine_works_under_the_binders_context(db: SmithersDB) -> None:
+    async def work() -> list[str | None]:
+        seen = []
+        for _ in range(3):
+            await asyncio.sleep(0)
+            seen.append(db.current.execution_id)
+        return seen
+
+    with db.context(execution_id="bound"):
+        bound = db.bind(work)
+
+    async def main() -> None:
+        with db.context(execution_id="outer"):
+            tasks = [asyncio.create_task(bound()), asyncio.create_task(work())]
+            assert await bound() == ["bound"] * 3
+            assert db.current.execution_id == "outer"
+            assert [await task for task in tasks] == [["bound"] * 3, ["outer"] * 3]
+
+    asyncio.run(main())
+
+
 def test_bound_threads_at_once(db: SmithersDB) -> None:
     run = db.execution.start("run 0", "f")
 

@@ -352,6 +352,20 @@ def test_a_conversion_that_fails_leaves_the_file_as_it_was(
     assert list(tmp_path.glob("*.backup")) == []
 
 
+def test_transitions_of_no_run_rebuild_a_state_too(tmp_path: Path) -> None:
+    path = original.make(tmp_path / "a.db")
+    plain = apsw.Connection(str(path))
+    for number in range(3):
+        plain.execute(
+            "INSERT INTO transitions (id, key, new_value, created_at) VALUES (?, ?, ?, '')",
+            (f"t{number}", f"k{number % 2}", str(number)),
+        )
+    plain.close()
+    with create_smithers_db(path) as db:
+        assert db.state.at("t1") == {"k0": 0, "k1": 1}
+        assert db.state.at("t2") == {"k0": 2, "k1": 1}
+
+
 def test_a_killed_backup_is_never_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
