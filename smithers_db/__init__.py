@@ -25,6 +25,7 @@ from smithers_db.errors import (
 )
 from smithers_db.facade import SmithersDB, create_smithers_db
 from smithers_db.growth import DatabaseStats, PruneReport, RunStats, TableStats
+from smithers_db.owner import Incomplete
 from smithers_db.rollups import Drift
 from smithers_db.rows import (
     Agent,
@@ -58,7 +59,6 @@ from smithers_db.rows import (
     VcsQueueItem,
 )
 from smithers_db.tables.build_state import BuildDecision
-from smithers_db.tables.executions import Incomplete
 from smithers_db.tables.memories import MemoryStats
 from smithers_db.values import Unresolved
 

@@ -6,10 +6,30 @@ import os
 import socket
 from pathlib import Path
 
+import msgspec
+
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import later, new_id, now
-from smithers_db.rows import ExecutionOwner
+from smithers_db.rows import Execution, ExecutionOwner
 from smithers_db.table import Table
+
+
+class Incomplete(msgspec.Struct, frozen=True):
+    """An execution that has not ended: somebody works on it, or it is abandoned."""
+
+    execution: Execution
+    owner: ExecutionOwner | None
+    abandoned: bool
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.execution.id
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody works on it."""
+        return not self.abandoned
 
 
 def process_started(process_id: int) -> str | None:

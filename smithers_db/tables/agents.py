@@ -32,7 +32,29 @@ _EVENT_FIELDS = frozenset({"type", "id", "tool_name", "content", "timestamp"})
 
 
 class Agents:
-    """The agents of runs (``db.agents``)."""
+    """The agents of runs (``db.agents``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> agent = db.agents.start("fix the tests", model="opus")
+    >>> _ = db.agents.record_stream_event(agent, {"type": "text", "content": "thinking"})
+    >>> [event.content for event in db.agents.stream_events(agent, ["text"])]
+    ['thinking']
+    >>> db.agents.set_stream_summary(agent, "it thinks")
+    >>> db.agents.current().stream_summary
+    'it thinks'
+    >>> db.agents.complete(agent, "done", {"files": 3}, tokens_input=10, tokens_output=5)
+    >>> db.agents.get(agent).result_structured
+    {'files': 3}
+    >>> db.agents.fail(db.agents.start("try it"), "no luck")
+    >>> db.agents.cancel(db.agents.start("never mind"))
+    >>> with db.phases.running("review") as phase, db.agents.running("look at it"):
+    ...     [agent.prompt for agent in db.agents.list_for_phase(phase)]
+    ['look at it']
+    >>> [(agent.prompt, agent.status) for agent in db.agents.list(run, limit=2)]
+    [('never mind', 'cancelled'), ('look at it', 'completed')]
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

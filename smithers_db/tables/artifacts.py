@@ -13,7 +13,17 @@ from smithers_db.table import Table
 
 
 class Artifacts:
-    """The files that runs produced (``db.artifacts``); the rows say where, not what is in them."""
+    """The files that runs produced (``db.artifacts``); the rows say where, not what is in them.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> artifact = db.artifacts.add("report", "html", "out/report.html", byte_size=1200)
+    >>> db.artifacts.get(artifact).byte_size
+    1200
+    >>> [artifact.name for artifact in db.artifacts.list(run)]
+    ['report']
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._ambient = ambient

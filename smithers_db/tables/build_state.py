@@ -27,7 +27,21 @@ class BuildDecision(msgspec.Struct, frozen=True):
 
 
 class Builds:
-    """Who fixes a broken build (``db.build_state``)."""
+    """Who fixes a broken build (``db.build_state``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> db.build_state.handle_broken_build("ann").should_fix
+    True
+    >>> decision = db.build_state.handle_broken_build("bob", wait_ms=500)
+    >>> decision.should_fix, decision.wait_ms, decision.state.fixer_agent_id
+    (False, 500, 'ann')
+    >>> db.build_state.cleanup(stale_ms=60_000)  # ann has not been away for long
+    False
+    >>> db.build_state.mark_fixed("ann")
+    >>> db.build_state.get().status
+    'passing'
+    """
 
     def __init__(self, db: ReactiveDatabase) -> None:
         self._db = db

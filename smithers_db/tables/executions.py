@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import msgspec
-
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
-from smithers_db.owner import Owner
+from smithers_db.owner import Incomplete, Owner
 from smithers_db.rows import Execution, ExecutionOwner
 from smithers_db.table import Table, optional_text, text, whole
 from smithers_db.values import encode, encode_optional
@@ -42,26 +40,28 @@ _ADVANCE = (
 _IN_FLIGHT = ("phases", "steps", "tasks", "agents", "tool_calls")
 
 
-class Incomplete(msgspec.Struct, frozen=True):
-    """An execution that has not ended: somebody works on it, or it is abandoned."""
-
-    execution: Execution
-    owner: ExecutionOwner | None
-    abandoned: bool
-
-    @property
-    def id(self) -> str:
-        """The execution's id."""
-        return self.execution.id
-
-    @property
-    def running(self) -> bool:
-        """Whether somebody works on it."""
-        return not self.abandoned
-
-
 class Executions:
-    """The runs of this database (``db.execution``)."""
+    """The runs of this database (``db.execution``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> with db.execution.running("nightly", "workflow.py") as run:
+    ...     db.execution.heartbeat()
+    ...     db.state.get("iteration"), db.execution.advance_iteration()
+    ...     db.execution.current().status
+    (0, 1)
+    'running'
+    >>> copy = db.execution.fork(run)
+    >>> [found.id == copy for found in db.execution.find_incomplete() if found.running]
+    [True]
+    >>> db.execution.end(copy, {"tests": 12}, reason="all passed", exit_code=0)
+    >>> db.execution.complete(db.execution.start("a", "f"), {"ok": True})
+    >>> db.execution.fail(db.execution.start("b", "f"), "no luck")
+    >>> db.execution.cancel(db.execution.start("c", "f"))
+    >>> db.execution.delete(run)
+    >>> [row.status for row in db.execution.list()], db.execution.get(run), db.execution.owner(run)
+    (['cancelled', 'failed', 'completed', 'completed'], None, None)
+    """
 
     def __init__(
         self,
@@ -88,12 +88,6 @@ class Executions:
         """Starts a run, seeds its state, and makes it the calling task's current one.
 
         Returns the id. Raises `InvalidTransition` when an execution has the given id already.
-
-        >>> from smithers_db import create_smithers_db
-        >>> db = create_smithers_db()
-        >>> run = db.execution.start("nightly", ".smithers/main.tsx")
-        >>> db.state.get("iteration"), db.execution.get(run).status
-        (0, 'running')
         """
         execution_id = new_id() if id is None else text("id", id)
         with self._db.transaction():
@@ -196,6 +190,15 @@ class Executions:
 
         Raises:
             NotFound: there is no such run. InvalidTransition: it has ended, or is being run.
+
+        >>> from smithers_db import create_smithers_db
+        >>> with create_smithers_db("interrupted.db") as db:
+        ...     run, step = db.execution.start("nightly", "workflow.py"), db.steps.start("compile")
+        >>> with create_smithers_db("interrupted.db") as db:
+        ...     [found.id == run for found in db.execution.find_incomplete() if found.abandoned]
+        ...     db.execution.resume(run).status, db.steps.get(step).error
+        [True]
+        ('running', 'interrupted: its worker died')
         """
         with self._db.transaction():
             execution = self._table.one(id)

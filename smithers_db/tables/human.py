@@ -25,6 +25,21 @@ class Human:
     """Questions to people (``db.human``).
 
     To wait for an answer, subscribe to ``db.observe(db.human.get, id)``.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> question = db.human.request("select", "Deploy where?", ["staging", "production"])
+    >>> [asked.prompt for asked in db.human.list_pending(run)]
+    ['Deploy where?']
+    >>> db.human.resolve(question, "approved", "staging")
+    >>> db.human.get(question).response
+    'staging'
+    >>> session = db.human.request_interactive("Plan it with me", {"timeout": 600})
+    >>> db.human.complete_interactive(session, {"plan": "small steps"}, duration=90_000)
+    >>> db.human.cancel_interactive(db.human.request_interactive("And again?"))
+    >>> db.human.list_pending(run)
+    []
     """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:

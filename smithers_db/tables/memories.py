@@ -41,6 +41,24 @@ class Memories:
 
     Reading never writes. When a memory was last read is noted here and written together with the
     next change of a memory, or when the database is closed.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> sky = db.memories.add("fact", "sky", "the sky is blue", source="agent")
+    >>> _ = db.memories.add_fact("sea", "the sea is deep")
+    >>> _ = db.memories.add_learning("tests", "run the tests first")
+    >>> _ = db.memories.add_preference("indent", "four spaces", scope="project")
+    >>> db.memories.get("preference", "indent").content
+    'four spaces'
+    >>> [memory.key for memory in db.memories.search("blue sky")]
+    ['sky']
+    >>> db.memories.update(sky, confidence=0.5)
+    >>> [(memory.key, memory.confidence) for memory in db.memories.list("fact")]
+    [('sky', 0.5), ('sea', 1.0)]
+    >>> db.memories.delete(sky)
+    >>> db.memories.flush_access()  # what close() does too
+    >>> db.memories.stats().by_category
+    {'fact': 1, 'learning': 1, 'preference': 1}
     """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:

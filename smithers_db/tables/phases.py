@@ -22,7 +22,23 @@ _START = (
 
 
 class Phases:
-    """The phases of runs (``db.phases``)."""
+    """The phases of runs (``db.phases``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> phase = db.phases.start("plan")
+    >>> db.phases.current().name
+    'plan'
+    >>> db.phases.complete(phase)
+    >>> db.phases.get(phase).status
+    'completed'
+    >>> db.phases.fail(db.phases.start("build", iteration=2), "it does not compile")
+    >>> db.phases.skip(db.phases.start("deploy"))
+    >>> with db.phases.running("review"):
+    ...     [(phase.name, phase.status) for phase in db.phases.list(run, limit=2)]
+    [('deploy', 'skipped'), ('review', 'running')]
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

@@ -11,7 +11,14 @@ from smithers_db.table import Table
 
 
 class RateLimits:
-    """Providers' limits (``db.rate_limits``)."""
+    """Providers' limits (``db.rate_limits``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> _ = db.rate_limits.record(provider="p", model="m", requests_limit=50, requests_remaining=3)
+    >>> db.rate_limits.latest("p", "m").requests_remaining
+    3
+    """
 
     def __init__(self, db: ReactiveDatabase) -> None:
         self._table = Table(db, "rate_limit_snapshots", RateLimitSnapshot)

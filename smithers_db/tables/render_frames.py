@@ -23,7 +23,20 @@ _STORE = (
 
 
 class RenderFrames:
-    """The frames of runs (``db.render_frames``), numbered from 0."""
+    """The frames of runs (``db.render_frames``), numbered from 0.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> frame = db.render_frames.store("<Workflow/>")
+    >>> _ = db.render_frames.store("<Workflow><Phase/></Workflow>")
+    >>> db.render_frames.get(frame).sequence_number, db.render_frames.count(run)
+    (0, 2)
+    >>> db.render_frames.latest(run) == db.render_frames.get_by_sequence(1)
+    True
+    >>> [frame.tree_xml for frame in db.render_frames.list(run, before=1)]
+    ['<Workflow/>']
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

@@ -29,7 +29,26 @@ _DELETE = (
 
 
 class State:
-    """The state of runs (``db.state``): any JSON shape and more, see `smithers_db.values`."""
+    """The state of runs (``db.state``): any JSON shape and more, see `smithers_db.values`.
+
+    >>> from datetime import date
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> first = db.state.set("due", date(2026, 1, 18), trigger="planner")
+    >>> _ = db.state.set_many({"due": None, "seen": {1, 2}})
+    >>> db.state.get("seen"), db.state.get("nothing", "default"), db.state.has("due")
+    ({1, 2}, 'default', True)
+    >>> db.state.delete("seen")
+    True
+    >>> [(change.key, change.new_value) for change in db.state.history("due")]
+    [('due', None), ('due', datetime.date(2026, 1, 18))]
+    >>> db.state.at(first)["due"]
+    datetime.date(2026, 1, 18)
+    >>> db.state.reset()
+    >>> db.state.get_all()
+    {'data': None, 'iteration': 0, 'phase': 'initial'}
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

@@ -21,7 +21,26 @@ _START = (
 
 
 class Steps:
-    """The steps of phases (``db.steps``)."""
+    """The steps of phases (``db.steps``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> phase = db.phases.start("build")
+    >>> step = db.steps.start("compile")
+    >>> db.steps.current().name
+    'compile'
+    >>> db.steps.complete(step, commit_created="abc123")
+    >>> db.steps.get(step).commit_created
+    'abc123'
+    >>> db.steps.fail(db.steps.start("test"), "2 tests failed")
+    >>> db.steps.skip(db.steps.start("package"))
+    >>> with db.steps.running("publish"):
+    ...     [(step.name, step.status) for step in db.steps.list(phase, limit=2)]
+    [('package', 'skipped'), ('publish', 'running')]
+    >>> len(db.steps.list_for_execution(run))
+    4
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

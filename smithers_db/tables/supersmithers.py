@@ -15,7 +15,24 @@ from smithers_db.table import Table, text
 
 
 class Supersmithers:
-    """Self-rewriting plan modules (``db.supersmithers``)."""
+    """Self-rewriting plan modules (``db.supersmithers``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> db.supersmithers.register_module("h1", "project", "/src/plan.tsx")
+    >>> db.supersmithers.get_module("h1").export_name
+    'default'
+    >>> _ = db.supersmithers.record_analysis(module_hash="h1", iteration=1, trigger="error")
+    >>> [analysis.trigger for analysis in db.supersmithers.list_analyses("h1")]
+    ['error']
+    >>> version = db.supersmithers.add_version(
+    ...     module_hash="h1", code_tsx="export default 1", overlay_rel_path="o.tsx", trigger="error"
+    ... )
+    >>> db.supersmithers.set_active_version("h1", version)
+    >>> [db.supersmithers.active_version("h1")] == db.supersmithers.list_versions("h1")
+    True
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

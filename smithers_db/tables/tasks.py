@@ -24,7 +24,25 @@ _START = (
 
 
 class Tasks:
-    """The tasks of runs (``db.tasks``)."""
+    """The tasks of runs (``db.tasks``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> task = db.tasks.start("Claude", "writer")
+    >>> db.tasks.running_count(), db.tasks.current_iteration()
+    (1, 0)
+    >>> db.tasks.complete(task)
+    >>> db.tasks.get(task).status
+    'completed'
+    >>> db.tasks.fail(db.tasks.start("Claude", "tester"), "no luck")
+    >>> db.tasks.cancel(db.tasks.start("Claude", "helper"))
+    >>> with db.tasks.running("Claude", "reviewer"):
+    ...     db.tasks.running_count(0), db.tasks.total_count(0)
+    (1, 4)
+    >>> [task.component_name for task in db.tasks.list(run)]
+    ['writer', 'tester', 'helper', 'reviewer']
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

@@ -14,7 +14,23 @@ from smithers_db.table import Table, optional_text, text
 
 
 class TicketReports:
-    """Reports on tickets (``db.ticket_reports``). They outlive the runs that wrote them."""
+    """Reports on tickets (``db.ticket_reports``). They outlive the runs that wrote them.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> report = db.ticket_reports.add(
+    ...     ticket_id="T1", step_name="test", run_id="r1", report_type="ci", title="t", content="c"
+    ... )
+    >>> [report.title for report in db.ticket_reports.get_untriaged()]
+    ['t']
+    >>> db.ticket_reports.mark_triaged(report, "internal_ticket", "T2")
+    >>> db.ticket_reports.get(report).triage_result_id
+    'T2'
+    >>> reports = db.ticket_reports
+    >>> reports.get_by_run_id("r1") == reports.get_by_ticket_id("T1") == reports.list_by_type("ci")
+    True
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db

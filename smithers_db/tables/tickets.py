@@ -36,7 +36,27 @@ _READY = (
 
 
 class Tickets:
-    """The project's tickets (``db.tickets``); a lower priority number comes first."""
+    """The project's tickets (``db.tickets``); a lower priority number comes first.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> plan = {"title": "Plan", "description": "Draw it up", "acceptance": ["it is drawn up"]}
+    >>> db.tickets.seed([
+    ...     {"id": "T1", "priority": 2, "tags": ["m0"], **plan},
+    ...     {"id": "T2", "priority": 1, "deps": ["T1"], **plan},
+    ... ])
+    ['T1', 'T2']
+    >>> db.tickets.select_next().id, db.tickets.are_deps_complete("T2")
+    ('T1', False)
+    >>> db.tickets.add_progress_note("T1", "half way")
+    >>> db.tickets.set_last_run("T1", goal="finish it")
+    >>> db.tickets.update_status("T1", "done")
+    >>> db.tickets.get("T1").progress_notes, db.tickets.select_next().id
+    (['half way'], 'T2')
+    >>> _ = db.tickets.create_from_triage("a report's id", title="Mend it", id="T3")
+    >>> [ticket.id for ticket in db.tickets.list(status="todo")]
+    ['T2', 'T3']
+    """
 
     def __init__(self, db: ReactiveDatabase) -> None:
         self._db = db

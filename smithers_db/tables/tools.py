@@ -31,7 +31,24 @@ _SUMMARY_LENGTH = 200
 
 
 class Tools:
-    """The tool calls of agents (``db.tools``)."""
+    r"""The tool calls of agents (``db.tools``).
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run, agent = db.execution.start("nightly", "workflow.py"), db.agents.start("fix the tests")
+    >>> call = db.tools.start("Bash", {"command": "make test"})
+    >>> db.tools.complete(call, "ok\n" * 1000)
+    >>> len(db.tools.get_output(call)), db.tools.get(call).output_size_bytes
+    (3000, 3000)
+    >>> db.tools.fail(db.tools.start("Read", {"path": "gone"}), "no such file")
+    >>> with db.tools.running("Bash", {"command": "ls"}) as call:
+    ...     db.tools.complete(call, b"a\x00b")
+    >>> [(call.tool_name, call.status) for call in db.tools.list(agent)]
+    [('Bash', 'completed'), ('Read', 'failed'), ('Bash', 'completed')]
+    >>> [call.id for call in db.tools.list_for_execution(run, limit=1)] == [call]
+    True
+    >>> db.close()  # and the temporary files of a database in memory are gone
+    """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient, outputs: Outputs) -> None:
         self._db = db

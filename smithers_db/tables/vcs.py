@@ -29,6 +29,29 @@ class Vcs:
 
     Methods that record a row take its columns as keywords; the run, and the agent if there is one,
     come from the context where they are left out.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> run = db.execution.start("nightly", "workflow.py")
+    >>> commit = db.vcs.log_commit(vcs_type="git", commit_hash="abc", message="fix it")
+    >>> db.vcs.get_commit("abc").id == commit == db.vcs.get_commits(run)[0].id
+    True
+    >>> _ = db.vcs.log_snapshot(change_id="kx", files_modified=["a.py"])
+    >>> [snapshot.files_modified for snapshot in db.vcs.get_snapshots(run)]
+    [['a.py']]
+    >>> review = db.vcs.log_review(
+    ...     target_type="commit", approved=False, summary="no", issues=["a.py:3"], blocking=True
+    ... )
+    >>> len(db.vcs.get_blocking_reviews(run))
+    1
+    >>> db.vcs.update_review(review, approved=True)
+    >>> len(db.vcs.get_blocking_reviews(run)), len(db.vcs.get_reviews(run))
+    (0, 1)
+    >>> _ = db.vcs.add_report(type="risk", title="disk", content="full", severity="critical")
+    >>> [report.title for report in db.vcs.get_critical_reports()] == [
+    ...     report.title for report in db.vcs.get_reports("risk")
+    ... ]
+    True
     """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:

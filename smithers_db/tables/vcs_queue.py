@@ -32,6 +32,18 @@ class VcsQueue:
 
     An item is leased while it is worked on. The item of a worker that died comes back when its
     lease runs out, and that worker's late answer is refused.
+
+    >>> from smithers_db import create_smithers_db
+    >>> db = create_smithers_db()
+    >>> first = db.vcs_queue.enqueue("commit", {"message": "fix it"})
+    >>> second = db.vcs_queue.enqueue("push", {"remote": "origin"})
+    >>> item = db.vcs_queue.dequeue(lease=60)  # seconds
+    >>> item.operation, [waiting.operation for waiting in db.vcs_queue.get_pending()]
+    ('commit', ['push'])
+    >>> db.vcs_queue.complete(item.id)
+    >>> db.vcs_queue.complete(db.vcs_queue.dequeue().id, error="no such remote")
+    >>> db.vcs_queue.get(first).status, db.vcs_queue.get(second).status
+    ('completed', 'failed')
     """
 
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:

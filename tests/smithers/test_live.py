@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 import pytest
@@ -101,3 +103,17 @@ def test_a_read_of_another_run_is_not_woken(db: SmithersDB) -> None:
     assert len(seen) == 1
     assert db.db.stats.queries == before
     subscription.dispose()
+
+
+def test_every_verb_of_a_family_is_in_its_running_example(db: SmithersDB) -> None:
+    families = {name.partition(".")[0] for name in NAMES}
+    assert len(families) == 18
+    for family in families:
+        kind = type(getattr(db, family))
+        for verb, function in inspect.getmembers(kind, inspect.isfunction):
+            if not verb.startswith("_"):
+                examples = [kind.__doc__ or "", function.__doc__ or ""]
+                runs = [
+                    line for text in examples for line in re.findall(r"(?:>>>|\.\.\.) .*", text)
+                ]
+                assert any(f".{verb}(" in line for line in runs), f"{family}.{verb}"
