@@ -55,7 +55,18 @@ class SmithersDB:
     ...     with db.phases.running("build"):
     ...         agent = db.agents.start("fix the tests")
     ...     [(phase.name, phase.status) for phase in db.phases.list(run)]
+    ...     with db.context(execution_id=run):
+    ...         whose = db.bind(lambda: db.current.execution_id)
+    ...     db.execution.complete(run)
+    ...     whose() == run, db.current.execution_id  # in a thread of its own, say
+    ...     db.query("SELECT count(*) FROM agents").get()
+    ...     db.verify_rollups(), [found.rows for found in db.stats().runs]
+    ...     db.prune(keep=0).rows["agents"]
     [('build', 'completed')]
+    (True, None)
+    (Row(count(*)=1),)
+    ([], [10])
+    1
     """
 
     def __init__(self, db: ReactiveDatabase, outputs: Outputs) -> None:
