@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from reactive_sqlite.analysis.lexer import Token
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.comparison import fold
 
+#: The kind of a token that stands for ``(SELECT …)``.
+SUBQUERY: Final = "subquery"
 _WORDS = ("from", "where", "group", "having", "order", "limit")
 
 
@@ -59,6 +62,16 @@ def depths(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
         yield depth, token
         if token.text == "(":
             depth += 1
+
+
+def end_of(tokens: Sequence[Token], start: int) -> int:
+    """The place behind the parenthesis that closes the one at ``start``."""
+    depth = 0
+    for position in range(start, len(tokens)):
+        depth += {"(": 1, ")": -1}.get(tokens[position].text, 0)
+        if not depth:
+            return position + 1
+    raise NotUnderstoodError("an open parenthesis")
 
 
 def clauses_of(tokens: Sequence[Token]) -> dict[str, list[Token]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
-from reactive_sqlite.analysis.clauses import depths, word
+from reactive_sqlite.analysis.clauses import SUBQUERY, depths, text_of, word
 from reactive_sqlite.analysis.lexer import Token, string_value
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.analysis.sources import ROWID_NAMES
@@ -17,6 +18,22 @@ NAMES: Final = ("word", "quoted")
 _JOINS: Final = frozenset({"join", "inner", "cross", "left", "outer", "on"})
 
 
+#: The column that tells from which row of the table a row of a derived one comes.
+IDENTITY: Final = '"(rowid)"'
+
+
+class Derived(NamedTuple):
+    """A SELECT that stands for a table: as a table, the table whose rows it shows, and its text."""
+
+    info: TableInfo
+    stored: TableInfo
+    text: str
+
+
+#: What a name or a subquery stands for, if it is no table; given a token and a database.
+Derive: TypeAlias = Callable[[Token, str | None], Derived | None]
+
+
 @dataclass(frozen=True, slots=True)
 class FromTable:
     """One table of the FROM clause."""
@@ -26,6 +43,22 @@ class FromTable:
     """as SQL writes it"""
     nullable: bool
     """whether a row of NULLs may stand for it: the right side of a LEFT JOIN"""
+    stored: TableInfo
+    """the table whose rows it shows: itself, unless it is derived"""
+
+    @property
+    def derived(self) -> bool:
+        """Whether it is a SELECT that stands for a table."""
+        return self.stored is not self.info
+
+    def rowid_text(self) -> str:
+        """Its rowid as SQL writes it."""
+        if self.derived:
+            return f"{self.alias}.{IDENTITY}"
+        free = [n for n in ("rowid", "oid", "_rowid_") if self.info.position(n) is None]
+        if not free:
+            raise NotUnderstoodError("a table whose rowid has no name")
+        return f"{self.alias}.{free[0]}"
 
     @property
     def identity(self) -> tuple[int, ...]:
@@ -38,18 +71,28 @@ class FromTable:
     def column(self, name: str) -> int | None:
         """The position of a column by its folded name, `ROWID` for the rowid, None if neither."""
         position = self.info.position(name)
-        if position is None and name in ROWID_NAMES and not self.info.without_rowid:
+        hidden = self.info.without_rowid or self.derived
+        if position is None and name in ROWID_NAMES and not hidden:
             position = self.info.rowid_column
             return ROWID if position is None else position
         return position
 
 
-def tables_of(tokens: list[Token], catalog: Catalog) -> tuple[FromTable, ...]:
-    """The tables of a FROM clause; raises `NotUnderstoodError` when it is anything else."""
+def tables_of(
+    tokens: list[Token], catalog: Catalog, derive: Derive = lambda token, database: None
+) -> tuple[tuple[FromTable, ...], str]:
+    """The tables of a FROM clause and its text, in which derived ones show their identity.
+
+    Raises `NotUnderstoodError` when it is anything else.
+    """
     tables: list[FromTable] = []
+    texts: list[str] = []
     position, nullable = 0, False
     while True:
-        table, position = _table(tokens, position, nullable, catalog)
+        start = position
+        table, text, position = _table(tokens, position, nullable, catalog, derive)
+        texts.append(text or text_of(tokens[start:position]))
+        start = position
         if any(fold(table.alias) == fold(other.alias) for other in tables):
             raise NotUnderstoodError("two tables of one name")
         tables.append(table)
@@ -57,7 +100,7 @@ def tables_of(tokens: list[Token], catalog: Catalog) -> tuple[FromTable, ...]:
             raise NotUnderstoodError("an inner join behind an outer one")
         position = _skip_condition(tokens, position)
         if position == len(tokens):
-            return tuple(tables)
+            return tuple(tables), " ".join([*texts, text_of(tokens[start:])])
         nullable = False
         if tokens[position].text != ",":
             kind = word(tokens[position])
@@ -68,26 +111,36 @@ def tables_of(tokens: list[Token], catalog: Catalog) -> tuple[FromTable, ...]:
             if position >= len(tokens) or word(tokens[position]) != "join":
                 raise NotUnderstoodError("a join of an unknown kind")
         position += 1
+        texts.append(text_of(tokens[start:position]))
 
 
 def _table(
-    tokens: list[Token], position: int, nullable: bool, catalog: Catalog
-) -> tuple[FromTable, int]:
+    tokens: list[Token], position: int, nullable: bool, catalog: Catalog, derive: Derive
+) -> tuple[FromTable, str, int]:
+    """A table, its text if it is derived, and where it ends."""
+
     def take() -> Token | None:
         token = tokens[position] if position < len(tokens) else None
         return token if token and token.kind in NAMES and word(token) not in _JOINS else None
 
+    first = tokens[position] if position < len(tokens) else None
     name, database = take(), None
     position += 1
     if name is not None and position < len(tokens) and tokens[position].text == ".":
         position += 1
         database, name = name, take()
         position += 1
-    if name is None:
+    if first is None or (name is None and first.kind != SUBQUERY):
         raise NotUnderstoodError("something else than a table")
-    info = catalog.resolve(name_of(name), None if database is None else name_of(database))
-    if info is None or info.kind != "table" or info.has_virtual_columns:
-        raise NotUnderstoodError("not a plain table")
+    within = None if database is None else name_of(database)
+    derived = derive(name or first, within)
+    if derived is None and name is not None:
+        info = catalog.resolve(name_of(name), within)
+        if info is None or info.kind != "table" or info.has_virtual_columns:
+            raise NotUnderstoodError("not a plain table")
+        derived = Derived(info, info, "")
+    if derived is None:
+        raise NotUnderstoodError("something else than a table")
     alias = name
     explicit = position < len(tokens) and word(tokens[position]) == "as"
     position += explicit
@@ -97,7 +150,11 @@ def _table(
         position += 1
     elif explicit:
         raise NotUnderstoodError("AS without a name")
-    return FromTable(info, '"' + _plain(alias).replace('"', '""') + '"', nullable), position
+    if alias is None:
+        alias = Token("quoted", f'"(subquery {position})"')  # nothing can name it
+    quoted = '"' + _plain(alias).replace('"', '""') + '"'
+    text = f"{derived.text} AS {quoted}" if derived.text else ""
+    return FromTable(derived.info, quoted, nullable, derived.stored), text, position
 
 
 def _skip_condition(tokens: list[Token], position: int) -> int:

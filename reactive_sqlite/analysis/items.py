@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reactive_sqlite.analysis.clauses import split, text_of, word
+from reactive_sqlite.analysis.clauses import SUBQUERY, split, text_of, word
 from reactive_sqlite.analysis.from_clause import NAMES, FromTable, name_of
 from reactive_sqlite.analysis.lexer import Token
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.comparison import fold
 
-#: The kind of a token that stands for ``(SELECT …)``.
-SUBQUERY: Final = "subquery"
 # Words behind which an operand comes, so that a name after them is no alias.
 _OPERATORS: Final = frozenset(
     """and as between case collate distinct else escape from glob in is isnull like match not

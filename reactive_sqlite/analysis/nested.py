@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from reactive_sqlite.analysis.clauses import clauses_of, depths, split, text_of, word
+from reactive_sqlite.analysis.clauses import (
+    SUBQUERY,
+    clauses_of,
+    depths,
+    end_of,
+    split,
+    text_of,
+    word,
+)
 from reactive_sqlite.analysis.from_clause import NAMES, FromTable, name_of, tables_of
-from reactive_sqlite.analysis.items import SUBQUERY, aliased, column_of, is_column
+from reactive_sqlite.analysis.items import aliased, column_of, is_column
 from reactive_sqlite.analysis.lexer import Token
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.catalog import Catalog, ColumnInfo
@@ -79,21 +87,11 @@ def collapsed(tokens: Sequence[Token]) -> tuple[list[Token], list[list[Token]]]:
             found.append(token)
             position += 1
             continue
-        end = _end(tokens, position)
+        end = end_of(tokens, position)
         found.append(Token(SUBQUERY, text_of(tokens[position:end])))
         inside.append(list(tokens[position + 1 : end - 1]))
         position = end
     return found, inside
-
-
-def _end(tokens: Sequence[Token], start: int) -> int:
-    """The place behind the parenthesis that closes the one at ``start``."""
-    depth = 0
-    for position in range(start, len(tokens)):
-        depth += {"(": 1, ")": -1}.get(tokens[position].text, 0)
-        if not depth:
-            return position + 1
-    raise NotUnderstoodError("an open parenthesis")
 
 
 def nested_in(
@@ -137,7 +135,7 @@ class _Reader:
         elif inside:
             raise NotUnderstoodError("a subquery in a subquery")
         else:
-            tables = tables_of(source, self._catalog)
+            tables, _ = tables_of(source, self._catalog)
             aliases = {_alias_of(table) for table in tables}
             names = frozenset(column.name for table in tables for column in table.info.columns)
             self._link(tables, aliases, where, [*source, *where])
@@ -192,7 +190,7 @@ class _Reader:
         for start, token in enumerate(tokens[:-1]):
             if word(token) not in AGGREGATES or tokens[start + 1].text != "(":
                 continue
-            for place in range(start + 2, _end(tokens, start + 1) - 1):
+            for place in range(start + 2, end_of(tokens, start + 1) - 1):
                 before, after = texts[place], texts[place + 2]
                 if tokens[place].kind not in NAMES or before == "." or after == "(":
                     continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reactive_sqlite.analysis.clauses import (
+    SUBQUERY,
     clauses_of,
     limit_of,
     numbered,
@@ -19,8 +20,9 @@ from reactive_sqlite.analysis.clauses import (
     text_of,
     word,
 )
+from reactive_sqlite.analysis.derived import Names
 from reactive_sqlite.analysis.from_clause import NAMES, FromTable, name_of, tables_of
-from reactive_sqlite.analysis.items import SUBQUERY, Item, item_of, outputs_of
+from reactive_sqlite.analysis.items import Item, item_of, outputs_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.nested import AGGREGATES, NONE, UNKNOWN, Nested, collapsed, nested_in
 from reactive_sqlite.analysis.parse import NotUnderstoodError
@@ -95,8 +97,7 @@ def _place_of(term: Item, outputs: Sequence[Item]) -> int | None:
 
 def shape_of(statement: Statement, catalog: Catalog) -> Shape | None:
     """The shape of a SELECT, None when there is any doubt about it."""
-    access = statement.access
-    if statement.kind is not StatementKind.SELECT or statement.volatile or access.views:
+    if statement.kind is not StatementKind.SELECT or statement.volatile:
         return None
     try:
         return _shape(list(numbered(tokens_of(statement.sql))), statement, catalog)
@@ -108,7 +109,8 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     text = text_of(tokens)
-    tokens, inside = collapsed(tokens)
+    names = Names(catalog)
+    tokens, _ = collapsed(names.cut(tokens))
     words = [word(token) for token in tokens]
     if not words or words[0] != "select" or words.count("select") != 1:
         raise NotUnderstoodError("not one SELECT")
@@ -122,9 +124,16 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     distinct = bool(select) and word(select[0]) == "distinct"
     if distinct or (select and word(select[0]) == "all"):
         select = select[1:]
-    tables = tables_of(clauses["from"], catalog)
+    tables, source = tables_of(clauses["from"], catalog, names.derive)
+    derived = any(table.derived for table in tables)
+    inside = [tokens_of(token.text)[1:-1] for token in select if token.kind == SUBQUERY]
+    if inside and derived:
+        raise NotUnderstoodError("subqueries in the select list and in FROM")
     nested = nested_in(inside, tables, catalog) if inside else NONE
-    if {table.info.key for table in tables} | nested.tables != set(statement.access.reads):
+    known = {table.info.key for table in tables} | nested.tables
+    if known != statement.access.reads.keys() - names.views:
+        raise NotUnderstoodError("other tables than the engine's")
+    if not statement.access.views <= names.gone_through:
         raise NotUnderstoodError("other tables than the engine's")
     if not catalog.utf8:
         raise NotUnderstoodError("text is compared as UTF-16")
@@ -135,11 +144,10 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     order = clauses.get("order", [])
     order_terms = tuple(_term(part, outputs, tables) for part in split(order)) if order else ()
     aggregated = not AGGREGATES.isdisjoint(statement.access.functions)
+    parts = [p for name, p in clauses.items() if name not in ("select", "from")]
+    if any(token.kind == SUBQUERY for part in parts for token in part) or (inside and distinct):
+        raise NotUnderstoodError("a subquery that is not just shown")
     if inside:
-        if distinct or [t for t in tokens if t.kind == SUBQUERY] != [
-            t for t in select if t.kind == SUBQUERY
-        ]:
-            raise NotUnderstoodError("a subquery that is not just shown")
         aggregated = not AGGREGATES.isdisjoint(words)
     aggregated = aggregated or "group" in clauses or "having" in clauses
     if inside and (aggregated or any(_is_nested(term) for term in order_terms)):
@@ -147,10 +155,10 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     return Shape(
         text=text,
         tables=tables,
-        select=text_of(select),
+        select=_without_stars(select, tables) if derived else text_of(select),
         outputs=outputs,
         distinct=distinct,
-        source=text_of(clauses["from"]),
+        source=source,
         where=tuple(clauses.get("where", ())),
         group=tuple(_group(clauses["group"], outputs, tables) if "group" in clauses else ()),
         having=tuple(clauses.get("having", ())),
@@ -161,6 +169,15 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
         aggregated=aggregated,
         nested=nested,
     )
+
+
+def _without_stars(select: list[Token], tables: tuple[FromTable, ...]) -> str:
+    """The select list with stars expanded."""
+    parts = []
+    for part in split(select):
+        star = part[-1].text == "*" and len(part) in (1, 3)
+        parts += [item.text for item in outputs_of(part, tables)] if star else [text_of(part)]
+    return ", ".join(parts)
 
 
 def _is_nested(term: Term) -> bool:

@@ -96,6 +96,8 @@ def window_of(statement: Statement, tokens: Sequence[Token], catalog: Catalog) -
     shape = shape_of(statement, catalog)
     if shape is None or shape.distinct or shape.group or shape.having or shape.nested.tables:
         return None
+    if any(table.derived for table in shape.tables):
+        return None
     return _extreme(shape, statement) if shape.aggregated else _ordered(shape, statement)
 
 

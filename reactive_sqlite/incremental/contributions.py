@@ -50,7 +50,7 @@ class ImageContributions:
         self._sql = f"SELECT {wanted} FROM {shape.source}{where}"
         self._columns: list[int] | None = None
         """the places in an image, if columns of all rows are all that is given"""
-        if not shape.where and all(item.column is not None for item in items):
+        if not shape.where and not table.derived and all(item.column is not None for item in items):
             self._columns = [item.column[1] for item in items if item.column is not None]
 
     def every(self, read: Read) -> list[Given]:

@@ -91,6 +91,8 @@ def decisive_of(shape: Shape) -> Decisive | None:
     if shape.distinct or shape.aggregated or len(shape.tables) != 1:
         return None
     table = shape.tables[0].info
+    if shape.tables[0].derived:
+        return None
     key = _key_of(shape, table)
     if table.database != "main" or key is None:
         return None

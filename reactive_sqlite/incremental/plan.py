@@ -165,7 +165,7 @@ def _groups(
         if _BY_SORTING not in details and _have_descending_index(shape, read):
             raise NotMaintainable("groups in the order of an index")
     items = (*grouping.terms, *grouping.arguments)
-    first = scratch(shape.tables[0].info)
+    first = scratch(shape.tables[0].stored)
     single = len(shape.tables) == 1
     contributions: Contributions
     if single:
@@ -186,7 +186,8 @@ def _groups(
     )
     keeps = any(aggregate.distinct for aggregate in grouping.aggregates)
     maintainer = make(in_order=True, keeps=keeps)
-    if single and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
+    stored = single and not shape.tables[0].derived
+    if stored and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
         return maintainer
     return make(in_order=False, keeps=True)
 

@@ -205,7 +205,8 @@ class RowsMaintainer:
     def _image_reader(self) -> Callable[[Image, int | None], tuple[Any, ...]] | None:
         """Gives the row of a SELECT of nothing but columns of all rows; None for any other."""
         columns = self._extended.columns
-        if not self._joined.single or self._shape.where or None in columns:
+        derived = any(table.derived for table in self._shape.tables)
+        if not self._joined.single or derived or self._shape.where or None in columns:
             return None
         places = [column[1] for column in columns if column is not None]
         if ROWID not in places:

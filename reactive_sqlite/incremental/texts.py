@@ -127,10 +127,7 @@ def identity_of(table: FromTable) -> Callable[[RowChange, bool], Any]:
 def column_text(table: FromTable, position: int) -> str:
     """A column of a table as SQL writes it."""
     if position == ROWID:
-        free = [n for n in ("rowid", "oid", "_rowid_") if table.info.position(n) is None]
-        if not free:
-            raise NotMaintainable("a table whose rowid has no name")
-        return f"{table.alias}.{free[0]}"
+        return table.rowid_text()
     name = table.info.columns[position].name.replace('"', '""')
     return f'{table.alias}."{name}"'
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from reactive_sqlite.incremental import accumulators, contributions, joined
 
 from .table import Bench, bench
-from .values import COLUMNS, GROUPED_JOINS, GROUPS, JOINS, ROWS, condition, statement
+from .values import COLUMNS, DERIVED, GROUPED_JOINS, GROUPS, JOINS, ROWS, condition, statement
 
 SEEDS = st.integers(0, 2**32)
-SHAPES = ROWS + JOINS + GROUPS + GROUPED_JOINS
+SHAPES = ROWS + JOINS + GROUPS + GROUPED_JOINS + DERIVED
 
 
 def fixed(examples: int) -> settings:
@@ -41,8 +41,8 @@ def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(
     "shapes",
-    [ROWS, JOINS, GROUPS, GROUPED_JOINS],
-    ids=["rows", "joins", "groups", "groups of joins"],
+    [ROWS, JOINS, GROUPS, GROUPED_JOINS, DERIVED],
+    ids=["rows", "joins", "groups", "groups of joins", "derived"],
 )
 def test_random_commits(shapes: tuple[str, ...]) -> None:
     followed = asked = 0

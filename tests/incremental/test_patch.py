@@ -175,7 +175,8 @@ def test_the_oracle_sees_a_patch_that_ignores_indexes(monkeypatch: pytest.Monkey
     honest = patch.decisive_of
 
     def without_indexes(shape: Shape) -> decisive.Decisive | None:
-        tables = tuple(replace(t, info=replace(t.info, indexes=())) for t in shape.tables)
+        infos = [replace(t.info, indexes=()) for t in shape.tables]
+        tables = tuple(replace(shape.tables[0], info=info, stored=info) for info in infos)
         return honest(replace(shape, tables=tables))
 
     monkeypatch.setattr(patch, "decisive_of", without_indexes)

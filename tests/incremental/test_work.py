@@ -16,6 +16,8 @@ def db() -> Iterator[ReactiveDatabase]:
         made.executescript(
             "CREATE TABLE t(id INTEGER PRIMARY KEY, g TEXT, n INTEGER, x);"
             "CREATE TABLE o(id INTEGER PRIMARY KEY, name TEXT);"
+            "CREATE VIEW odd AS SELECT id, n AS k, g FROM t WHERE id % 2;"
+            "CREATE VIEW named(a, b) AS SELECT id, n FROM t"
         )
         made.executemany(
             "INSERT INTO t VALUES (?, ?, ?, ?)", [(k, f"g{k % 3}", k, None) for k in range(1, 101)]
@@ -38,12 +40,28 @@ FOLLOWED = (
     "SELECT o.id, count(t.id), max(t.x), count(DISTINCT t.g) FROM o LEFT JOIN t ON o.id = t.n"
     " GROUP BY o.id ORDER BY 2 DESC, o.id LIMIT 4",
     "SELECT count(DISTINCT n), max(n) FROM t",
+    "SELECT * FROM odd ORDER BY id",
+    "SELECT k FROM odd AS q WHERE k > 3 ORDER BY k LIMIT 4",
+    "WITH c AS (SELECT id, n FROM t WHERE n) SELECT n, id FROM c ORDER BY n DESC, id",
+    "SELECT y.n FROM (SELECT n, id AS k FROM (SELECT * FROM t)) AS y ORDER BY k",
+    "SELECT g, count(k) FROM odd GROUP BY g",
 )
 REFUSED = (
     "SELECT id FROM t WHERE n > (SELECT avg(n) FROM t)",
     "SELECT id, row_number() OVER (ORDER BY n) FROM t",
     "SELECT id FROM t UNION ALL SELECT id FROM o ORDER BY 1",
-    "WITH c AS (SELECT id FROM t) SELECT id FROM c ORDER BY id",
+    "WITH c AS (SELECT id FROM t LIMIT 50) SELECT id FROM c ORDER BY id",
+    "WITH c AS MATERIALIZED (SELECT id, n FROM t) SELECT id, n FROM c ORDER BY id",
+    "WITH c(k, n) AS (SELECT id, n FROM t) SELECT k, n FROM c ORDER BY k",
+    "WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < 9) SELECT c.n, t.n"
+    " FROM c JOIN t ON t.id = c.n",
+    "WITH c AS (SELECT id, n FROM o), o AS (SELECT id, n FROM t) SELECT id, n FROM c ORDER BY id",
+    "SELECT id, n FROM (SELECT id, n FROM t UNION ALL SELECT id, n FROM t) ORDER BY id",
+    "SELECT id, m FROM (SELECT id, max(n) AS m FROM t) ORDER BY id",
+    "SELECT id FROM (SELECT DISTINCT id, n FROM t) ORDER BY n, id",
+    "SELECT b.id, b.n FROM (SELECT t.id, t.n, o.name FROM t, o) AS b WHERE name > 1 ORDER BY b.id",
+    "SELECT id, 2 FROM (SELECT id, n + 1 FROM t) ORDER BY id",
+    "SELECT named.a FROM named ORDER BY named.a",
     "SELECT DISTINCT g FROM t",
     "SELECT g, group_concat(n) FROM t GROUP BY g",
     "SELECT g, n, max(id) FROM t GROUP BY g",

@@ -16,6 +16,9 @@ SCHEMA = (
     "CREATE TABLE t(id INTEGER PRIMARY KEY, owner INTEGER, title TEXT COLLATE NOCASE, n REAL, x)",
     "CREATE TABLE o(id INTEGER PRIMARY KEY, name TEXT)",
     "CREATE TABLE w(a TEXT, b, c, PRIMARY KEY(a, b)) WITHOUT ROWID",
+    "CREATE VIEW v AS SELECT id, owner, title, n, x FROM t WHERE x IS NOT 2",
+    "CREATE VIEW vv AS SELECT title AS name, id, owner, n || '!' AS loud, n AS title, x, n FROM v"
+    " WHERE owner > 0 OR n",
 )
 
 #: {w} is a condition, {k} a column, {d} DESC or not.
@@ -89,6 +92,27 @@ GROUPED_JOINS = (
     " GROUP BY o.id ORDER BY o.name, o.id",
     "SELECT sum(t.{k}) FROM t JOIN o ON o.id = t.owner",
     "SELECT o.id, t.{k}, count(*) FROM o JOIN t ON o.id = t.owner GROUP BY o.id",
+)
+DERIVED = (
+    "SELECT * FROM v AS t WHERE {w} ORDER BY {k} {d}, id",
+    "SELECT id, {k} FROM v ORDER BY {k} {d}, id LIMIT 3 OFFSET 1",
+    "SELECT {k} FROM v AS t WHERE {w}",
+    "SELECT vv.*, loud FROM vv ORDER BY {k} {d}, name, id",
+    "SELECT t.id, t.loud AS shown, length(name) FROM vv t WHERE {w} ORDER BY t.id DESC LIMIT 4",
+    "WITH c AS (SELECT id, {k} AS y, owner AS boss FROM t WHERE {w}) SELECT y, id FROM c WHERE boss"
+    " ORDER BY y {d} NULLS LAST, id",
+    "WITH a AS (SELECT * FROM v), c AS (SELECT id, x, title FROM a AS t WHERE id > 1) SELECT *"
+    " FROM c ORDER BY title {d}, id LIMIT 4",
+    "SELECT y.k, y.id FROM (SELECT t.{k} AS k, id FROM t WHERE {w}) AS y ORDER BY 1 {d}, y.id",
+    "SELECT id, k FROM (SELECT t.{k} AS k, id FROM t) AS y WHERE k > 1",
+    "SELECT t.id, o.name FROM v AS t JOIN o ON o.id = t.owner WHERE {w} ORDER BY t.{k}, t.id",
+    "SELECT o.id, y.id, y.k FROM o LEFT JOIN (SELECT id, owner, {k} AS k, 1 AS one FROM t"
+    " WHERE n IS NOT NULL) y ON y.owner = o.id ORDER BY o.id, y.id",
+    "SELECT owner, count(*), sum(id), max({k}), count(DISTINCT x) FROM v AS t WHERE {w}"
+    " GROUP BY owner ORDER BY owner {d}",
+    "SELECT name, count(*) FROM vv GROUP BY name ORDER BY 2 {d}, name LIMIT 3",
+    "SELECT count(*), count({k}), min({k}), sum(id) FROM v AS t WHERE {w}",
+    "SELECT o.id, count(v.id), max(v.{k}) FROM o LEFT JOIN v ON v.owner = o.id GROUP BY o.id",
 )
 
 
