@@ -10,9 +10,10 @@ from reactive_sqlite.analysis.shape import shape_of
 from reactive_sqlite.connection import Params
 from reactive_sqlite.delta import Delta
 from reactive_sqlite.engine import Engine
+from reactive_sqlite.functions import FunctionSource
 from reactive_sqlite.live import Emission, LiveResult, Receiver
 from reactive_sqlite.publisher import Publisher
-from reactive_sqlite.sources import FunctionSource, StatementSource, frozen_params
+from reactive_sqlite.sources import StatementSource, frozen_params
 from reactive_sqlite.statement import Statement
 
 Convert = Callable[[Any], Any]
