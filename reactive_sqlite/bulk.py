@@ -1,4 +1,4 @@
-"""What a statement can have changed that was not looked at row by row: which columns of its table.
+"""Bulk writes: how many rows to look at one by one, and what is known of those left out.
 
 The engine's own word (the authorizer's) names each column that an UPDATE sets. A live query that
 reads none of these is not touched, however many rows were written.
@@ -6,8 +6,17 @@ reads none of these is not touched, however many rows were written.
 
 from __future__ import annotations
 
+from typing import Any
+
 from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.statement import Statement
+
+#: Rows of a statement that are looked at in any case, and while somebody wants to know them all.
+ROWS_AT_LEAST = 64
+ROWS_IF_WANTED = 200
+#: To look at so many rows costs less than to run one query again.
+ROWS_PER_QUERY = 2
 
 
 def columns_set(statement: Statement, catalog: Catalog) -> frozenset[int] | None:
@@ -33,3 +42,18 @@ def columns_set(statement: Statement, catalog: Catalog) -> frozenset[int] | None
     if table.without_rowid and not positions.isdisjoint(table.primary_key):
         return None
     return frozenset(position for position in positions if position is not None)
+
+
+def further_rows(
+    statement: Statement, catalog: Catalog, index: RegionIndex[Any], *, wanted: bool
+) -> int:
+    """How many more rows to look at after the first `ROWS_AT_LEAST` of a statement.
+
+    If its rows are not known, all queries have to be run again that read what it writes. As in the
+    ski-rental problem, looking goes on until it has cost as much as that would: the price is
+    at most twice the least, whatever is still to come. ``wanted`` says that others want the rows.
+    """
+    columns = columns_set(statement, catalog)
+    queries = sum(index.count(key, columns) for key in statement.access.writes)
+    least = ROWS_IF_WANTED if wanted else 0
+    return max(ROWS_PER_QUERY * queries, least) - ROWS_AT_LEAST

@@ -15,7 +15,7 @@ from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.locks import LockWait, locks_on, process
-from reactive_sqlite.recorder import PreUpdate
+from reactive_sqlite.net import PreUpdate
 from reactive_sqlite.statement import PRAGMA, Access, Action
 from reactive_sqlite.walindex import mapped
 

@@ -8,7 +8,6 @@ lock is gone.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, DatabaseError, Params, Prepared
 from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
-from reactive_sqlite.filesystem import network_file_system
+from reactive_sqlite.filesystem import warn_if_shared
 from reactive_sqlite.foreign import ForeignCommits
 from reactive_sqlite.journal import ChangesSince, Journal, changes_since
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
@@ -29,8 +28,6 @@ from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.writes import Result, Writes
-
-logger = logging.getLogger("reactive_sqlite")
 
 
 class Engine:
@@ -54,14 +51,8 @@ class Engine:
     ) -> None:
         writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
         self.filename = writer.filename
-        kind = network_file_system(self.filename) if self.filename and not readonly else None
-        if kind is not None:
-            logger.warning(
-                "%s lies on a network file system (%s), where write-ahead logging is unsafe: "
-                "https://sqlite.org/wal.html",
-                self.filename,
-                kind,
-            )
+        if self.filename and not readonly:
+            warn_if_shared(self.filename)
         self.readonly = readonly
         self.lock = WriterLock(busy_timeout, self._abandon)
         self._setup: list[Callable[[Connection], None]] = []
@@ -72,7 +63,9 @@ class Engine:
                 self._setup,
             )
         self.schema = Schema(writer, self.lock, self._readers)
-        self.recorder = ChangeRecorder(self.schema.route_of, index, writer.remove_hook)
+        self.recorder = ChangeRecorder(
+            self.schema.route_of, index, writer.remove_hook, self.schema.catalog
+        )
         writer.install_hook(self.recorder.on_row)
         self.journal: Journal | None = None
         self.foreign: ForeignCommits | None = None

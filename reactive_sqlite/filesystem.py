@@ -8,7 +8,10 @@ computer; WAL does not work over a network filesystem."
 
 from __future__ import annotations
 
+import logging
 import os
+
+logger = logging.getLogger("reactive_sqlite")
 
 _NETWORK = frozenset(
     {
@@ -38,6 +41,18 @@ def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
         if inside and len(point) >= len(best):  # later mounts hide earlier ones
             best, kind = point, fields[2]
     return kind if kind in _NETWORK else None
+
+
+def warn_if_shared(path: str) -> None:
+    """Log a warning when the file lies on a network file system."""
+    kind = network_file_system(path)
+    if kind is not None:
+        logger.warning(
+            "%s lies on a network file system (%s), where write-ahead logging is unsafe: "
+            "https://sqlite.org/wal.html",
+            path,
+            kind,
+        )
 
 
 def why_not_opened(name: str) -> str:

@@ -1,14 +1,37 @@
-"""The net effect of what the hook saw: per row, the first old and the last new image."""
+"""What the hook sees of changed rows, and its net effect: per row, first old and last new image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from reactive_sqlite.change import Image, RowChange, same_image
+from reactive_sqlite.filing import Equalities
 
 #: Before the key of a table: rows of it changed of which nobody needs to hear.
 UNHEEDED: Final = "~"
+_UNFETCHED: Final[Any] = object()
+
+
+class PreUpdate(Protocol):
+    """The part of ``apsw.PreUpdate`` that is used here."""
+
+    @property
+    def database_name(self) -> str: ...
+    @property
+    def table_name(self) -> str: ...
+    @property
+    def op(self) -> str: ...
+    @property
+    def rowid(self) -> int: ...
+    @property
+    def rowid_new(self) -> int: ...
+    @property
+    def old(self) -> Image | None: ...
+    @property
+    def new(self) -> Image | None: ...
+    @property
+    def blob_write(self) -> int: ...
 
 
 class TableRoute:
@@ -39,13 +62,32 @@ class TableRoute:
 Event: TypeAlias = "str | tuple[TableRoute, Any, Any, Image | None, Image | None]"
 
 
-def net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
-    """`_net_changes` of a single event, which most commits are."""
+def is_missed(route: TableRoute, row: PreUpdate, drawers: tuple[Equalities, ...]) -> bool:
+    """Whether nobody reads a row of these values, before or after, if all is filed in the drawers.
+
+    Its images then need not be kept; where all is filed by rowid they are not even fetched.
+    """
+    old = new = _UNFETCHED
+    for drawer in drawers:
+        buckets, position = drawer.buckets, drawer.column.position
+        if position in route.rowid_columns:
+            if row.rowid in buckets or row.rowid_new in buckets:
+                return False
+        else:
+            if old is _UNFETCHED:
+                old, new = row.old, row.new
+            if not (drawer.surely_lacks(old) and drawer.surely_lacks(new)):
+                return False
+    return True
+
+
+def _net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
+    """`net_changes` of a single event, which most commits are."""
     if isinstance(event, str):
         return {}
     route, rowid, rowid_new, old, new = event
     if route.primary_key or rowid != rowid_new:
-        return net_changes((event,))
+        return _folded((event,))
     if old is None:
         return {route.key: (RowChange(None, new, None, rowid),)}
     if new is None:
@@ -56,6 +98,10 @@ def net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
 
 def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
     """Fold the events of each row into its first old and last new image; drop what is equal."""
+    return _net_of_one(events[0]) if len(events) == 1 else _folded(events)
+
+
+def _folded(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
     tables: dict[str, dict[Any, tuple[Image | None, Image | None]]] = {}
     routes: dict[str, TableRoute] = {}
     last: TableRoute | None = None

@@ -11,46 +11,24 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from typing import Any
 
-from reactive_sqlite.change import ChangeSet, Image
-from reactive_sqlite.filing import Equalities
-from reactive_sqlite.net import UNHEEDED, Event, TableRoute, net_changes, net_of_one
+from reactive_sqlite.bulk import ROWS_AT_LEAST, further_rows
+from reactive_sqlite.catalog import Catalog
+from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.comparison import fold
+from reactive_sqlite.net import UNHEEDED, Event, PreUpdate, TableRoute, is_missed, net_changes
 from reactive_sqlite.routing import RegionIndex
+from reactive_sqlite.statement import Statement
 
 logger = logging.getLogger("reactive_sqlite")
 
-#: A statement that changes more rows than this is recorded by table: a Python call for each row
-#: of a bulk write would cost more than running the touched queries again.
-ROWS_PER_STATEMENT = 200
 #: A transaction that changes more rows than this is recorded by table from there on.
 ROWS_PER_TRANSACTION = 10_000
 
 _SCHEMA = "*schema*"
-_UNFETCHED: Final[Any] = object()
 #: The key under which a change of unknown extent is recorded.
 EVERYTHING = "*everything*"
-
-
-class PreUpdate(Protocol):
-    """The part of ``apsw.PreUpdate`` that is used here."""
-
-    @property
-    def database_name(self) -> str: ...
-    @property
-    def table_name(self) -> str: ...
-    @property
-    def op(self) -> str: ...
-    @property
-    def rowid(self) -> int: ...
-    @property
-    def rowid_new(self) -> int: ...
-    @property
-    def old(self) -> Image | None: ...
-    @property
-    def new(self) -> Image | None: ...
-    @property
-    def blob_write(self) -> int: ...
 
 
 class ChangeRecorder:
@@ -59,7 +37,7 @@ class ChangeRecorder:
     Only the connection that owns it calls it, under the lock of that connection. ``route_of``
     says how a table is recorded; the index of live queries whether anybody reads it (of a
     table that nobody reads only the name is kept); ``detach`` takes the hook away in the middle
-    of a bulk statement.
+    of a bulk statement; ``catalog`` tells what that can have changed.
     """
 
     def __init__(
@@ -67,8 +45,10 @@ class ChangeRecorder:
         route_of: Callable[[str, str], TableRoute],
         index: RegionIndex[Any],
         detach: Callable[[], None],
+        catalog: Callable[[], Catalog],
     ) -> None:
         self._route_of = route_of
+        self._catalog = catalog
         self._index = index
         self._watches = index.watches
         self._watched = index.by_table
@@ -82,7 +62,9 @@ class ChangeRecorder:
         """of tables in ``_whole``: what may differ in them is in these columns only"""
         self._savepoints: list[tuple[str, int]] = []
         self._rows = 0
-        self._rows_left = ROWS_PER_STATEMENT
+        self._rows_left = ROWS_AT_LEAST
+        self._statement: Statement | None = None
+        """the statement under way, until more rows of it are granted"""
         self._for_good = False
         self.detached = False
         self.records_all = False
@@ -94,8 +76,10 @@ class ChangeRecorder:
         try:
             self._rows_left -= 1
             if self._rows_left < 0 and not self.detached:
-                self.detached = True
-                self._detach()
+                self._rows_left = self._grant()
+                if self._rows_left <= 0:
+                    self.detached = True
+                    self._detach()
             names = (row.database_name, row.table_name)
             route = self._routes.get(names)
             if route is None:
@@ -112,7 +96,7 @@ class ChangeRecorder:
                 self._events.append(key)
                 return
             drawers = None if by_all or watched is None else watched.by_value
-            if drawers is not None and _is_missed(route, row, drawers):
+            if drawers is not None and is_missed(route, row, drawers):
                 # Should a live query be opened before the commit, `commit` will see that the
                 # index has grown, and say that the table was touched.
                 if self._additions is None:
@@ -143,14 +127,22 @@ class ChangeRecorder:
             self._additions is not None and self._additions != self._index.additions
         )
 
-    def begin_statement(self, bulk: bool) -> int:
+    def begin_statement(self, statement: Statement) -> int:
         """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
 
-        ``bulk=False`` keeps the hook on however many rows change: for statements such as COMMIT,
-        in which virtual tables flush what they have pending and no text says which.
+        The hook stays on, however many rows change, for what is no INSERT, UPDATE or DELETE: such
+        as COMMIT, in which virtual tables flush what they have pending and no text says which.
         """
-        self._rows_left = ROWS_PER_STATEMENT if bulk else sys.maxsize
+        self._statement = statement
+        self._rows_left = ROWS_AT_LEAST if statement.changes_rows else sys.maxsize
         return len(self._events)
+
+    def _grant(self) -> int:
+        """How many more rows of the statement to look at; asked once."""
+        statement, self._statement = self._statement, None
+        if statement is None:
+            return 0
+        return further_rows(statement, self._catalog(), self._index, wanted=self.records_all)
 
     def touch(self, key: str) -> None:
         """Record that the table was written, without saying which rows."""
@@ -217,11 +209,12 @@ class ChangeRecorder:
 
     def savepoint(self, name: str) -> None:
         """SAVEPOINT name."""
-        self._savepoints.append((_folded(name), len(self._events)))
+        # SQLite compares their names as it does all names (sqlite3_stricmp).
+        self._savepoints.append((fold(name), len(self._events)))
 
     def is_outermost(self, name: str) -> bool:
         """Whether releasing this savepoint takes all of them."""
-        names, wanted = [known for known, _ in self._savepoints], _folded(name)
+        names, wanted = [known for known, _ in self._savepoints], fold(name)
         return names[:1] == [wanted] and names.count(wanted) == 1
 
     def release(self, name: str) -> None:
@@ -241,7 +234,7 @@ class ChangeRecorder:
         return _SCHEMA in undone or EVERYTHING in undone
 
     def _find(self, name: str) -> int:
-        folded = _folded(name)
+        folded = fold(name)
         for at in range(len(self._savepoints) - 1, -1, -1):
             if self._savepoints[at][0] == folded:
                 return at
@@ -285,7 +278,7 @@ class ChangeRecorder:
                 columns = {}
         self.clear()
         if not whole:
-            rows = net_of_one(events[0]) if len(events) == 1 else net_changes(events)
+            rows = net_changes(events)
             return ChangeSet(seq, rows) if rows else None
         if EVERYTHING in whole:
             return ChangeSet.whole(seq)
@@ -321,27 +314,3 @@ class ChangeRecorder:
         self._for_good = False
         if self._savepoints:
             self._savepoints = []
-
-
-def _is_missed(route: TableRoute, row: PreUpdate, drawers: tuple[Equalities, ...]) -> bool:
-    """Whether nobody reads a row of these values, before or after, if all is filed in the drawers.
-
-    Its images then need not be kept; where all is filed by rowid they are not even fetched.
-    """
-    old = new = _UNFETCHED
-    for drawer in drawers:
-        buckets, position = drawer.buckets, drawer.column.position
-        if position in route.rowid_columns:
-            if row.rowid in buckets or row.rowid_new in buckets:
-                return False
-        else:
-            if old is _UNFETCHED:
-                old, new = row.old, row.new
-            if not (drawer.surely_lacks(old) and drawer.surely_lacks(new)):
-                return False
-    return True
-
-
-def _folded(name: str) -> str:
-    # SQLite compares savepoint names without regard to ASCII case (sqlite3_stricmp).
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)

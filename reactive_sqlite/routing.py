@@ -8,7 +8,7 @@ so the answer is exactly that of `Region.touched_by`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 from reactive_sqlite.change import ChangeSet, RowChange
@@ -24,10 +24,11 @@ FEW = 4
 class TableReaders:
     """All that is registered on one table."""
 
-    __slots__ = ("by_value", "drawers", "entries", "residue")
+    __slots__ = ("by_columns", "by_value", "drawers", "residue")
 
     def __init__(self) -> None:
-        self.entries: dict[Entry, None] = {}
+        self.by_columns: dict[tuple[int, ...] | None, dict[Entry, None]] = {}
+        """all entries, by the positions of the columns that they read; no empty ones"""
         self.drawers: dict[Hashable, Drawer] = {}
         self.residue = Residue()
         self.by_value: tuple[Equalities, ...] | None = None
@@ -38,7 +39,7 @@ class TableReaders:
         """
 
     def add(self, entry: Entry) -> None:
-        self.entries[entry] = None
+        self.by_columns.setdefault(entry.part.positions, {})[entry] = None
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.add(entry)
@@ -52,7 +53,10 @@ class TableReaders:
             drawer.add(term, entry)
 
     def discard(self, entry: Entry) -> None:
-        del self.entries[entry]
+        left = self.by_columns[entry.part.positions]
+        del left[entry]
+        if not left:
+            del self.by_columns[entry.part.positions]
         slips = slips_for(entry.part.predicate)
         if slips is None:
             self.residue.discard(entry)
@@ -71,15 +75,13 @@ class TableReaders:
         few = len(found) == len(self.drawers) <= FEW and not self.residue.by_columns
         self.by_value = found if few else None
 
-    def readers_of(self, columns: frozenset[int] | None) -> Iterator[int]:
-        """The numbers of the owners that read any of these columns; None: any at all."""
-        answers: dict[tuple[int, ...] | None, bool] = {}
-        for entry in self.entries:
-            positions = entry.part.positions
-            if positions not in answers:
-                answers[positions] = entry.part.reads_any_of(columns)
-            if answers[positions]:
-                yield entry.number
+    def readers_of(self, columns: frozenset[int] | None) -> list[dict[Entry, None]]:
+        """Those who read any of these columns, in groups; None: of all columns."""
+        return [
+            entries
+            for positions, entries in list(self.by_columns.items())
+            if columns is None or positions is None or not columns.isdisjoint(positions)
+        ]
 
     def collect(self, changes: Sequence[RowChange], hits: set[int]) -> None:
         """Add the numbers of the owners that these changes of rows touch."""
@@ -143,12 +145,18 @@ class RegionIndex(Generic[T]):
         for entry in entries:
             table = self.by_table[entry.part.table]
             table.discard(entry)
-            if not table.entries:
+            if not table.by_columns:
                 del self.by_table[entry.part.table]
 
     def watches(self, table: str) -> bool:
         """Whether a region names this table, by its key, or everything."""
         return table in self.by_table or bool(self.everything)
+
+    def count(self, table: str, columns: frozenset[int] | None) -> int:
+        """How often any of these columns of a table is read; None: any at all. Without a lock."""
+        found = self.by_table.get(table)
+        readers = 0 if found is None else sum(map(len, found.readers_of(columns)))
+        return readers + len(self.everything)
 
     def touched(self, *changes: ChangeSet) -> list[T]:
         """The owners for which ``region.touched_by`` one of these, in order of registration."""
@@ -161,7 +169,8 @@ class RegionIndex(Generic[T]):
             for key in change.tables:
                 table = self.by_table.get(key)
                 if table is not None:
-                    hits.update(table.readers_of(change.columns.get(key)))
+                    for entries in table.readers_of(change.columns.get(key)):
+                        hits.update([entry.number for entry in entries])
             for key, rows in change.rows.items():
                 table = self.by_table.get(key)
                 if table is not None and key not in change.tables:

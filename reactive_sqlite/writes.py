@@ -99,7 +99,7 @@ class Writes:
             raise TransactionError(_ONLY_READ)
         if recorder.detached and self._many is not None:
             self._reattach(self._many, None)  # this one is run by what makes its parameters
-        mark = recorder.begin_statement(statement.changes_rows)
+        mark = recorder.begin_statement(statement)
         execute = connection.execute_alone
         self.begun += 1
         journal, wrapped, columns = self._journal, False, statement.access.columns
@@ -177,7 +177,7 @@ class Writes:
         unhooked = self._schema.prepare(statement)
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
-        mark = recorder.begin_statement(bulk=True)
+        mark = recorder.begin_statement(statement)
         before = connection.total_changes()
         around, self._many = self._many, statement
         try:

@@ -23,8 +23,9 @@ LAYERS = {
     "values": "errors change comparison predicate pattern region intervals row delta trace",
     "understanding": "listing catalog statement filing routing analysis",
     "engine": """
-        recorder net pragmas filesystem locks checkpoints walindex wal connection records journal foreign readers
-        ownership schema reads bulk writes engine rehearsal""",
+        bulk recorder net pragmas filesystem locks checkpoints walindex wal connection records journal
+        foreign readers
+        ownership schema reads writes engine rehearsal""",
     "liveness": """
         timer delivery incremental live sources opening refresh publisher neighbours
         observable""",

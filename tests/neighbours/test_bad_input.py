@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, checkpoints, engine
+from reactive_sqlite import ReactiveDatabase, checkpoints, filesystem
 from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.locks import locks_on
 from reactive_sqlite.testing import Emissions
@@ -190,7 +190,7 @@ def test_network_file_systems_are_known(tmp_path: Path, file: str, kind: str | N
 def test_network_file_systems_are_warned_of(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(engine, "network_file_system", lambda file: "nfs4")
+    monkeypatch.setattr(filesystem, "network_file_system", lambda file: "nfs4")
     with caplog.at_level(logging.WARNING), ReactiveDatabase(path):
         assert "network file system (nfs4)" in caplog.text
 

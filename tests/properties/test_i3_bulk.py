@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite import ReactiveDatabase, recorder
+from reactive_sqlite import ReactiveDatabase, bulk, recorder
 from reactive_sqlite.connection import DatabaseError
 
 PARENT = "CREATE TABLE p(k INTEGER PRIMARY KEY, m)"
@@ -67,7 +67,9 @@ PROGRAMS = st.lists(st.lists(STEPS, min_size=1, max_size=3), min_size=1, max_siz
 
 @pytest.fixture(autouse=True)
 def _one_row_is_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "ROWS_PER_STATEMENT", 1)
+    monkeypatch.setattr(recorder, "ROWS_AT_LEAST", 1)
+    monkeypatch.setattr(bulk, "ROWS_AT_LEAST", 1)
+    monkeypatch.setattr(bulk, "ROWS_PER_QUERY", 0)
 
 
 def fresh(db: ReactiveDatabase, sql: str) -> list[str]:
@@ -127,6 +129,19 @@ def test_who_reads_other_columns_sleeps() -> None:
     assert woken(db, "UPDATE t SET a = a + 1") == 50
     assert woken(db, "UPDATE t SET a = a + 1, b = b + 1") == 51
     assert woken(db, "DELETE FROM t WHERE id > 1") == 52
+
+
+def test_rows_are_looked_at_for_as_long_as_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many queries would have to be run again: better look at some more rows."""
+    monkeypatch.setattr(bulk, "ROWS_PER_QUERY", 2)
+    db = ReactiveDatabase()
+    db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+    db.executemany("INSERT INTO t VALUES (?, 0)", [(key,) for key in range(100)])
+    for key in range(50, 70):
+        db.query("SELECT a FROM t WHERE id = ?", (key,)).subscribe(lambda rows: None)
+    assert woken(db, "UPDATE t SET a = a + 1 WHERE id < 39") == 0
+    assert woken(db, "UPDATE t SET a = a + 1 WHERE id < 45") == 20
+    assert woken(db, "UPDATE t SET a = a + 1 WHERE id BETWEEN 60 AND 61") == 2
 
 
 def test_what_a_transaction_did_before_is_not_forgotten() -> None:
