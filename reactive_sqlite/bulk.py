@@ -13,7 +13,7 @@ from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.statement import Statement
 
 #: Rows of a statement that are looked at in any case, and while somebody wants to know them all.
-ROWS_AT_LEAST = 64
+ROWS_AT_LEAST = 100
 ROWS_IF_WANTED = 200
 #: To look at so many rows costs less than to run one query again.
 ROWS_PER_QUERY = 2
