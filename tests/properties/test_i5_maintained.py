@@ -25,6 +25,7 @@ from .watch import TooDear
 TABLE = (
     "CREATE TABLE t(id INTEGER PRIMARY KEY, owner INTEGER, title TEXT COLLATE NOCASE, n REAL, x)",
     "CREATE TABLE o(id INTEGER PRIMARY KEY, name TEXT)",
+    "CREATE VIEW v AS SELECT id, owner, title, n, x FROM t WHERE owner IS NOT 3",
 )
 DECLARED = {"owner": "INTEGER", "title": "TEXT", "n": "REAL", "x": ""}
 
@@ -48,6 +49,18 @@ SHAPES = (
     "SELECT count(*) FROM t",
     "SELECT max(id) FROM t WHERE {w}",
     "SELECT id, {k} || '!' AS shown, length(title) FROM t WHERE {w} ORDER BY id DESC",
+    "SELECT o.id, o.name, (SELECT count(*) FROM t WHERE owner = o.id) FROM o ORDER BY o.id",
+    "SELECT o.id, (SELECT max(t.{k}) FROM t WHERE t.owner = o.id AND {w}) AS most FROM o ORDER BY o.id LIMIT 3",
+    "SELECT id, owner, (SELECT name FROM o WHERE o.id = t.owner) FROM t WHERE {w} ORDER BY {k} {d}, id LIMIT 3",
+    "SELECT o.id, (SELECT json_group_array(quote(k)) FROM (SELECT {k} AS k FROM t WHERE owner = o.id ORDER BY id DESC LIMIT 2)) FROM o",
+    "SELECT t.id, o.name FROM t LEFT JOIN o ON o.id = t.owner ORDER BY t.{k} {d}, t.id LIMIT 3",
+    "SELECT o.name, count(*), max(t.{k}), count(DISTINCT t.{k}) FROM t JOIN o ON o.id = t.owner WHERE {w} GROUP BY o.name ORDER BY o.name",
+    "SELECT count(DISTINCT {k}), count(DISTINCT owner) FROM t WHERE {w}",
+    "SELECT DISTINCT {k} FROM t WHERE {w} ORDER BY 1 {d}",
+    "SELECT * FROM v AS t WHERE {w} ORDER BY {k} {d}, id LIMIT 4",
+    "WITH c AS (SELECT id, {k} AS k FROM v AS t WHERE {w}) SELECT k, id FROM c ORDER BY k {d}, id",
+    "SELECT owner, count(*), min({k}) FROM v GROUP BY owner ORDER BY owner",
+    "SELECT y.id, y.k FROM (SELECT id, {k} AS k FROM t) AS y WHERE y.k > 0 ORDER BY y.id",
 )
 
 
@@ -119,6 +132,14 @@ def variants(random: Random) -> list[str]:
         [f"SELECT id FROM t WHERE ({one}) OR ({two}) {tail}", f"SELECT id FROM t WHERE ({two}) OR ({one}) {tail} LIMIT -1"],
         [f"SELECT count(*) FROM t WHERE {one}", f"SELECT count(*) FROM (SELECT id FROM t WHERE {one})",
          f"SELECT total(1) FROM t WHERE {one}"],
+        [f"SELECT id, x FROM t WHERE ({one}) AND owner IS NOT 3 {tail} LIMIT 9",
+         f"SELECT id, x FROM v AS t WHERE {one} {tail} LIMIT 9",
+         f"WITH c AS (SELECT * FROM t WHERE {one}) SELECT id, x FROM c WHERE owner IS NOT 3 {tail}"],
+        [f"SELECT o.id, (SELECT count(*) FROM t WHERE t.owner = o.id AND ({one})) FROM o ORDER BY o.id",
+         f"SELECT o.id, (SELECT count(*) FROM t WHERE ({one}) AND o.id = t.owner AND t.owner IS NOT NULL) FROM o ORDER BY o.id LIMIT 99",
+         f"SELECT o.id, count(t.id) FROM o LEFT JOIN t ON t.owner = o.id AND ({one}) GROUP BY o.id ORDER BY o.id"],
+        [f"SELECT count(*) FROM (SELECT DISTINCT owner FROM t WHERE {one} AND owner IS NOT NULL)",
+         f"SELECT count(DISTINCT owner) FROM t WHERE {one}"],
         [f"SELECT id FROM t WHERE {column} IN ({constant}, {constant}) {tail}", f"SELECT id FROM t WHERE {column} = {constant} {tail}"],
     ))  # fmt: skip
 
