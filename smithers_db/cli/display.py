@@ -90,6 +90,9 @@ def listing(title: str, columns: Sequence[Column[T]], items: Iterable[T]) -> Non
             cells = (plain(column.value(item)) for column in columns)
             sys.stdout.write("\t".join(cells) + "\n")
         return
+    items = list(items)
+    if not items:
+        return
     if out.width < NARROW:
         columns = [column for column in columns if not column.wide_only]
     # No cell is wider than the terminal: what is beyond need not be measured.
