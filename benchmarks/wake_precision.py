@@ -24,6 +24,8 @@ SCHEMA = (
     "(id INTEGER PRIMARY KEY, owner INTEGER, state TEXT, rank INTEGER, note TEXT)",
     "CREATE TABLE owner (id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE)",
     "CREATE VIEW open_task AS SELECT id, owner, rank FROM task WHERE state = 'open'",
+    "CREATE VIEW per_owner AS "
+    "SELECT owner, count(*) AS n, max(rank) AS top FROM task GROUP BY owner",
 )
 STATES = ("open", "done", "waiting", None)
 QUERIES = {
@@ -45,6 +47,54 @@ QUERIES = {
         "WHERE o.id < ? ORDER BY o.id, t.id"
     ]
     * 3,
+    "LIKE … ESCAPE": [r"SELECT id FROM task WHERE note LIKE 'note! 1%5' ESCAPE '!' AND owner <> ?"]
+    * 3,
+    "row value": ["SELECT id, rank FROM task WHERE (owner, rank) < (?, 50)"] * 3,
+    "CASE, coalesce": [
+        "SELECT id FROM task WHERE coalesce(state, 'none') = 'none' "
+        "AND CASE WHEN owner = ? THEN 1 ELSE 0 END"
+    ]
+    * 5,
+    "arithmetic": ["SELECT id FROM task WHERE owner + 1 = ? AND lower(state) = 'open'"] * 5,
+    "joins in parentheses": [
+        "SELECT t.id FROM owner AS o JOIN (task AS t JOIN owner AS p ON p.id = t.owner) "
+        "ON o.id = p.id AND t.rank < 30 WHERE main.o.id = ? ORDER BY 1"
+    ]
+    * 5,
+    "key through a join": [
+        "SELECT o.name, t.id FROM owner AS o JOIN task AS t ON t.owner = o.id WHERE o.id = ? "
+        "ORDER BY t.id"
+    ]
+    * 10,
+    "key through a left join": [
+        "SELECT o.name, t.id FROM owner AS o LEFT JOIN task AS t ON t.owner = o.id WHERE o.id = ? "
+        "ORDER BY t.id"
+    ]
+    * 10,
+    "correlated": [
+        "SELECT name, (SELECT count(*) FROM task WHERE task.owner = owner.id AND rank > 50) "
+        "FROM owner WHERE id = ?"
+    ]
+    * 10,
+    "EXISTS": [
+        "SELECT name FROM owner AS o WHERE o.id = ? "
+        "AND EXISTS (SELECT 1 FROM task WHERE owner = o.id AND state = 'done')"
+    ]
+    * 10,
+    "common table": [
+        "WITH mine AS (SELECT id, owner, rank FROM task), unused AS (SELECT * FROM owner) "
+        "SELECT a.id, b.id FROM mine AS a JOIN mine AS b ON a.rank = b.rank "
+        "WHERE a.owner = ? AND b.owner = 3 ORDER BY 1, 2"
+    ]
+    * 5,
+    "compound": [
+        "SELECT * FROM (SELECT id AS x, owner AS y FROM task "
+        "UNION ALL SELECT rank, owner FROM task) WHERE y = ? ORDER BY 1, 2"
+    ]
+    * 5,
+    "group of a view": ["SELECT n, top FROM per_owner WHERE owner = ?"] * 10,
+    "HAVING": ["SELECT owner, sum(rank) FROM task GROUP BY owner HAVING owner = ? AND count(*) > 2"]
+    * 10,
     "subquery": [
         "SELECT name FROM owner WHERE id IN (SELECT owner FROM task WHERE state = 'done' "
         "AND rank > ?) ORDER BY id"

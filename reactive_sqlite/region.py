@@ -110,6 +110,9 @@ class Region:
     @classmethod
     def of(cls, *tables: TableRegion) -> Region:
         """The union of these, each kept once."""
+        # Those of several tables are not the same, and to compare them costs more than to see it.
+        if len({part.table for part in tables}) == len(tables):
+            return cls(tables)
         return cls(tuple(dict.fromkeys(tables)))
 
     @classmethod

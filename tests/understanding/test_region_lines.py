@@ -189,7 +189,7 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT main.t.b FROM t WHERE main.t.d = 4 AND main.t.b <> 5", (), "t(b, d)[d=4 AND b<>5]"),
     ("SELECT t.b FROM (t JOIN o ON o.y = t.b) WHERE t.d = 4", (), "o(y) ∪ t(b, d)[d=4]"),
     (
-        "SELECT b FROM t LEFT JOIN (u JOIN o ON o.y = u.y AND o.id = 3) ON o.t_id = t.b WHERE d = 4",
+        "SELECT b FROM t LEFT JOIN (u JOIN o ON o.y = u.y AND o.id = 3) ON o.t_id = b WHERE d = 4",
         (),
         "o(id, t_id, y)[id=3] ∪ t(b, d)[d=4] ∪ u(k, t_id, y)",
     ),
