@@ -26,10 +26,10 @@ from reactive_sqlite.errors import (
 from reactive_sqlite.journal import ChangesSince
 from reactive_sqlite.observable import LiveQuery, State
 from reactive_sqlite.region import Region, TableRegion
+from reactive_sqlite.result import Result
 from reactive_sqlite.row import Row
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake
-from reactive_sqlite.writes import Result
 
 __all__ = [
     "ChangeSet",

@@ -11,8 +11,8 @@ from reactive_sqlite.connection import Params
 from reactive_sqlite.database import Mutation, ReactiveDatabase
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.observable import LiveQuery
+from reactive_sqlite.result import Result
 from reactive_sqlite.row import Row
-from reactive_sqlite.writes import Result
 
 _current: ContextVar[ReactiveDatabase] = ContextVar("reactive_sqlite_database")
 

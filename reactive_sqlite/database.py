@@ -24,6 +24,7 @@ from reactive_sqlite.observable import EventStream, LiveQuery
 from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.rehearsal import rehearse
+from reactive_sqlite.result import Result
 from reactive_sqlite.row import Row
 from reactive_sqlite.sources import (
     OneRowSource,
@@ -33,7 +34,6 @@ from reactive_sqlite.sources import (
 )
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake
-from reactive_sqlite.writes import Result
 
 T = TypeVar("T")
 
@@ -349,7 +349,7 @@ class ReactiveDatabase:
         if isinstance(invalidates, str):
             raise TypeError(f"invalidates are names of tables; for one write ({invalidates!r},)")
         names = tuple(invalidates)
-        self._engine.keys_of(names)
+        self._engine.schema.keys_of(names)
         return Mutation(self, sql, on_success, on_error, names)
 
     def invalidate(self, *tables: str) -> None:
@@ -452,8 +452,8 @@ class ReactiveDatabase:
 
         >>> import os, tempfile
         >>> db = ReactiveDatabase(os.path.join(tempfile.mkdtemp(), "some.db"))
-        >>> start = db.changes_since().version
         >>> _ = db.execute("CREATE TABLE t(x)")
+        >>> start = db.changes_since().version
         >>> _ = db.execute("INSERT INTO t VALUES (1)")
         >>> print(*db.changes_since(start).changes)
         #1 t×1

@@ -33,6 +33,7 @@ class Delivery:
         self._mine = _Ticket()
         self._turn = threading.Lock()
         self._turn_of: int | None = None
+        self._rest: Callable[[], None] | None = None
 
     def enqueue(self, job: Callable[[], None]) -> None:
         """Queue a job; `deliver` will run it."""
@@ -40,6 +41,10 @@ class Delivery:
             self._jobs.append(job)
             self._queued += 1
             self._mine.ticket = self._queued
+
+    def resume(self, job: Callable[[], None]) -> None:
+        """The running job is interrupted: this is what is left of it, and the next to be run."""
+        self._rest = job
 
     def deliver(self) -> None:
         """Run what this thread has queued, and all before it."""
@@ -61,11 +66,16 @@ class Delivery:
             self._turn_of = me
             try:
                 while self._jobs:
-                    job = self._jobs.popleft()
+                    job = self._jobs[0]
                     try:
                         job()
                     finally:
-                        self._handed += 1
+                        rest, self._rest = self._rest, None
+                        if rest is None:
+                            self._jobs.popleft()
+                            self._handed += 1
+                        else:
+                            self._jobs[0] = rest
             finally:
                 self._turn_of = None
                 self._turn.release()

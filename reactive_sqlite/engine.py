@@ -24,10 +24,11 @@ from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.reads import Reads
 from reactive_sqlite.recorder import ChangeRecorder
+from reactive_sqlite.result import Result
 from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.writes import Result, Writes
+from reactive_sqlite.writes import Writes
 
 
 class Engine:
@@ -237,24 +238,12 @@ class Engine:
         """
         self.reads.check_may_write()
         with self.lock:
-            keys = self.keys_of(tables)
+            keys = self.schema.keys_of(tables)
             if not keys:
                 self.recorder.everything_changed()
             self.recorder.touch_all(keys)
             if self.lock.transaction is None:
                 self.writes.committed()
-
-    def keys_of(self, tables: Iterable[object]) -> list[str]:
-        """The keys of the tables of these names; none for no names, and where one is a view."""
-        keys: set[str] = set()
-        views = False
-        for name in tables:
-            found = self.schema.any_catalog().named(name) if isinstance(name, str) else ()
-            if not found:
-                raise ReactiveSqliteError(f"there is no table {name!r} to invalidate")
-            keys |= {table.key for table in found}
-            views = views or any(table.kind == "view" for table in found)
-        return [] if views else sorted(keys)
 
     def changes_since(self, version: int) -> ChangesSince:
         """What the journal holds after a version."""

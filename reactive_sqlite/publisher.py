@@ -7,7 +7,6 @@ lock held and hands the queue out, one job at a time, in the order of commits.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
@@ -19,13 +18,12 @@ from reactive_sqlite.delivery import PATIENCE, Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.incremental import Policy
+from reactive_sqlite.listeners import Listeners
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
 from reactive_sqlite.records import merged
 from reactive_sqlite.refresh import Refresher
 from reactive_sqlite.timer import Timer
 from reactive_sqlite.trace import Difference, Stats, Trace, Wake
-
-logger = logging.getLogger("reactive_sqlite")
 
 
 class Outside(Protocol):
@@ -64,8 +62,9 @@ class Publisher:
         """queues a job for `deliver`"""
         self.timer = Timer()
         self._waiting: list[LiveResult] = []
-        self._listeners: tuple[Callable[[ChangeSet], None], ...] = ()
-        self._farewells: tuple[Callable[[], None], ...] = ()
+        self._listeners = Listeners(self.enqueue)
+        self.at_end = self._listeners.at_end
+        """has a call made when the database is closed; the result takes it back"""
 
     def attach(self, engine: Engine, outside: Outside | None = None) -> None:
         """The engine whose commits are published here, and who else has its file open."""
@@ -81,6 +80,10 @@ class Publisher:
         assert self._engine is not None
         return self._engine
 
+    def check_open(self) -> None:
+        """Raise `ClosedError` after the end."""
+        self._attached.lock.check_open()
+
     # -- a commit, under the writing lock -------------------------------------------------------
 
     def publish(self, change: ChangeSet | None) -> None:
@@ -95,8 +98,8 @@ class Publisher:
         if change is None:
             stats.skipped += 1
             return
-        for listener in self._listeners:
-            self.enqueue(partial(listener, change))
+        if self._listeners:
+            self._listeners.tell(change)
         touched, refresher = self._store.touched_by(change), self._refresher
         drawn = refresher.verifies and refresher.draws()
         if not touched:
@@ -129,18 +132,25 @@ class Publisher:
         Inside a transaction of the calling thread it waits for the end of that; behind another
         thread's slow delivery it waits for its turn.
         """
-        engine = self._attached
         node = self._store.join(key, make, receiver)
+        try:
+            self._open(node)
+        except BaseException:  # Ctrl-C: nobody will ever dispose of it
+            self.unsubscribe(node, receiver)
+            raise
+        return node
+
+    def _open(self, node: LiveResult) -> None:
+        """See to it that the newcomers of the node get their first value."""
         self._audience_changed()
-        if engine.lock.in_own_transaction:
+        if self._attached.lock.in_own_transaction:
             self._waiting.append(node)
-            return node
+            return
         if not node.loaded:
             self._load(node)
         self._start(node)
         # Another thread may have queued this first value together with its own.
         self._delivery.catch_up()
-        return node
 
     def _load(self, node: LiveResult, *, wait: bool = True) -> None:
         """See to it that the node has a value; ``wait`` while another thread does so."""
@@ -214,8 +224,15 @@ class Publisher:
                 receiver.complete()
             return
         self._stats.emitted += len(receivers)
-        for receiver in receivers:
-            receiver.receive(emission)
+        waiting = iter(receivers)
+        try:
+            for receiver in waiting:
+                receiver.receive(emission)
+        except BaseException:  # Ctrl-C in a subscriber: the others shall not go without
+            left = tuple(waiting)
+            self._stats.emitted -= len(left)
+            self._delivery.resume(partial(self._hand_out, left, emission))
+            raise
 
     # -- neighbours, listeners, the end ---------------------------------------------------------
 
@@ -224,8 +241,8 @@ class Publisher:
         version = self._attached.neighbours_version(foreign.commits)
         change = structs.replace(foreign.change, seq=version)
         self._stats.commits += foreign.commits
-        for listener in self._listeners:
-            self.enqueue(partial(listener, change))
+        if self._listeners:
+            self._listeners.tell(change)
         return change
 
     def refresh(self, foreign: Foreign) -> None:
@@ -254,12 +271,12 @@ class Publisher:
 
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
-        self._listeners = (*self._listeners, listener)
+        self._listeners.add(listener)
         self._attached.recorder.record_all("listeners", True)
         self._audience_changed()
 
         def stop() -> None:
-            self._listeners = tuple(kept for kept in self._listeners if kept is not listener)
+            self._listeners.remove(listener)
             self._attached.recorder.record_all("listeners", bool(self._listeners))
             self._audience_changed()
 
@@ -280,19 +297,6 @@ class Publisher:
         """What a change would wake. Under the lock."""
         return self._refresher.would_wake(change)
 
-    def check_open(self) -> None:
-        """Raise `ClosedError` after the end."""
-        self._attached.lock.check_open()
-
-    def at_end(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Have it called when the database is closed; the result takes it away again."""
-        self._farewells = (*self._farewells, call)
-
-        def stop() -> None:
-            self._farewells = tuple(kept for kept in self._farewells if kept is not call)
-
-        return stop
-
     def count_failure(self) -> None:
         """A subscriber raised."""
         self._stats.failed += 1
@@ -306,8 +310,7 @@ class Publisher:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
             self.tell(node.receivers + node.newcomers, None)
-        for call in self._farewells:
-            self.enqueue(call)
+        self._listeners.end()
         self.deliver()
 
 

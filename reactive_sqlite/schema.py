@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
@@ -108,6 +108,18 @@ class Schema:
                 return reader.catalog()
         with self._lock:
             return self.catalog()
+
+    def keys_of(self, tables: Iterable[object]) -> list[str]:
+        """The keys of the tables of these names; none for no names, and where one is a view."""
+        keys: set[str] = set()
+        views = False
+        for name in tables:
+            found = self.any_catalog().named(name) if isinstance(name, str) else ()
+            if not found:
+                raise ReactiveSqliteError(f"there is no table {name!r} to invalidate")
+            keys |= {table.key for table in found}
+            views = views or any(table.kind == "view" for table in found)
+        return [] if views else sorted(keys)
 
     # -- what the hook needs to know, found out before a statement runs -------------------------
 

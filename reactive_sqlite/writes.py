@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from reactive_sqlite.bulk import columns_set
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.effects import DDL, RECORDED, WHOLESALE, Effect, effect_of
 from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
-from reactive_sqlite.pragmas import Effect, effect_of
 from reactive_sqlite.recorder import ChangeRecorder
-from reactive_sqlite.row import Row, row_maker
+from reactive_sqlite.result import Result, result
+from reactive_sqlite.row import row_maker
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 
-_DDL = frozenset({StatementKind.CREATE, StatementKind.DROP, StatementKind.ALTER})
-_WHOLESALE = frozenset(
-    {
-        StatementKind.ATTACH,
-        StatementKind.DETACH,
-        StatementKind.VACUUM,
-        StatementKind.ANALYZE,
-        StatementKind.REINDEX,
-    }
-)
-
 # What it wrote would be published before the statement that called it has committed, or failed.
 _ONLY_READ = "a function called from SQL may only read"
-
-#: What is written down in the journal, in one transaction with it, though it changes no rows.
-_RECORDED = _DDL | {StatementKind.ANALYZE, StatementKind.REINDEX}
-
-
-class Result(NamedTuple):
-    """What one statement did: ``rows`` it returned, rows it changed, the last rowid inserted.
-
-    >>> from reactive_sqlite import ReactiveDatabase
-    >>> db = ReactiveDatabase()
-    >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
-    >>> db.execute("INSERT INTO t(x) VALUES ('a'), ('b')")
-    Result(rows=(), changes=2, last_insert_rowid=2)
-    """
-
-    rows: tuple[Row, ...]
-    changes: int
-    last_insert_rowid: int
-
-
-_result = tuple.__new__  # what Result(...) does, without a Python function around it
 
 
 class Writes:
@@ -129,7 +98,7 @@ class Writes:
                 raise
             if recorder.detached:
                 self._reattach(statement, mark)
-            result = _result(
+            made = result(
                 Result,
                 (
                     tuple(map(row_maker(columns), rows)) if rows else (),
@@ -150,7 +119,7 @@ class Writes:
                 self._turned(statement)
             elif self._lock.transaction is None:
                 self.committed()
-            return result
+            return made
         except BaseException as error:
             if not isinstance(error, Exception):
                 self._interrupted()
@@ -207,12 +176,12 @@ class Writes:
     def _controlled(self, statement: Statement) -> None:
         """What a statement that is no INSERT, UPDATE or DELETE means."""
         recorder, kind = self._recorder, statement.kind
-        if kind is StatementKind.ATTACH or (kind in _DDL and statement.access.databases - {"main"}):
+        if kind is StatementKind.ATTACH or (kind in DDL and statement.access.databases - {"main"}):
             self._schema.elsewhere = True
-        if kind in _DDL:
+        if kind in DDL:
             recorder.schema_changed()
             self._schema_changed()
-        elif kind in _WHOLESALE:
+        elif kind in WHOLESALE:
             recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
             self._schema_changed()
         elif kind is StatementKind.PRAGMA:
@@ -244,7 +213,7 @@ class Writes:
 
     def _is_recorded(self, statement: Statement) -> bool:
         """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
-        return statement.kind in _RECORDED and "main" in statement.access.databases
+        return statement.kind in RECORDED and "main" in statement.access.databases
 
     def _commits_by_release(self, statement: Statement) -> bool:
         """Whether it releases the savepoint that has begun the transaction."""

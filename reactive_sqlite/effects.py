@@ -1,10 +1,27 @@
-"""What a PRAGMA may change of what queries return. https://sqlite.org/pragma.html"""
+"""What statements that are no INSERT, UPDATE or DELETE may change of what queries return."""
 
 from __future__ import annotations
 
 import enum
 
-#: Those that change nothing of it, whatever value they are given.
+from reactive_sqlite.statement import StatementKind
+
+#: They change the schema.
+DDL = frozenset({StatementKind.CREATE, StatementKind.DROP, StatementKind.ALTER})
+#: They may change anything.
+WHOLESALE = frozenset(
+    {
+        StatementKind.ATTACH,
+        StatementKind.DETACH,
+        StatementKind.VACUUM,
+        StatementKind.ANALYZE,
+        StatementKind.REINDEX,
+    }
+)
+#: What is written down in the journal, in one transaction with it, though it changes no rows.
+RECORDED = DDL | {StatementKind.ANALYZE, StatementKind.REINDEX}
+
+#: Pragmas that change nothing of it, whatever value they are given.
 _HARMLESS = frozenset(
     """analysis_limit auto_vacuum busy_timeout cache_size cache_spill cell_size_check
     checkpoint_fullfsync data_version database_list defer_foreign_keys foreign_key_check
@@ -14,9 +31,9 @@ _HARMLESS = frozenset(
     shrink_memory soft_heap_limit synchronous table_info table_list table_xinfo threads
     wal_autocheckpoint wal_checkpoint""".split()  # noqa: SIM905  a list of 41 lines is no help
 )
-#: Those that do something without being given a value.
+#: Pragmas that do something without being given a value.
 _ACTIVE = frozenset({"incremental_vacuum", "optimize"})
-#: Those of one connection that change what its queries return.
+#: Pragmas of one connection that change what its queries return.
 _SHAPING = frozenset(
     {
         "automatic_index",
@@ -39,6 +56,8 @@ class Effect(enum.Enum):
 
 def effect_of(name: str, argument: str | None) -> Effect:
     """What ``PRAGMA name = argument`` may change; what is not known may change anything.
+
+    https://sqlite.org/pragma.html
 
     >>> effect_of("user_version", "7")
     <Effect.DATABASE: 'anything; a rollback undoes it'>
