@@ -184,9 +184,12 @@ class StatementSource:
             statement.patch = patch
         if not patch or (patch.asks and not maintenance.asks(self._cost, len(value))):
             return None
-        if self._places is None:
-            self._places = Places()
-        return patch.apply(value, change, self._places, read, params)
+        places = self._places
+        if places is None:
+            places = Places()
+            if len(value) > 1:  # a single row is found without
+                self._places = places
+        return patch.apply(value, change, places, read, params)
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""

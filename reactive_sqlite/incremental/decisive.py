@@ -56,7 +56,10 @@ class Places:
     def of(self, value: tuple[Row, ...], key: RowKey) -> dict[Any, int]:
         """The places in this value."""
         if value is not self._value:
-            self._by_key = dict(zip(key.shown(value), count(), strict=False))
+            if len(value) == 1 and len(key.places) == 1:  # as most are, by far
+                self._by_key = {tuple.__getitem__(value[0], key.places[0]): 0}
+            else:
+                self._by_key = dict(zip(key.shown(value), count(), strict=False))
             self._value = value
         return self._by_key
 
@@ -68,12 +71,16 @@ class Places:
 class Decisive:
     """The decisive columns of the one table of a SELECT."""
 
-    __slots__ = ("key", "positions", "table")
+    __slots__ = ("_compared", "key", "positions", "table")
 
-    def __init__(self, table: str, key: RowKey, positions: Iterable[int]) -> None:
+    def __init__(
+        self, table: str, key: RowKey, positions: Iterable[int], rowid: int | None = None
+    ) -> None:
         self.table = table
         self.key = key
-        self.positions = tuple(sorted({*positions, *key.positions}))
+        self.positions = frozenset({*positions, *key.positions})
+        # An update of the rowid is none, but two other changes.
+        self._compared = tuple(sorted(self.positions - {rowid}))
 
     def leaves(self, row: RowChange) -> bool:
         """Whether the change is an update that leaves every row of the result in its place."""
@@ -82,7 +89,7 @@ class Decisive:
             old is not None
             and new is not None
             and row.old_rowid == row.new_rowid
-            and not differ(old, new, self.positions)
+            and not (self._compared and differ(old, new, self._compared))
         )
 
 
@@ -100,7 +107,8 @@ def decisive_of(shape: Shape) -> Decisive | None:
     ordered = {term.item.column[1] for term in shape.order if term.item.column is not None}
     # A rowid or the key of a table without is unique and never NULL.
     if (table.rowid_column is not None or table.without_rowid) and ordered >= set(key.positions):
-        return Decisive(table.key, key, found)  # no two rows are equal to the ORDER BY
+        # No two rows are equal to the ORDER BY.
+        return Decisive(table.key, key, found, table.rowid_column)
     # Rows that are come in the order of what SQLite walks: the table, or any of its indexes (a
     # partial one need not even hold a column that the statement names).
     for index in table.indexes:
@@ -111,7 +119,7 @@ def decisive_of(shape: Shape) -> Decisive | None:
             if position is None:
                 return None
             found.add(position)
-    return Decisive(table.key, key, found)
+    return Decisive(table.key, key, found, table.rowid_column)
 
 
 def _key_of(shape: Shape, table: TableInfo) -> RowKey | None:

@@ -8,13 +8,15 @@ the commit can have touched: those of a subquery's table are found by its `Link`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 from reactive_sqlite.analysis.nested import HARMLESS, Link
 from reactive_sqlite.analysis.shape import Shape, shape_of
 from reactive_sqlite.catalog import Catalog
-from reactive_sqlite.change import ChangeSet, RowChange, same_image
+from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.delta import Delta
 from reactive_sqlite.incremental.decisive import Decisive, Places, column_of, decisive_of
@@ -55,14 +57,16 @@ class Patch(Protocol):
 class ImagePatch:
     """Of plain columns of one table; ``columns`` are their positions in it."""
 
-    __slots__ = ("_columns", "_decisive", "_row")
+    __slots__ = ("_decisive", "_row", "_shown")
 
     asks = False
 
     def __init__(self, decisive: Decisive, columns: Sequence[int], row: type[Row]) -> None:
         self._decisive = decisive
-        self._columns = tuple(columns)
         self._row = row
+        self._shown: Callable[[Image], Image] = (
+            itemgetter(*columns) if len(columns) > 1 else lambda image: (image[columns[0]],)
+        )
 
     def apply(
         self,
@@ -77,8 +81,11 @@ class ImagePatch:
         if change.schema or change.everything or decisive.table in change.tables:
             return None
         rows = change.rows.get(decisive.table, ())
-        if not 0 < len(rows) <= FEW or len(value) > SMALL or not all(map(decisive.leaves, rows)):
+        if not 0 < len(rows) <= FEW or len(value) > SMALL:
             return None
+        for row in rows:
+            if not decisive.leaves(row):
+                return None
         by_key = places.of(value, decisive.key)
         updated: list[Update] = []
         for row in rows:
@@ -88,13 +95,10 @@ class ImagePatch:
             place = by_key.get(decisive.key.of(new))
             if place is None:
                 continue  # not shown, and will not be
-            shown = value[place]
-            if type(shown) is not self._row or not same_image(
-                shown, tuple([old[column] for column in self._columns])
-            ):
+            shown, values = value[place], self._shown(new)
+            if type(shown) is not self._row or not same_image(shown, self._shown(old)):
                 return None  # the value is not what it should have been
-            values = tuple([new[column] for column in self._columns])
-            if not same_image(shown, values):
+            if shown != values or not same_image(shown, values):
                 updated.append((place, shown, tuple.__new__(self._row, values)))
         return _patched(value, updated, places)
 
@@ -230,13 +234,14 @@ def _below(plan: Sequence[tuple[Any, ...]]) -> list[str]:
 def _patched(value: tuple[Row, ...], updated: list[Update], places: Places) -> Step:
     if not updated:
         return Step(Deferred.of(value), None)
-    updated.sort()
+    if len(updated) > 1:
+        updated.sort()
     after = list(value)
     for place, _, now in updated:
         after[place] = now
     result = tuple(after)
     places.stay(result)
-    return Step(Deferred.of(result), lambda version: _delta(updated, version))
+    return Step(Deferred.of(result), partial(_delta, updated))
 
 
 def _delta(updated: Sequence[Update], version: int) -> Delta:
