@@ -9,7 +9,7 @@ from typing import Final
 from reactive_sqlite.analysis.clauses import split, text_of, word
 from reactive_sqlite.analysis.from_clause import NAMES, name_of
 from reactive_sqlite.analysis.items import Item
-from reactive_sqlite.analysis.lexer import Token
+from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.nested import AGGREGATES
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.analysis.shape import COLLATIONS, Shape
@@ -75,9 +75,18 @@ class Grouping:
             self.outputs[term.output] if term.output is not None else self._result(term.item.tokens)
             for term in shape.order
         ]
+        self.first: int | None = None
+        """the aggregate that says where a group comes first in the table, once it is asked for"""
         self.having: Result | None = None
         if shape.having:
             self.having = Result(text=f"({text_of(self._replaced(shape.having))}) IS TRUE")
+
+    def order_by_first(self) -> None:
+        """Groups come as they are met: by the least rowid of each."""
+        rowid = self._shape.tables[0].rowid_text()
+        argument = self._argument(self._shape.item(tokens_of(rowid)))
+        self.aggregates.append(Aggregate("min", argument))
+        self.first = len(self.aggregates) - 1
 
     def _result(self, tokens: Sequence[Token]) -> Result:
         term = self._term(tokens)

@@ -36,15 +36,26 @@ class Contributions(Protocol):
 
 
 class ImageContributions:
-    """Of the rows of one table, from their images."""
+    """Of the rows of one table, from their images.
+
+    ``placed`` says that it may matter in which order rows come: a row that gives the same from
+    another place is then not what it was.
+    """
 
     def __init__(
-        self, shape: Shape, items: Sequence[Item], params: Sequence[Any], scratch: Scratch
+        self,
+        shape: Shape,
+        items: Sequence[Item],
+        params: Sequence[Any],
+        scratch: Scratch,
+        *,
+        placed: bool,
     ) -> None:
         (table,) = shape.tables
         self._key = table.info.key
         self._params = tuple(params)
         self._scratch = scratch
+        self._placed = placed
         where = f" WHERE {text_of(shape.where)}" if shape.where else ""
         wanted = ", ".join(item.text for item in items) or "1"
         self._sql = f"SELECT {wanted} FROM {shape.source}{where}"
@@ -61,7 +72,9 @@ class ImageContributions:
         """See `Contributions`."""
         changes = change.rows.get(self._key, ())
         check_size(len(changes), size)
-        return _without_equals(self._given(changes, True), self._given(changes, False))
+        come, gone = self._given(changes, True), self._given(changes, False)
+        stays = len(changes) == 1 and changes[0].old_rowid == changes[0].new_rowid
+        return _without_equals(come, gone) if stays or not self._placed else (come, gone)
 
     def _given(self, changes: Sequence[RowChange], new: bool) -> list[Given]:
         images = [(row.new, row.new_rowid) if new else (row.old, row.old_rowid) for row in changes]

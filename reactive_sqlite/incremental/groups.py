@@ -281,7 +281,10 @@ class GroupsMaintainer:
         if self._grouping.having is not None and not values.pop():
             return None
         width = len(self._grouping.outputs)
+        first = self._grouping.first
         tie = self._ties.one(group.terms[: self._grouping.grouped])
+        if first is not None:
+            tie = (results[first],)
         return Entry(self._order.one(values[width:], tie), self._make(values[:width]))
 
     def _calculated(self, group: Group, results: list[Any]) -> tuple[Any, ...]:

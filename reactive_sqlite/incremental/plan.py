@@ -161,15 +161,18 @@ def _groups(
     ordered_by = {result.term for result in grouping.order}
     if not ordered_by >= set(range(grouping.grouped)):
         if shape.distinct:
-            raise NotMaintainable("distinct rows in the order in which they were met")
-        if _BY_SORTING not in details and _have_descending_index(shape, read):
+            if not _meets_by_rowid(shape, details):
+                raise NotMaintainable("distinct rows in the order of an index")
+            grouping.order_by_first()
+        elif _BY_SORTING not in details and _have_descending_index(shape, read):
             raise NotMaintainable("groups in the order of an index")
     items = (*grouping.terms, *grouping.arguments)
     first = scratch(shape.tables[0].stored)
     single = len(shape.tables) == 1
     contributions: Contributions
     if single:
-        contributions = ImageContributions(shape, items, params, first)
+        placed = any(aggregate.function != "count" for aggregate in grouping.aggregates)
+        contributions = ImageContributions(shape, items, params, first, placed=placed)
     else:
         _check_join(shape)
         contributions = JoinContributions(shape, items, params)
@@ -190,6 +193,19 @@ def _groups(
     if stored and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
         return maintainer
     return make(in_order=False, keeps=True)
+
+
+def _meets_by_rowid(shape: Shape, details: Sequence[str]) -> bool:
+    """Whether distinct rows that the ORDER BY leaves equal come as they are met in the table."""
+    table = shape.tables[0]
+    return (
+        len(shape.tables) == 1
+        and not table.derived
+        and not table.info.without_rowid
+        and _is_scan(details)
+        # What a sorter that keeps the first few only does with equal rows is its own affair.
+        and not (shape.order and shape.limit is not None)
+    )
 
 
 def _check_join(shape: Shape) -> None:

@@ -40,6 +40,8 @@ FOLLOWED = (
     "SELECT o.id, count(t.id), max(t.x), count(DISTINCT t.g) FROM o LEFT JOIN t ON o.id = t.n"
     " GROUP BY o.id ORDER BY 2 DESC, o.id LIMIT 4",
     "SELECT count(DISTINCT n), max(n) FROM t",
+    "SELECT DISTINCT n FROM t",
+    "SELECT DISTINCT g, n % 50 FROM t ORDER BY g",
     "SELECT * FROM odd ORDER BY id",
     "SELECT k FROM odd AS q WHERE k > 3 ORDER BY k LIMIT 4",
     "WITH c AS (SELECT id, n FROM t WHERE n) SELECT n, id FROM c ORDER BY n DESC, id",
@@ -62,7 +64,8 @@ REFUSED = (
     "SELECT b.id, b.n FROM (SELECT t.id, t.n, o.name FROM t, o) AS b WHERE name > 1 ORDER BY b.id",
     "SELECT id, 2 FROM (SELECT id, n + 1 FROM t) ORDER BY id",
     "SELECT named.a FROM named ORDER BY named.a",
-    "SELECT DISTINCT g FROM t",
+    "SELECT DISTINCT g FROM odd",
+    "SELECT DISTINCT g, n FROM t ORDER BY g LIMIT 3",
     "SELECT g, group_concat(n) FROM t GROUP BY g",
     "SELECT g, n, max(id) FROM t GROUP BY g",
     "SELECT id, random() FROM t ORDER BY id",

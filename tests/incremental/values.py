@@ -48,6 +48,10 @@ JOINS = (
 )
 GROUPS = (
     "SELECT DISTINCT {k} FROM t WHERE {w} ORDER BY {k} {d}",
+    "SELECT DISTINCT {k} FROM t WHERE {w}",
+    "SELECT DISTINCT owner, {k} FROM t ORDER BY owner {d}",
+    "SELECT DISTINCT {k} AS y FROM t AS u LIMIT 2 OFFSET 1",
+    "SELECT DISTINCT owner, n IS NULL FROM t WHERE {w} ORDER BY length(title) {d} LIMIT 3",
     "SELECT count(*), count({k}), sum({k}), avg({k}), total({k}), min({k}), max({k}) FROM t"
     " WHERE {w}",
     "SELECT owner, count(*), sum({k}), avg({k}), min({k}), max({k}) FROM t GROUP BY owner",
