@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-#: Seconds to sleep at most before a lock that somebody else has is asked for again.
-LONGEST_SLEEP = 0.005
+#: Seconds to sleep at least and at most before a lock that somebody else has is asked for again.
+SHORTEST_SLEEP, LONGEST_SLEEP = 0.0002, 0.004
+#: Seconds between two waits up to which they are taken for one: there is a crowd.
+CROWDED = 0.02
 
 _WAL_WRITE = 120
 _WAL_READ = range(123, 128)
@@ -25,22 +27,30 @@ class LockWait:
     """SQLite's busy handler: somebody else has the lock; sleep a little, and try again?
 
     SQLite's own handler sleeps up to 100 ms at a time, in which others come and go: with short
-    sleeps of random length a lock is taken soon after it is free.
+    sleeps of random length a lock is taken soon after it is free. Where many processes write all
+    the time each sleep is a longer one from the start, so that who has the lock gets something
+    done before it changes hands: waking up costs more than a transaction.
     https://sqlite.org/c3ref/busy_handler.html
     """
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._since = 0.0
+        self._last = 0.0
+        self._sleeps = 0
 
     def __call__(self, tries: int) -> bool:
         """Called with the number of tries before; false to give up."""
         now = time.monotonic()
         if tries == 0:
             self._since = now
+            if now - self._last > CROWDED:
+                self._sleeps = 0
         elif now - self._since > self._timeout:
             return False
-        time.sleep(min(LONGEST_SLEEP, 0.0002 * (tries + 1)) * (0.5 + random.random()))
+        self._sleeps += 1
+        time.sleep(min(LONGEST_SLEEP, SHORTEST_SLEEP * self._sleeps) * (0.5 + random.random()))
+        self._last = time.monotonic()
         return self._timeout > 0
 
 

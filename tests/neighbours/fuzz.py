@@ -4,7 +4,9 @@
 
 Rounds of writing and of rest. While writing, no live value may be older than the one before it
 (each query's value holds a counter that only grows). At rest, every live value must equal a fresh
-run. Processes are killed in the middle and replaced. Prints what was done and every fault.
+run. Processes are killed in the middle and replaced, transactions stay open for long, the schema
+changes, the log is emptied, the file is vacuumed. In the end it is replaced by another one, and
+everybody who watches must say so. Prints what was done and every fault.
 """
 
 from __future__ import annotations
@@ -43,6 +45,25 @@ QUERIES = [
 ]  # fmt: skip
 
 
+#: What changes no rows, and yet what can be known of the file.
+UPHEAVALS = [
+    "CREATE INDEX IF NOT EXISTS items_n ON items(n)",
+    "DROP INDEX IF EXISTS items_n",
+    "CREATE TABLE IF NOT EXISTS side(a)",
+    "DROP TABLE IF EXISTS side",
+    "CREATE VIEW IF NOT EXISTS newest AS SELECT max(n) FROM items",
+    "DROP VIEW IF EXISTS newest",
+    "ANALYZE",
+    "REINDEX",
+    "VACUUM",
+    "PRAGMA user_version = 7",
+    "PRAGMA wal_checkpoint(PASSIVE)",
+    "PRAGMA wal_checkpoint(RESTART)",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA wal_autocheckpoint = 30",
+]
+
+
 def statements(rng: random.Random) -> list[str]:
     """The statements of one transaction; the clock goes forward with each."""
     found = ["UPDATE clock SET n = n + 1"] if rng.random() < 0.7 else []
@@ -75,13 +96,26 @@ class Participant:
         self.db = ReactiveDatabase(path, journal=journal, maintain=maintain)
         self.rng = rng
         self.faults: list[str] = []
+        self.errors: list[Exception] = []
         self.values: dict[str, list[tuple[object, ...]]] = {}
         self.clock = -1
         self.seen = 0
         self.subscriptions = [
-            self.db.query(sql).subscribe(lambda rows, sql=sql: self.receive(sql, rows))
+            self.db.query(sql).subscribe(
+                lambda rows, sql=sql: self.receive(sql, rows), self.errors.append
+            )
             for sql in rng.sample(QUERIES, rng.randrange(0, len(QUERIES) + 1))
         ]
+
+    def noticed(self) -> dict[str, object]:
+        """Whether each subscriber was told that the path names another file now."""
+        deadline = time.monotonic() + 5
+        told = len(self.subscriptions)
+        while len(self.errors) < told and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if len(self.errors) < told:
+            return {"faults": [f"replaced: {len(self.errors)} of {told} were told"]}
+        return {}
 
     def receive(self, sql: str, rows: tuple[tuple[object, ...], ...]) -> None:
         self.seen += 1
@@ -93,14 +127,27 @@ class Participant:
             self.clock = now  # type: ignore[assignment]
 
     def write(self) -> None:
-        if self.rng.random() < 0.5:
-            self.db.execute(statements(self.rng)[0])
-            return
-        with contextlib.suppress(Undo), self.db.transaction():
+        act = self.rng.random()
+        if act < 0.02:
+            self.db.execute(self.rng.choice(UPHEAVALS))
+        elif act < 0.04:
+            with self.db.transaction():  # others wait, and have nothing to see
+                self.db.execute(statements(self.rng)[0])
+                time.sleep(self.rng.uniform(0, 0.15))
+                self.db.execute(statements(self.rng)[-1])
+        elif act < 0.1:
+            self.db.execute("SAVEPOINT s")
             for sql in statements(self.rng):
                 self.db.execute(sql)
-            if self.rng.random() < 0.1:
-                raise Undo
+            self.db.execute("RELEASE s")
+        elif act < 0.5:
+            self.db.execute(statements(self.rng)[0])
+        else:
+            with contextlib.suppress(Undo), self.db.transaction():
+                for sql in statements(self.rng):
+                    self.db.execute(sql)
+                if self.rng.random() < 0.1:
+                    raise Undo
 
     def stale(self) -> list[str]:
         # Not the standard library's sqlite3: two copies of SQLite in one process drop each
@@ -140,9 +187,15 @@ class Stranger:
             self.db.execute("PRAGMA wal_autocheckpoint=20")
 
     def write(self) -> None:
-        if self.rng.random() < 0.02:
-            mode = self.rng.choice(("PASSIVE", "RESTART", "TRUNCATE"))
-            self.db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        act = self.rng.random()
+        if act < 0.04:
+            self.db.execute(self.rng.choice(UPHEAVALS)).fetchall()
+            return
+        if act < 0.045:  # refused while others have the file open
+            with contextlib.suppress(sqlite3.OperationalError):
+                self.db.execute("PRAGMA busy_timeout = 0")
+                self.db.execute("PRAGMA journal_mode = DELETE").fetchall()
+            self.db.execute("PRAGMA busy_timeout = 30000")
             return
         self.db.execute("BEGIN IMMEDIATE")
         for sql in statements(self.rng):
@@ -152,6 +205,10 @@ class Stranger:
     def rest(self) -> dict[str, object]:
         return {}
 
+    def noticed(self) -> dict[str, object]:
+        """Nobody tells a stranger."""
+        return {}
+
 
 def work(path: str, role: str, seed: int) -> None:
     """A worker: each line on stdin is the seconds to write for; then it rests and reports."""
@@ -159,6 +216,9 @@ def work(path: str, role: str, seed: int) -> None:
     worker = (Stranger if role == "stranger" else Participant)(path, rng)
     print("ready", flush=True)
     for line in sys.stdin:
+        if line == "replaced\n":
+            print(json.dumps(worker.noticed()), flush=True)
+            continue
         seconds, pause = json.loads(line)
         end, writes = time.monotonic() + seconds, 0
         while time.monotonic() < end:
@@ -215,6 +275,16 @@ class Crew:
             self.faults.append("integrity_check failed")
         check.close()
 
+    def replace(self) -> None:
+        """Put another file in its place."""
+        other = self.path.with_name("other.db")
+        sqlite3.connect(other).close()
+        os.replace(other, self.path)
+        for _, process in self.workers:
+            self.tell(process, "replaced")
+        for _, process in self.workers:
+            self.collect(process)
+
     def tell(self, process: subprocess.Popen[str], line: str) -> None:
         assert process.stdin is not None
         process.stdin.write(line + "\n")
@@ -254,6 +324,8 @@ def run(seconds: float, seed: int) -> tuple[dict[str, int], list[str]]:
             end = time.monotonic() + seconds
             while time.monotonic() < end and not crew.faults:
                 crew.round(rng.choice((0.05, 0.3, 1.0)))
+            if not crew.faults:
+                crew.replace()
         finally:
             crew.dismiss()
         return crew.totals, crew.faults
