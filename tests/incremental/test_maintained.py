@@ -182,13 +182,13 @@ def test_rows_that_change_places_give_the_same_in_another_order() -> None:
     with bench(3, rows=0) as made:
         for key, title, n in ((3, "a", 1e18), (4, "A", 1.0), (5, "b", -1e18)):
             made.execute("INSERT INTO t(id, title, n) VALUES (?, ?, ?)", (key, title, n))
-        made.watch("SELECT owner, min(title), max(id) FROM t GROUP BY owner")
+        made.watch("SELECT owner, min(title), count(*) FROM t GROUP BY owner")
         made.watch("SELECT owner, sum(n) FROM t GROUP BY owner")
         for _ in range(2):
             for sql in (
                 "UPDATE t SET id = 10 WHERE id = 3",
                 "UPDATE t SET id = 3 WHERE id = 10",
-                "UPDATE t SET title = CASE title COLLATE BINARY WHEN 'a' THEN 'A' WHEN 'A' THEN 'a' END",
+                "UPDATE t SET title = CASE hex(title) WHEN '61' THEN 'A' WHEN '41' THEN 'a' END",
                 "UPDATE t SET n = iif(n = 1.0, -1e18, iif(n < 0, 1.0, n))",
             ):
                 made.execute(sql)
