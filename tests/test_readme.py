@@ -1,4 +1,4 @@
-"""The README does what it says: its Python runs, in order, and prints what stands behind `# →`."""
+"""README and docs do what they say: their Python runs, and prints what stands behind `# →`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+WITH_EXAMPLES = [name for name in DOCUMENTS if "```python" in (ROOT / name).read_text()]
 
 
+@pytest.mark.parametrize("document", WITH_EXAMPLES)
 def test_the_python_examples_print_what_they_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    document: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    sections = re.split(r"^## ", README, flags=re.MULTILINE)
+    text = (ROOT / document).read_text()
+    # The sections of the README stand by themselves.
+    sections = re.split(r"^## ", text, flags=re.MULTILINE) if document == "README.md" else [text]
     examples = 0
     for section in sections:
         namespace = {"__name__": "readme"}
         for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-            exec(compile(block, "README.md", "exec", dont_inherit=True), namespace)
+            exec(compile(block, document, "exec", dont_inherit=True), namespace)
             expected = re.findall(r"^\s*# → (.*)$", block, re.MULTILINE)
             assert capsys.readouterr().out.splitlines() == expected, block
             examples += 1
@@ -33,9 +41,7 @@ def test_the_commands_that_it_names_are_there() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-@pytest.mark.parametrize(
-    "document", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
         assert ((ROOT / document).parent / link).exists(), link
