@@ -32,6 +32,7 @@ _RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
 #: Record 0 holds no commit; it is there when the journal is to be kept for good.
 _DURABLE = "INSERT OR IGNORE INTO main._reactive_journal(seq) VALUES (0)"
 _IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
+_EXISTS = "SELECT 1 FROM main.sqlite_schema WHERE name = '_reactive_journal'"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
@@ -88,9 +89,16 @@ class Journal:
         self._change: ChangeSet | None = None
 
     def wanted(self) -> bool:
-        """Whether the commits from here on are to be written down, and their rows recorded."""
+        """Whether the commits from here on are to be written down, and their rows recorded.
+
+        Whether somebody watches, or a cursor is in use, is known as of some milliseconds ago.
+        """
         wanted = self._enabled
         if wanted is None:
+            now = monotonic()
+            if now - self._asked < _ASK_AFTER:
+                return self._recording
+            self._asked = now
             wanted = self._durable or self.audience() or self._durable_by_now()
         if wanted is not self._recording:
             self._recording = wanted
@@ -100,11 +108,7 @@ class Journal:
         return wanted
 
     def _durable_by_now(self) -> bool:
-        """Whether another process has made the journal durable, as of some milliseconds ago."""
-        now = monotonic()
-        if now - self._asked < _ASK_AFTER:
-            return False
-        self._asked = now
+        """Whether another process has made the journal durable meanwhile."""
         version = self._connection.data_version()
         if version == self._data_version:
             return False
@@ -113,9 +117,10 @@ class Journal:
 
     def read_durable(self) -> bool:
         """Whether somebody reads the journal across restarts, as the file itself says."""
+        run = self._connection.run
         try:
-            self._durable = bool(self._connection.run(_IS_DURABLE))
-        except SQLError:  # there is no journal
+            self._durable = bool(run(_EXISTS)) and bool(run(_IS_DURABLE))
+        except SQLError:  # not what it should be, or just removed
             self._durable = False
         return self._durable
 
@@ -134,7 +139,7 @@ class Journal:
                 self._connection.run("ROLLBACK")
                 raise
             self._connection.run("COMMIT")
-            self._durable = True
+            self._durable, self._asked = True, 0.0
             sleep(2 * _ASK_AFTER)
 
     def note(self, version: int, *, for_sure: bool) -> None:
