@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from reactive_sqlite import LiveQuery, ReactiveDatabase, Row
 from smithers_db import growth, migrations, rollups
 from smithers_db.context import Ambient, Context
+from smithers_db.errors import InvalidValue
 from smithers_db.growth import DatabaseStats, PruneReport
 from smithers_db.outputs import Outputs
 from smithers_db.owner import Owner
@@ -223,6 +224,7 @@ def create_smithers_db(
         outputs: the folder for large tool outputs; else ``.smithers/outputs`` beside the file.
 
     Raises:
+        InvalidValue: the path is empty.
         MigrationError: the file is newer than this version, was made by a changed one, or is no
             Smithers database. SQLite's own errors where it is no database at all.
 
@@ -233,6 +235,8 @@ def create_smithers_db(
     'nightly'
     """
     name = os.fspath(path)
+    if not name:  # SQLite would open a database that is gone when it is closed
+        raise InvalidValue('an empty path names no file; ":memory:" is a database in memory')
     in_memory = name == ":memory:"
     folder = Path(outputs) if outputs is not None else None
     if folder is None and not in_memory:

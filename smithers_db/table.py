@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -79,7 +80,9 @@ def _flag(name: str, value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> Any:
-    if type(value) not in (int, float) or value != value:
+    if type(value) is int:
+        return whole(name, value)
+    if type(value) is not float or not math.isfinite(value):
         raise InvalidValue(f"{name} must be a finite number, not {value!r:.60}")
     return value
 

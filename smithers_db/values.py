@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import date, datetime
@@ -25,6 +26,8 @@ from smithers_db.errors import InvalidValue
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
+#: How deep a value may be nested: what is stored can be read with an empty stack.
+DEEPEST = 100
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 
@@ -57,7 +60,9 @@ def encode(value: Any) -> str:
     try:
         return _encoder.encode(value if _plain(value) else _tagged(value)).decode()
     except RecursionError:
-        raise InvalidValue("this value contains itself, or is nested too deeply") from None
+        raise InvalidValue(
+            f"this value contains itself, or is nested more than {DEEPEST} deep"
+        ) from None
     except UnicodeEncodeError as error:
         raise InvalidValue(f"text that is not Unicode cannot be stored: {error}") from error
 
@@ -76,8 +81,26 @@ def decode(text: str | bytes) -> Any:
     if type(text) is not str:
         return text
     try:
+        return _decoded(text)
+    except RecursionError:  # the caller's stack is nearly full; a thread has one of its own
+        found = [text]
+        thread = threading.Thread(target=lambda: found.append(_decoded_if_shallow(text)))
+        thread.start()
+        thread.join()
+        return found[-1]
+
+
+def _decoded_if_shallow(text: str) -> Any:
+    try:
+        return _decoded(text)
+    except RecursionError:  # deeper than anything that encode makes
+        return text
+
+
+def _decoded(text: str) -> Any:
+    try:
         value = _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return text
     if '"$type"' not in text:
         return value
@@ -91,7 +114,7 @@ def decode(text: str | bytes) -> Any:
         return value
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: Any, room: int = DEEPEST) -> bool:
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return True
@@ -100,41 +123,56 @@ def _plain(value: Any) -> bool:
     if kind is float:
         return math.isfinite(value)
     if kind is dict:
+        room = _less(room)
         for key, item in value.items():
-            if type(key) is not str or key == "$type" or not _plain(item):
+            if type(key) is not str or key == "$type" or not _plain(item, room):
                 return False
         return True
     if kind is list:
-        return all(map(_plain, value))
+        room = _less(room)
+        for item in value:  # noqa: SIM110  a generator costs more, and this is done at each write
+            if not _plain(item, room):
+                return False
+        return True
     return False
 
 
-def _tagged(value: Any) -> Any:
-    if _plain(value):
+def _less(room: int) -> int:
+    if not room:
+        raise RecursionError
+    return room - 1
+
+
+def _tagged(value: Any, room: int = DEEPEST) -> Any:
+    if _plain(value, room):
         return value
+    room = _less(room)
     if isinstance(value, Enum) and value.name in type(value).__members__:
         return {**_class_tag("enum", value), "value": value.name}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = {f.name: _tagged(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        held = {f.name: _tagged(getattr(value, f.name), room) for f in dataclasses.fields(value)}
         return {**_class_tag("dataclass", value), "value": held}
     if isinstance(value, Unresolved):
         held = value.value
         if isinstance(held, dict):
-            held = {key: _tagged(item) for key, item in held.items()}
+            held = {key: _tagged(item, room) for key, item in held.items()}
         return {"$type": value.type, "class": value.class_name, "value": held}
     if isinstance(value, PurePath) and Path(value) == value:
         return {"$type": "path", "value": str(value)}
     for kind, (name, to_json, _) in _TAGS.items():
         if type(value) is kind:
-            return {"$type": name, "value": to_json(value)}
+            return {
+                "$type": name,
+                "value": to_json(value, room) if name in _HOLD else to_json(value),
+            }
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise InvalidValue("a dict to be stored as JSON has keys that are all str")
         # Not str(key): that of a member of a `str` Enum is its name, not the text that it is.
-        plain = {str.__str__(key): _tagged(item) for key, item in value.items()}
+        plain = {str.__str__(key): _tagged(item, room) for key, item in value.items()}
         return {"$type": "dict", "value": plain} if "$type" in plain else plain
     if isinstance(value, list):
-        return [_tagged(item) for item in value]
+        return [_tagged(item, room) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidValue(f"JSON has no {value}; store None or a text instead")
     raise InvalidValue(
@@ -142,15 +180,16 @@ def _tagged(value: Any) -> Any:
     )
 
 
-def _items(values: Any) -> list[Any]:
-    return [_tagged(item) for item in values]
+def _items(values: Any, room: int) -> list[Any]:
+    return [_tagged(item, room) for item in values]
 
 
 def _values(items: Any) -> list[Any]:
     return [_untagged(item) for item in items]
 
 
-_TAGS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
+_HOLD = frozenset({"set", "frozenset", "tuple"})
+_TAGS: dict[type, tuple[str, Callable[..., Any], Callable[[Any], Any]]] = {
     datetime: ("datetime", datetime.isoformat, datetime.fromisoformat),
     date: ("date", date.isoformat, date.fromisoformat),
     time_of_day: ("time", time_of_day.isoformat, time_of_day.fromisoformat),

@@ -40,7 +40,8 @@ class Memories:
     """What agents remember (``db.memories``).
 
     Reading never writes. When a memory was last read is noted here and written together with the
-    next change of a memory, or when the database is closed.
+    next change of a memory, or when the database is closed. A live query hears that a memory has
+    expired with the next change of one.
 
     >>> from smithers_db import create_smithers_db
     >>> db = create_smithers_db()

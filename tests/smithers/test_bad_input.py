@@ -80,6 +80,9 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     ),
     "a page of less than nothing": lambda db: db.agents.list(limit=-1),
     "a page of a text": lambda db: db.phases.list(limit="5"),  # type: ignore[arg-type]
+    "an infinite confidence": lambda db: db.memories.add("c", "k", "v", confidence=math.inf),
+    "a huge confidence": lambda db: db.memories.add("c", "k", "v", confidence=10**400),
+    "an empty path": lambda db: create_smithers_db(""),
     "a lease of no time": lambda db: db.vcs_queue.dequeue(lease=-1),
     "a wait of less than nothing": lambda db: db.build_state.handle_broken_build("a", wait_ms=-1),
     "a moment that is none": lambda db: db.prune(older_than="soon"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import math
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -113,6 +114,40 @@ def test_or_is_refused_and_nothing_is_changed(db: SmithersDB, run: str, value: A
         db.state.set("key", value)
     assert db.state.get("key") == 1
     assert len(db.state.history("key")) == 1
+
+
+def nested(kind: str, depth: int) -> Any:
+    value: Any = 1
+    for level in range(depth):
+        value = {
+            "list": lambda held: [held],
+            "dict": lambda held: {"key": held},
+            "tuple": lambda held: (held,),
+            "tag": lambda held: {"$type": held},
+            "mixed": lambda held: ([held], {"k": held}, (held,), Point(1, set(), held))[level % 4],  # noqa: B023
+        }[kind](value)
+    return value
+
+
+@pytest.mark.parametrize("kind", ["list", "dict", "tuple", "tag", "mixed"])
+def test_a_deep_value_is_read_from_any_stack_or_refused(kind: str) -> None:
+    value = nested(kind, 99)
+    text = encode(value)
+
+    def deeper(levels: int) -> Any:
+        return deeper(levels - 1) if levels else decode(text)
+
+    used = len(inspect.stack())
+    for levels in (0, 300, 600, 900 - used, 960 - used):
+        assert deeper(levels) == value
+    for depth in (102, 500, 5000):
+        with pytest.raises(InvalidValue, match="deep"):
+            encode(nested(kind, depth))
+
+
+def test_text_that_looks_like_a_very_deep_value_is_text() -> None:
+    for text in ("[" * 100_000, "[" * 5000 + "]" * 5000):
+        assert decode(text) == text
 
 
 def test_a_value_that_contains_itself_is_refused() -> None:
