@@ -269,5 +269,5 @@ class OneValueSource(OneRowSource):
 
     @staticmethod
     def same(old: Any, new: Any) -> bool:
-        """The same value of the same type."""
-        return bool(old == new) and type(old) is type(new)
+        """The same value of the same type, and a zero of the same sign."""
+        return same_image((old,), (new,))
