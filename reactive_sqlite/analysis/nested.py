@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from reactive_sqlite.analysis.clauses import (
     SUBQUERY,
@@ -25,6 +25,7 @@ from reactive_sqlite.analysis.items import aliased, column_of, is_column
 from reactive_sqlite.analysis.lexer import Token
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.catalog import Catalog, ColumnInfo
+from reactive_sqlite.change import RowChange
 
 # https://sqlite.org/lang_aggfunc.html and what SQLite's extensions add
 AGGREGATES: Final = frozenset(
@@ -62,6 +63,19 @@ class Link:
     column: int
     outer: tuple[int, int]
     kinds: frozenset[type]
+
+    def values(self, rows: Iterable[RowChange]) -> set[Any] | None:
+        """By what values changed rows of the table matter, None if that is not certain."""
+        found: set[Any] = set()
+        for row in rows:
+            for image, rowid in ((row.old, row.old_rowid), (row.new, row.new_rowid)):
+                if image is not None:
+                    value = rowid if self.column < 0 else image[self.column]
+                    if value is not None:  # NULL equals nothing
+                        if type(value) not in self.kinds:
+                            return None
+                        found.add(value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,12 @@ class JoinedRows:
         self.single = len(self._tables) == 1
         self.identity = itemgetter(*sum(extended.identities, ()))
         """the identity of a row, from its values, hidden columns included"""
+        nested = extended.shape.nested
+        rowid = [(0, position) for position in self._tables[0].identity]
+        self._links = [link for link in nested.links if [link.outer] == rowid]
+        self._loose = nested.loose | {
+            link.table for link in nested.links if link not in self._links
+        }
         self._by_row: list[dict[Any, set[Any]]] = []
         self._size = 0
 
@@ -76,11 +82,25 @@ class JoinedRows:
         check_size(len(touched) + len(present), self._size)
         return touched, present
 
+    def _linked(self, change: ChangeSet) -> set[Any]:
+        """The rows to which changed rows of subqueries matter."""
+        if not self._loose.isdisjoint(change.rows):
+            raise NotMaintainable("rows of a subquery that may matter to any row")
+        found: set[Any] = set()
+        for link in self._links:
+            values = link.values(change.rows.get(link.table, ()))
+            if values is None:
+                raise NotMaintainable("a value that SQLite alone can compare")
+            found |= values
+        check_size(len(found), self._size)
+        return found
+
     def changed(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, tuple[Any, ...]]]:
         """The identities of rows that may have gone, and all of these that are there now."""
         if self.single:
             before, present = self.changed_of(change)
-            return before, self.fetch(0, present, read)
+            linked = self._linked(change)
+            return before | linked, self.fetch(0, {*present, *linked}, read)
         touched: set[Any] = set()
         found: dict[Any, tuple[Any, ...]] = {}
         for number, table in enumerate(self._tables):

@@ -16,12 +16,12 @@ from typing import Any, Final, Protocol
 from reactive_sqlite.analysis.nested import HARMLESS, Link
 from reactive_sqlite.analysis.shape import Shape, shape_of
 from reactive_sqlite.catalog import Catalog
-from reactive_sqlite.change import ChangeSet, Image, RowChange, same_image
+from reactive_sqlite.change import ChangeSet, Image, same_image
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.delta import Delta
 from reactive_sqlite.incremental.decisive import Decisive, Places, column_of, decisive_of
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.incremental.texts import Extended, Read, flat, in_batches, positional
+from reactive_sqlite.incremental.texts import Extended, Read, below, flat, in_batches, positional
 from reactive_sqlite.row import Row, row_class
 from reactive_sqlite.statement import Statement
 
@@ -129,7 +129,7 @@ class QueryPatch:
         shape, values = self._few.shape, positional(params, self._statement)
         whole = read(f"EXPLAIN QUERY PLAN {shape.text}", values)
         some = read(f"EXPLAIN QUERY PLAN {self._sql(1)}", (*values, *self._identity(1)))
-        if _below(whole) != _below(some):
+        if below(whole) != below(some):
             raise NotMaintainable("a subquery that is run in another way for one row")
         # To sort them it may evaluate rows that are not shown in the end, and find an error.
         sorts = any(line[-1].startswith("USE TEMP B-TREE") for line in whole)
@@ -183,7 +183,7 @@ class QueryPatch:
                 touched.update(decisive.key.of(row.new) for row in rows if row.new is not None)
             for link, place in self._links:
                 if link.table == table:
-                    values = _values(link, rows)
+                    values = link.values(rows)
                     if values is None:
                         return None
                     if decisive.key.places == (place,):
@@ -210,25 +210,6 @@ class QueryPatch:
             return None  # the value is not what it should have been
         updates = [(by_key[key], value[by_key[key]], row) for key, row in now.items()]
         return [update for update in updates if not same_image(update[1], update[2])]
-
-
-def _values(link: Link, rows: Sequence[RowChange]) -> set[Any] | None:
-    """What the changed rows are linked by, None if that is not certain."""
-    found = set()
-    for row in rows:
-        for image, rowid in ((row.old, row.old_rowid), (row.new, row.new_rowid)):
-            if image is not None:
-                value = rowid if link.column < 0 else image[link.column]
-                if value is not None:  # NULL equals nothing
-                    if type(value) not in link.kinds:
-                        return None
-                    found.add(value)
-    return found
-
-
-def _below(plan: Sequence[tuple[Any, ...]]) -> list[str]:
-    """The lines of a query plan that are part of others: how subqueries are run."""
-    return [detail for _, parent, _, detail in plan if parent]
 
 
 def _patched(value: tuple[Row, ...], updated: list[Update], places: Places) -> Step:

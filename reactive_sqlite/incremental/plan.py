@@ -25,7 +25,7 @@ from reactive_sqlite.incremental.rows import RowsMaintainer, Slice
 from reactive_sqlite.incremental.scratch import Scratch
 from reactive_sqlite.incremental.sortkey import Direction
 from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.incremental.texts import Read, details_of, positional
+from reactive_sqlite.incremental.texts import Read, below, details_of, positional
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
@@ -74,11 +74,12 @@ def plan(
     one row, ``simple`` those that take more than one short query to follow.
     """
     shape = shape_of(statement, catalog)
-    if shape is None or shape.nested.tables:
-        raise NotMaintainable("not surely understood, or with subqueries")
+    if shape is None:
+        raise NotMaintainable("not surely understood")
     if narrow and (not shape.aggregated or shape.group):
         raise NotMaintainable("perhaps more than one row, of which only the first is asked for")
-    if simple and (shape.aggregated or shape.distinct or len(shape.tables) > 1):
+    several = len(shape.tables) > 1 or shape.nested.tables
+    if simple and (shape.aggregated or shape.distinct or several):
         raise NotMaintainable("not worth it")
     values = positional(params, statement)
     maintainer: Maintainer
@@ -103,11 +104,24 @@ def _rows(
             raise NotMaintainable("a window ordered by an outer join")
     make = row_maker(statement.access.columns)
     maintainer = RowsMaintainer(shape, params, make, window, tie=False)
+    if shape.nested.tables:
+        _check_nested(shape, params, maintainer, read)
     if _scans_by_rowid(shape, params, maintainer, read):
         return RowsMaintainer(shape, params, make, window, tie=True)
     if not shape.order:
         raise NotMaintainable("in the order of an index")
     return maintainer
+
+
+def _check_nested(
+    shape: Shape, params: tuple[Any, ...], maintainer: RowsMaintainer, read: Read
+) -> None:
+    if len(shape.tables) > 1 or shape.tables[0].info.without_rowid:
+        raise NotMaintainable("subqueries beside a join")
+    one = f"EXPLAIN QUERY PLAN {maintainer.extended.some(0, 1)}"
+    whole = read(f"EXPLAIN QUERY PLAN {shape.text}", params)
+    if below(whole) != below(read(one, (*params, None))):
+        raise NotMaintainable("a subquery that is run in another way for one row")
 
 
 def _scans_by_rowid(

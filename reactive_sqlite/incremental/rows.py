@@ -60,7 +60,7 @@ class RowsMaintainer:
         *,
         tie: bool,
     ) -> None:
-        self.tables = frozenset(table.info.key for table in shape.tables)
+        self.tables = frozenset(table.info.key for table in shape.tables) | shape.nested.tables
         self._shape = shape
         self._params = tuple(params)
         self._make = make

@@ -165,5 +165,18 @@ def positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement) 
 
 
 def details_of(sql: str, params: Sequence[Any], read: Read) -> list[str]:
-    """How SQLite runs a query, line by line (https://sqlite.org/eqp.html)."""
-    return [row[-1] for row in read(f"EXPLAIN QUERY PLAN {sql}", params)]
+    """How SQLite runs a query, line by line (https://sqlite.org/eqp.html).
+
+    Without the subqueries that it runs once for each row that it shows.
+    """
+    plan = read(f"EXPLAIN QUERY PLAN {sql}", params)
+    hidden: set[Any] = set()
+    for number, parent, _, detail in plan:
+        if parent in hidden or detail.startswith("CORRELATED SCALAR SUBQUERY"):
+            hidden.add(number)
+    return [detail for number, _, _, detail in plan if number not in hidden]
+
+
+def below(plan: Sequence[tuple[Any, ...]]) -> list[str]:
+    """The lines of a query plan that are parts of others: how subqueries are run."""
+    return [detail for _, parent, _, detail in plan if parent]

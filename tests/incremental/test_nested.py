@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
+from unittest import mock
 
 import apsw
 import pytest
@@ -18,7 +19,7 @@ from reactive_sqlite import Delta, ReactiveDatabase
 from reactive_sqlite.analysis import nested
 from reactive_sqlite.analysis.nested import Link
 from reactive_sqlite.analysis.shape import shape_of
-from reactive_sqlite.incremental import patch
+from reactive_sqlite.incremental import Following
 
 from .table import Watched
 from .test_maintained import fixed
@@ -168,9 +169,16 @@ def side(db: ReactiveDatabase, random: Random) -> Side:
 
 
 def play(seed: int, commits: int = 25) -> int:
-    """Random commits, each result compared after each; how many were patched."""
+    """Random commits, each result compared after each; how many were maintained.
+
+    Half of the results are followed as soon as they cannot be patched, half never.
+    """
     random = Random(seed)
-    with ReactiveDatabase(maintain="always") as db:
+    start = Following.start if seed % 2 else lambda *rest, **more: None
+    with (
+        mock.patch.object(Following, "start", start),
+        ReactiveDatabase(maintain="always") as db,
+    ):
         made = side(db, random)
         for _ in range(commits):
             made.commit()
@@ -247,7 +255,7 @@ def test_the_same_question_in_other_words(seed: int) -> None:
 
 BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "old rows are not looked at": lambda m: m.setattr(
-        patch, "_values", lambda link, rows: {r.new[link.column] for r in rows if r.new}
+        Link, "values", lambda link, rows: {r.new[link.column] for r in rows if r.new}
     ),
     "any value compares as in Python": lambda m: m.setattr(
         nested, "_kinds", lambda one, other: frozenset({int, float, str, bytes})
@@ -257,7 +265,7 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an aggregate is where it stands": lambda m: m.setattr(
         nested._Reader, "_check_aggregates", lambda *rest: None
     ),
-    "no row is touched": lambda m: m.setattr(patch, "_values", lambda link, rows: set()),
+    "no row is touched": lambda m: m.setattr(Link, "values", lambda link, rows: set()),
 }
 
 
@@ -354,6 +362,24 @@ def test_what_may_do_more_is_run_again(db: ReactiveDatabase, sql: str) -> None:
     db.execute(sql)
     assert (db.stats.maintained, db.stats.refetched) == (0, 1)
     assert exact(values[-1]) == exact(db.execute(query).rows)
+
+
+def test_a_long_list_is_followed_through_its_subqueries(db: ReactiveDatabase) -> None:
+    values: list[Any] = []
+    sql = f"{COUNTS} WHERE i.n < 0 ORDER BY i.title, i.id"
+    db.query(sql).subscribe(values.append)
+    for write in (
+        "INSERT INTO i VALUES (99, 'new', -99)",  # starts the following
+        "INSERT INTO c VALUES (500, 99, 'x')",
+        "DELETE FROM i WHERE id = 7",
+        "DELETE FROM c WHERE issue = 8",
+        "UPDATE i SET title = 'a', n = -5 WHERE id = 8",
+        "UPDATE i SET n = 5 WHERE id = 9",
+        "INSERT INTO c VALUES (501, 9, 'x')",
+    ):
+        db.execute(write)
+        assert exact(values[-1]) == exact(db.execute(sql).rows)
+    assert (db.stats.refetched, db.stats.maintained) == (1, 6)
 
 
 def test_an_expression_is_asked_for_by_the_row(
