@@ -14,7 +14,7 @@ from reactive_sqlite.analysis.kinds import kind_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.analysis.reads import Reads, plain_name, reads_of
-from reactive_sqlite.analysis.sources import Mention
+from reactive_sqlite.analysis.sources import ROWID_NAMES, Mention
 from reactive_sqlite.analysis.terms import conjunction
 from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions
 from reactive_sqlite.analysis.window import window_of
@@ -80,7 +80,10 @@ def _references(
                 key = mention.table.key
                 if mention.table.kind == "table" and key not in reads.hidden:
                     whole.pop(key, None)
-                    references.append(_narrowed(mention, *columns[key]))
+                    found = columns[key]
+                    if mention.asked is not None:
+                        found = _asked_for(mention, reads.tables[key], mention.asked)
+                    references.append(_narrowed(mention, *found))
     return references + [Reference(key, *columns[key]) for key in whole]
 
 
@@ -97,6 +100,16 @@ def _narrowed(
             columns |= {column.name for column in judged}
             positions = tuple(sorted({*positions, *(column.position for column in judged)}))
     return Reference(mention.table.key, columns, positions, template)
+
+
+def _asked_for(
+    mention: Mention, names: frozenset[str] | None, asked: frozenset[str]
+) -> tuple[frozenset[str] | None, tuple[int, ...] | None]:
+    """The columns of a table below a FROM that are asked for from outside."""
+    table = mention.table
+    if names is not None and asked.isdisjoint(ROWID_NAMES):
+        names &= asked
+    return _columns(table, names, exact=False)
 
 
 def _columns(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from sqlglot import exp
 
+from reactive_sqlite.analysis.columns import Wanted, spelled
 from reactive_sqlite.analysis.conditions import WORDS
 from reactive_sqlite.analysis.lexer import Token
 from reactive_sqlite.analysis.parse import FAILURES, NotUnderstoodError, Survey, only, parse, survey
@@ -76,15 +78,18 @@ class _Walker:
         self._commons: list[_Common] = []
         self._depth = 0
         self._certain = WORDS
+        self._asked: Callable[[], frozenset[str] | None] = lambda: None
         self._survey = Survey(set(), 0, False)
 
-    def statement(self, tree: exp.Expression, database: str | None = None) -> Query:
+    def statement(
+        self, tree: exp.Expression, database: str | None = None, wanted: Wanted | None = None
+    ) -> Query:
         """Walk one text: the statement itself, or the query of a view."""
         outside = self._visited, self._commons, self._certain, self._survey
         self._visited, self._commons = set(), []
         self._survey = survey(tree)
         self._certain = _certain_words(tree, self._survey, self._catalog)
-        result = self._query(tree, _Environment(database=database))
+        result = self._query(tree, _Environment(database=database), wanted=wanted)
         for common in self._commons:
             if not common.walked:  # nobody reads it, and nor does SQLite
                 self._visited |= survey(common.tree).tables
@@ -96,11 +101,15 @@ class _Walker:
         return result
 
     def _query(
-        self, tree: exp.Expression, environment: _Environment, parent: Scope | None = None
+        self,
+        tree: exp.Expression,
+        environment: _Environment,
+        parent: Scope | None = None,
+        wanted: Wanted | None = None,
     ) -> Query:
         if isinstance(tree, exp.Subquery):
             only(tree, "this", "alias")
-            return self._query(tree.this, environment, parent)
+            return self._query(tree.this, environment, parent, wanted)
         if isinstance(tree, exp.SetOperation):
             only(tree, "this", "expression", "distinct", "with_", "order", "limit", "offset")
             environment = self._with(tree, environment)
@@ -110,14 +119,21 @@ class _Walker:
                 return left.unjudged()
             return compound(left, right)
         if isinstance(tree, exp.Select):
-            return self._select(tree, environment, parent)
+            return self._select(tree, environment, parent, wanted)
         if isinstance(tree, exp.Values):
             only(tree, "expressions", "alias")
             return Query(None)
         raise NotUnderstoodError(f"a query made of {type(tree).__name__}")
 
-    def _select(self, select: exp.Select, environment: _Environment, parent: Scope | None) -> Query:
+    def _select(
+        self,
+        select: exp.Select,
+        environment: _Environment,
+        parent: Scope | None,
+        wanted: Wanted | None,
+    ) -> Query:
         check_select(select)
+        outside, self._asked = self._asked, cache(partial(spelled, select, wanted))
         environment = self._with(select, environment)
         scope = Scope(select, self._certain, parent)
         items: list[Joined] = []
@@ -127,6 +143,7 @@ class _Walker:
             items.append((self._item(start.this, environment), None))
         joins = select.args.get("joins") or ()
         items += [(self._item(join.this, environment), join) for join in joins]
+        self._asked = outside
         scope.join(items)
         if self._survey.queries > 1:
             for query, with_rows in nested_queries(select, scope.has_outer):
@@ -173,7 +190,7 @@ class _Walker:
             if alias is not None:
                 only(alias, "this")
             self._depth += 1
-            query = self._query(item, environment)
+            query = self._query(item, environment, wanted=self._wanted())
             self._depth -= 1
             return query.source(fold(item.alias))
         if not isinstance(item, exp.Table):
@@ -195,6 +212,11 @@ class _Walker:
             return Source(fold(item.alias) or name, None)
         return self._table(table, fold(item.alias) or name)
 
+    def _wanted(self, names: Sequence[str] = ()) -> Wanted | None:
+        """What the SELECT that is walked wants of a source with these names."""
+        asked = self._asked()
+        return None if asked is None else Wanted(asked, tuple(names))
+
     def _function(self, item: exp.Table) -> Source:
         """A table-valued function; `f('word')` may be a virtual table with an argument."""
         if isinstance(item.this, exp.Anonymous):
@@ -206,7 +228,7 @@ class _Walker:
     def _table(self, table: TableInfo, alias: str) -> Source:
         if table.kind == "view":
             return self._view(table, alias)
-        mention = Mention(table, self._depth > 0)
+        mention = Mention(table, self._depth > 0, self._asked() if self._depth else None)
         self.mentions.append(mention)
         return table_source(mention, alias, self._catalog.utf8)
 
@@ -215,7 +237,7 @@ class _Walker:
         # The names in a view mean the tables of its own database; in a TEMP one, of any.
         database = None if view.database == "temp" else view.database
         self._depth += 1
-        found = self.statement(query, database)
+        found = self.statement(query, database, self._wanted(names))
         self._depth -= 1
         return found.source(alias, names)
 
@@ -229,17 +251,18 @@ class _Walker:
             return Source(alias, dict.fromkeys(common.names) if common.names else None)
         common.walking = common.walked = True
         first = len(self.mentions)
-        self._depth += 1
-        query = self._query(common.tree.this, common.environment)
-        self._depth -= 1
-        common.walking = False
         clause = common.tree.args["alias"]
         only(clause, "this", "columns")
         names = [fold(column.name) for column in clause.args.get("columns") or ()]
+        self._depth += 1
+        query = self._query(common.tree.this, common.environment, wanted=self._wanted(names))
+        self._depth -= 1
+        common.walking = False
         if common.recursive:
             # What a row leads to may satisfy a demand that it does not satisfy itself.
             for mention in self.mentions[first:]:
                 mention.demands.clear()
+                mention.asked = None
             query = query.unjudged()
         source = query.source(alias, names)
         common.names = list(source.columns or ())

@@ -77,7 +77,7 @@ def visible(select: exp.Select, scope: Scope) -> Query:
         if select.find(exp.Window) is not None:
             return query.unjudged()
         return Query(_kept(query.columns, keys), query.targets)
-    if having is not None or not all(_is_row_by_row(item) for item in select.expressions):
+    if having is not None or not all(is_row_by_row(item) for item in select.expressions):
         return query.unjudged()
     if select.args.get("distinct"):
         # Of equal rows one stays, and it speaks for the others.
@@ -117,7 +117,8 @@ def _kept(columns: Columns, keys: list[Binding] | None) -> Columns:
     ]
 
 
-def _is_row_by_row(item: exp.Expression) -> bool:
+def is_row_by_row(item: exp.Expression) -> bool:
+    """Whether a result column surely is of one row: no aggregate, no window, no subquery."""
     return all(isinstance(node, _ROW_BY_ROW) for node in item.walk())
 
 

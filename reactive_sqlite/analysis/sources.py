@@ -19,14 +19,15 @@ class Mention:
     """One mention of a real table: what is demanded of its rows.
 
     `nested` says that it stands below a FROM, where SQLite reads only the columns that are asked
-    for from outside.
+    for from outside; `asked` are the names that can ask for them, None for all of them.
     """
 
-    __slots__ = ("demands", "nested", "nullable", "table")
+    __slots__ = ("asked", "demands", "nested", "nullable", "table")
 
-    def __init__(self, table: TableInfo, nested: bool) -> None:
+    def __init__(self, table: TableInfo, nested: bool, asked: frozenset[str] | None = None) -> None:
         self.table = table
         self.nested = nested
+        self.asked = asked
         self.demands: list[Term] = []
         self.nullable = False
 

@@ -23,6 +23,11 @@ SCHEMA = (
     "CREATE TABLE u(id INTEGER PRIMARY KEY, x INT, s TEXT, n TEXT)",
     "CREATE TABLE w(id INTEGER PRIMARY KEY, x, s TEXT COLLATE NOCASE, n REAL)",
     "CREATE VIEW vl AS SELECT t.id, u.x, u.s, t.n FROM t LEFT JOIN u ON u.id = t.x",
+    "CREATE VIEW wide AS SELECT * FROM t",
+    "CREATE VIEW renamed(x, id, s, n) AS SELECT id, x, n, s FROM u ORDER BY s, 1",
+    "CREATE VIEW both AS SELECT a.*, b.s AS s2, b.n AS n2 FROM wide AS a LEFT JOIN renamed AS b"
+    " ON b.x = a.id",
+    "CREATE VIEW extreme AS SELECT max(x) AS x, id, s, n FROM t",
 )
 VALUES: dict[str, list[Any]] = {
     "id": [1, 2, 3],
@@ -79,7 +84,8 @@ class Shapes:
         return f"{one}.{column} = {other}.{second}"
 
     def item(self, alias: str) -> str:
-        return f"{self.random.choice(['t', 'u', 'w', 't', 'u', 'vl'])} AS {alias}"
+        views = ["vl", "wide", "renamed", "both", "extreme"]
+        return f"{self.random.choice(['t', 'u', 'w', 't', 'u', 'w', *views])} AS {alias}"
 
     def joined(self) -> str:
         """Joins, perhaps some in parentheses, and the conditions at one end of them."""
@@ -110,7 +116,8 @@ class Shapes:
             where += f" AND {self.equal(*random.choices(names, k=2))}"
         if random.random() < 0.3:
             where += f" AND {self.exists(random.choice(names))}"
-        picked = random.choice([", ".join(f"{name}.id" for name in names), "count(*)"])
+        shown = ", ".join(f"{name}.{random.choice(COLUMNS)}" for name in names)
+        picked = random.choice([shown, "count(*)"])
         if random.random() < 0.3:
             picked += f", {self.scalar(random.choice(names))}"
         return f"SELECT {picked} FROM {text} WHERE {where}"
@@ -203,8 +210,38 @@ class Shapes:
 
     def query(self) -> str:
         shapes = [self.joined] * 5 + [self.derived] * 3
-        shape = self.random.choice([*shapes, self.by_name, self.grouped, self.recursive])
-        return shape()
+        shapes += [self.by_name, self.grouped, self.recursive, self.asked]
+        return self.random.choice(shapes)()
+
+    def asked(self) -> str:
+        """Some of the columns of a view, a common table, or a query in FROM."""
+        random = self.random
+        item = self.item("a")
+        one, other, third = random.choices(COLUMNS, k=3)
+        order = random.choice(["", f" ORDER BY {other}, id", " ORDER BY 2, 1"])
+        inner = random.choice(
+            [
+                f"SELECT * FROM {item}{order}",
+                f"SELECT id, x, a.s, n FROM {item}{order}",
+                f"SELECT a.{other} AS y, a.{one} AS {one}, id FROM {item}{order}",
+                f"SELECT a.{other} AS y, a.{one} AS {one}, id FROM {item} ORDER BY y, id LIMIT 2",
+                f"SELECT DISTINCT {one}, {other} FROM {item}",
+                f"SELECT max({other}), {one} FROM {item}",
+                f"SELECT {one}, {other} FROM {item} UNION ALL SELECT {other}, {third} FROM u",
+                f"SELECT a.{one}, b.{one} FROM {item}, w AS b",
+                f"SELECT row_number() OVER (ORDER BY {other}), a.{one} FROM {item}",
+            ]
+        )
+        where = f" WHERE {self.leaf([one])}" if random.random() < 0.5 else ""
+        picked = random.choice([one, one, f"count(*), max({one})", "count(*)", f'"{one}:1"', "1"])
+        form = random.randrange(4)
+        if form == 0:
+            return f"WITH c AS ({inner}) SELECT {picked} FROM c{where}"
+        if form == 1:
+            return f"WITH c(p, q) AS ({inner}) SELECT p FROM c"
+        if form == 2:
+            return f"SELECT {picked} FROM (SELECT * FROM ({inner})){where}"
+        return f"SELECT {picked} FROM ({inner}) AS c{where}"
 
 
 def write(engine: Engine, random: Random) -> tuple[str, ChangeSet]:
@@ -295,6 +332,14 @@ def test_much_is_told() -> None:
         "WITH RECURSIVE r(p, q) AS (SELECT id, x FROM t WHERE id = 1 UNION"
         " SELECT t.id, t.x FROM t JOIN r ON t.x = r.p) SELECT * FROM r WHERE q = 2",
         "SELECT * FROM (SELECT id, x FROM t ORDER BY id LIMIT 1) WHERE x = 1",
+        # Results that nobody asks for, and that matter all the same.
+        "SELECT s FROM extreme",
+        "SELECT s FROM (SELECT s, x FROM t ORDER BY 2 LIMIT 1)",
+        "SELECT s FROM (SELECT s, x AS y FROM t ORDER BY y LIMIT 1)",
+        "SELECT count(*) FROM (SELECT DISTINCT s, x FROM t)",
+        "SELECT count(*) FROM (SELECT s, x FROM t UNION SELECT s, x FROM u)",
+        'SELECT "s:1" FROM (SELECT a.s, b.s FROM t AS a JOIN u AS b ON b.id = a.id)',
+        "SELECT q FROM (SELECT (SELECT max(w.s) FROM w WHERE w.id = t.x) AS q, n FROM t)",
         "SELECT DISTINCT * FROM (SELECT DISTINCT s FROM t) WHERE s = 'a' COLLATE BINARY",
         "SELECT * FROM (SELECT s, count(*) FROM t GROUP BY s) WHERE s = 'a' COLLATE BINARY",
         "SELECT * FROM (SELECT x AS p FROM t UNION ALL SELECT n FROM u) WHERE p > 5",

@@ -18,6 +18,8 @@ ENGINE = Engine(
     "CREATE VIEW vl(i, yy) AS SELECT t.id, u.y FROM t LEFT JOIN u ON u.t_id = t.id",
     "CREATE VIEW vg AS SELECT b, count(*) AS n FROM t GROUP BY b",
     "CREATE TABLE o(id INTEGER PRIMARY KEY, t_id INTEGER, y INT)",
+    "CREATE VIEW wide AS SELECT * FROM t",
+    "CREATE VIEW renamed(i, j, k) AS SELECT id, b, c FROM t WHERE d > 1 ORDER BY id",
 )
 
 LINES: list[tuple[str, Any, str]] = [
@@ -133,6 +135,18 @@ LINES: list[tuple[str, Any, str]] = [
     ("SELECT j.value FROM t, json_each((SELECT max(b) FROM t)) j WHERE t.id = 1", (), "t(b, id)"),
     ("SELECT b FROM t WHERE id = 1 UNION SELECT 2 LIMIT (SELECT max(b) FROM t)", (), "t(b, id)"),
     ("SELECT b FROM t, (VALUES ((SELECT max(b) FROM t))) WHERE id = 1", (), "t(b, id)"),
+    # of a view, a derived table, a common table only what is asked for
+    ("SELECT b FROM wide", (), "t(b)"),
+    ("SELECT b FROM wide WHERE d = 3", (), "t(b, d)[d=3]"),
+    ("SELECT count(*) FROM wide", (), "t()"),
+    ("SELECT name FROM v", (), "t(a, b)[b>1]"),
+    ("SELECT i FROM renamed WHERE k = 2", (), "t(c, d, id)[d>1 AND c=2]"),
+    ("SELECT w.b FROM wide AS w JOIN o ON o.t_id = w.id", (), "o(t_id) ∪ t(b, id)"),
+    ("SELECT s.b FROM (SELECT b, c, d FROM t WHERE a = 'x') AS s", (), "t(a, b)[a='x']"),
+    ("SELECT p FROM (WITH s(p, q) AS (SELECT b, c FROM t) SELECT * FROM s)", (), "t(b)"),
+    ("SELECT b FROM (SELECT max(c), b FROM t)", (), "t(b, c)"),
+    ("SELECT b FROM (SELECT DISTINCT a, b FROM t)", (), "t(a, b)"),
+    ("SELECT b FROM (SELECT a, b FROM t ORDER BY 1)", (), "t(a, b)"),
     # views, derived tables, common tables
     ("SELECT name FROM v WHERE id = 3", (), "t(a, b, id)[b>1 AND id=3]"),
     ("SELECT i FROM vl WHERE yy = 1", (), "t(id) ∪ u(t_id, y)[y=1]"),
