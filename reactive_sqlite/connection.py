@@ -110,8 +110,9 @@ class Connection:
                 self._apsw.set_wal_hook(self._committed_to_wal)
             self.run("PRAGMA foreign_keys=ON")
             self.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # not a database? say so now
-        except apsw.Error:
+        except apsw.Error as error:
             self._apsw.close()
+            error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise
 
     def _set_journal_mode(self, busy_timeout: float) -> None:

@@ -12,7 +12,6 @@ from reactive_sqlite.database import Mutation, ReactiveDatabase
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.observable import LiveQuery
 from reactive_sqlite.result import Result
-from reactive_sqlite.row import Row
 
 _current: ContextVar[ReactiveDatabase] = ContextVar("reactive_sqlite_database")
 
@@ -62,7 +61,11 @@ def current_database() -> ReactiveDatabase:
 
 
 def query(
-    sql: str, params: Params = (), row: Callable[..., Any] | None = None
+    sql: str,
+    params: Params = (),
+    row: Callable[..., Any] | None = None,
+    *,
+    max_rate: float | None = None,
 ) -> LiveQuery[tuple[Any, ...]]:
     """`ReactiveDatabase.query` on the current database.
 
@@ -71,27 +74,38 @@ def query(
     (Row(one=1),)
     """
     database = current_database()
-    return database.query(sql, params) if row is None else database.query(sql, params, row=row)
+    if row is None:
+        return database.query(sql, params, max_rate=max_rate)
+    return database.query(sql, params, row=row, max_rate=max_rate)
 
 
-def query_one(sql: str, params: Params = ()) -> LiveQuery[Row | None]:
+def query_one(
+    sql: str,
+    params: Params = (),
+    row: Callable[..., Any] | None = None,
+    *,
+    max_rate: float | None = None,
+) -> LiveQuery[Any]:
     """`ReactiveDatabase.query_one` on the current database.
 
     >>> with use_database(ReactiveDatabase()):
     ...     query_one("SELECT 1 AS one").get()
     Row(one=1)
     """
-    return current_database().query_one(sql, params)
+    database = current_database()
+    if row is None:
+        return database.query_one(sql, params, max_rate=max_rate)
+    return database.query_one(sql, params, row=row, max_rate=max_rate)
 
 
-def query_value(sql: str, params: Params = ()) -> LiveQuery[Any]:
+def query_value(sql: str, params: Params = (), *, max_rate: float | None = None) -> LiveQuery[Any]:
     """`ReactiveDatabase.query_value` on the current database.
 
     >>> with use_database(ReactiveDatabase()):
     ...     query_value("SELECT 'x'").get()
     'x'
     """
-    return current_database().query_value(sql, params)
+    return current_database().query_value(sql, params, max_rate=max_rate)
 
 
 def mutation(

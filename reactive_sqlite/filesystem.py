@@ -66,4 +66,11 @@ def why_not_opened(name: str) -> str:
         return f": there is no directory {folder!r}"
     if not os.path.exists(name):
         return ": there is no such file, or it cannot be created"
-    return "" if os.access(name, os.R_OK) else ": no permission to read it"
+    if not os.access(name, os.R_OK):
+        return ": no permission to read it"
+    if not os.access(folder, os.W_OK):
+        return (
+            f": {folder!r} cannot be written to, and write-ahead logging needs two files there, "
+            "also to read: copy the database elsewhere"
+        )
+    return "" if os.access(name, os.W_OK) else ": no permission to write to it"

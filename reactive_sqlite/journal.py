@@ -109,6 +109,8 @@ class Journal:
 
     def _durable_by_now(self) -> bool:
         """Whether another process has made the journal durable meanwhile."""
+        if self._connection.in_transaction:  # a deferred one must not read before it writes
+            return False
         version = self._connection.data_version()
         if version == self._data_version:
             return False

@@ -55,8 +55,10 @@ def mapped(file_control: Callable[[str, int, int], bool], file_pointer: int) -> 
     the connection is in WAL mode, and not after it is closed. It gives nothing where the header
     cannot be had, as on a read-only file system.
     """
-    import ctypes  # only who watches a file pays for it
-
+    try:
+        import ctypes  # only who watches a file pays for it
+    except ImportError:  # a Python without it
+        return bytes
     file = ctypes.c_void_p()
     file_control("main", file_pointer, ctypes.addressof(file))
     if not file.value:

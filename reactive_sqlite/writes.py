@@ -74,15 +74,16 @@ class Writes:
         journal, wrapped, columns = self._journal, False, statement.access.columns
         try:
             try:
+                if statement.access.savepoint is not None:
+                    sql = self._at_savepoint(statement)
                 if journal is not None and journal.wanted():
-                    if statement.kind is StatementKind.COMMIT:
+                    if statement.kind is StatementKind.COMMIT or sql == "COMMIT":
                         journal.note(self.version + 1, for_sure=False)
-                    elif self._lock.transaction is None:
-                        if statement.changes_rows or self._is_recorded(statement):
-                            execute("BEGIN IMMEDIATE")
-                            wrapped = True
-                    elif self._commits_by_release(statement):
-                        journal.note(self.version + 1, for_sure=False)
+                    elif self._lock.transaction is None and (
+                        statement.changes_rows or self._is_recorded(statement)
+                    ):
+                        execute("BEGIN IMMEDIATE")
+                        wrapped = True
                 cursor = execute(sql, params)
                 # Always drained: a half-read RETURNING has not committed, and PRAGMA
                 # incremental_vacuum gives a row without columns for each page.
@@ -215,14 +216,18 @@ class Writes:
         """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
         return statement.kind in RECORDED and "main" in statement.access.databases
 
-    def _commits_by_release(self, statement: Statement) -> bool:
-        """Whether it releases the savepoint that has begun the transaction."""
+    def _at_savepoint(self, statement: Statement) -> str:
+        """What to run for it: a savepoint that is a transaction takes the write lock at once.
+
+        Else it would be a deferred one: https://sqlite.org/lang_savepoint.html
+        """
         operation, name = statement.access.savepoint or ("", "")
-        return (
-            operation == "RELEASE"
-            and self._begun_by_savepoint
-            and self._recorder.is_outermost(name)
-        )
+        if self._lock.transaction is None:
+            if operation == "BEGIN" and not self._connection.readonly:
+                self._connection.execute_alone("BEGIN IMMEDIATE")
+        elif self._begun_by_savepoint and operation == "RELEASE":
+            return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
+        return statement.sql
 
     def _pragma(self, statement: Statement) -> None:
         name, argument = statement.access.pragma or ("", None)

@@ -75,9 +75,9 @@ SIGNATURES = """
     Mutation.__call__(self, *params, **named)
     use_database(database)
     current_database()
-    query(sql, params=(), row=None)
-    query_one(sql, params=())
-    query_value(sql, params=())
+    query(sql, params=(), row=None, *, max_rate=None)
+    query_one(sql, params=(), row=None, *, max_rate=None)
+    query_value(sql, params=(), *, max_rate=None)
     mutation(sql, on_success=None, on_error=None, invalidates=())
 """
 LINES = [line.strip() for line in re.sub(r",\n {8}", ", ", SIGNATURES).strip().split("\n")]

@@ -301,6 +301,11 @@ class TestVerbs:
             assert query_value("SELECT count(*) FROM t").get() == 2
             assert query_one("SELECT name FROM t").get() == ("one",)
             assert len(query("SELECT * FROM t").get()) == 2
+            assert query_one("SELECT id FROM t", row=lambda row: row.id, max_rate=5).get() == 1
+            assert query("SELECT id FROM t", row=tuple, max_rate=5).get() == ((1,), (2,))
+            assert query_value("SELECT max(id) FROM t", max_rate=5).get() == 2
+            with pytest.raises(ValueError, match="more than 0"):
+                query("SELECT 1", max_rate=0)
             assert mutation("DELETE FROM t")().changes == 2
         with pytest.raises(ReactiveSqliteError, match="use_database"):
             query("SELECT 1")

@@ -59,6 +59,38 @@ def test_no_permission(path: Path) -> None:
     assert done.stdout == "CantOpenError\n", done.stderr
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="changes the user of a process")
+@pytest.mark.parametrize("options", ["", ", readonly=True"])
+def test_a_directory_that_cannot_be_written_to(path: Path, options: str) -> None:
+    program = (
+        "import ctypes, encodings.unicode_escape, os, sys, apsw\n"
+        "from reactive_sqlite import ReactiveDatabase\n"
+        "os.setuid(65534)\n"
+        f"try: ReactiveDatabase(sys.argv[1]{options}).query('SELECT * FROM t').get()\n"
+        "except apsw.ReadOnlyError as error: print(*error.__notes__)\n"
+    )
+    for folder in path.parents[:3]:
+        folder.chmod(0o755)
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    path.parent.chmod(0o755)
+    assert "cannot be written to, and write-ahead logging" in done.stdout, done.stderr
+
+
+def test_a_file_may_be_opened_while_somebody_writes(path: Path) -> None:
+    with stranger(path) as other:
+        other.runs("BEGIN IMMEDIATE")
+        other.runs("UPDATE t SET x = 1")
+        with ReactiveDatabase(path, busy_timeout=0.5) as db:
+            assert db.query_value("SELECT x FROM t").get() == 0
+            with pytest.raises(apsw.BusyError) as raised:
+                db.changes_since()  # makes the journal, which is writing
+            assert f"held by process {other.process.pid} " in str(raised.value.__notes__)
+            other.runs("COMMIT")
+            assert db.changes_since().start_over
+
+
 def test_a_corrupt_log_is_left_behind(path: Path) -> None:
     """Frames of which a checksum is wrong were never committed: SQLite ends the log before them."""
     with stranger(path) as other:
@@ -212,6 +244,20 @@ def test_a_write_lock_taken_elsewhere_is_waited_for(path: Path) -> None:
         one.answer("done")
         two.answer("done")
         assert db.query_value("SELECT x FROM t").get() == 300
+
+
+@pytest.mark.parametrize("begin", ["BEGIN", "SAVEPOINT a"])
+def test_a_transaction_that_reads_first_is_not_refused(path: Path, begin: str) -> None:
+    """A deferred one would be, whatever the timeout, if somebody else commits in between."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute(begin)
+        before = db.query_value("SELECT x FROM t").get()
+        other.start("run('UPDATE t SET x = x + 1')")
+        time.sleep(0.05)
+        db.execute("UPDATE t SET x = ?", (before + 10,))
+        db.execute("COMMIT" if begin == "BEGIN" else "RELEASE a")
+        other.answer("done")
+        assert db.query_value("SELECT x FROM t").get() == before + 11
 
 
 def test_another_program_may_use_the_file_with_any_sqlite(path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
@@ -15,7 +18,7 @@ from reactive_sqlite.neighbours import doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
 from reactive_sqlite.neighbours.watcher import identity_of
 from reactive_sqlite.testing import Emissions
-from tests.neighbours.processes import participant, stranger, until
+from tests.neighbours.processes import Other, participant, stranger, until
 
 
 @pytest.fixture
@@ -202,3 +205,62 @@ def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
         other.runs("UPDATE t SET x = 1")
         until(lambda: db.is_closed)
         until(lambda: watchers() == [])
+
+
+def test_nobody_but_sqlite_opens_the_file(path: Path) -> None:
+    """Closing the database or its -shm file would drop the locks that SQLite has on it."""
+    program = """
+import sys, time
+opened = []
+sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+from reactive_sqlite import ReactiveDatabase
+path = sys.argv[1]
+with ReactiveDatabase(path) as db, ReactiveDatabase(path) as other:
+    seen = []
+    with db.query_value("SELECT x FROM t").subscribe(seen.append):
+        for n in range(1, 4):
+            other.execute("UPDATE t SET x = ?", (n,))
+            while seen[-1] != n:
+                time.sleep(0.001)
+        db.changes_since()
+print(*{name for name in opened if name.startswith(path)})
+"""
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    assert done.stdout.split() == [f"{path}-wal"], done.stderr
+
+
+def test_no_read_transaction_is_held_between_looks(path: Path) -> None:
+    """The log can be emptied, which a read transaction anywhere would prevent."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            until(lambda: emptied(other, path))
+
+
+def emptied(other: Other, path: Path) -> bool:
+    other.runs("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.with_name(f"{path.name}-wal").stat().st_size == 0
+
+
+def test_a_look_that_is_refused_remembers_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ReactiveDatabase(path) as db, participant(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            foreign = db._engine.foreign
+            assert foreign is not None
+            refused: list[int] = []
+            since = foreign._journal.since
+
+            def refuse(seq: int) -> object:
+                refused.append(seq)
+                if len(refused) < 3:
+                    raise apsw.BusyError("for the test")
+                return since(seq)
+
+            monkeypatch.setattr(foreign._journal, "since", refuse)
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            assert len(refused) >= 3
+            assert foreign.unexplained == 0, "and the next one knows all of it"
