@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from reactive_sqlite.catalog import table_key
 from reactive_sqlite.change import Value
 from reactive_sqlite.comparison import UNSURE, fold
-from reactive_sqlite.predicate import ALWAYS, Predicate
-from reactive_sqlite.region import Region, TableRegion
+from reactive_sqlite.reference import Reference
+from reactive_sqlite.region import Region
 
 Action: TypeAlias = tuple[int, str | None, str | None, str | None, str | None]
 
@@ -186,13 +186,6 @@ class Access:
         return self
 
 
-class Template(Protocol):
-    """A predicate whose parameters are not yet known."""
-
-    def bind(self, values: Sequence[Any]) -> Predicate:
-        """The predicate for these parameters, by position."""
-
-
 class Window(Protocol):
     """The first rows by the result column at ``output``: what lies behind does not matter."""
 
@@ -203,29 +196,6 @@ class Window(Protocol):
 
     def narrowed(self, region: Region, last: Value) -> Region:
         """The region without what is behind a full result, whose last value this is."""
-
-
-class Reference:
-    """One mention of a table in a statement: its key, the columns read, the rows looked at."""
-
-    __slots__ = ("columns", "positions", "table", "template")
-
-    def __init__(
-        self,
-        table: str,
-        columns: frozenset[str] | None = None,
-        positions: tuple[int, ...] | None = None,
-        template: Template | None = None,
-    ) -> None:
-        self.table = table
-        self.columns = columns
-        self.positions = positions
-        self.template = template
-
-    def region(self, values: Sequence[Any]) -> TableRegion:
-        """The rows that these parameters select."""
-        predicate = ALWAYS if self.template is None else self.template.bind(values)
-        return TableRegion(self.table, self.columns, predicate, self.positions)
 
 
 class Statement:

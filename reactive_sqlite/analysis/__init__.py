@@ -20,7 +20,8 @@ from reactive_sqlite.analysis.volatile import is_volatile, only_known_functions
 from reactive_sqlite.analysis.window import window_of
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
 from reactive_sqlite.comparison import fold
-from reactive_sqlite.statement import Access, Reference, Statement, StatementKind
+from reactive_sqlite.reference import Reference
+from reactive_sqlite.statement import Access, Statement, StatementKind
 
 _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
 
