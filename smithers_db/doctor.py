@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from smithers_db import growth, rollups
+from smithers_db.clock import later
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
 from smithers_db.progress import Progress, silent
 
 #: A staged file of a live writer is younger than this, in seconds.
 STAGED_FOR = 3600.0
+#: A file whose row was deleted is being removed for so long at most, in milliseconds.
+SWEPT_FOR = 60_000
 _NAMED = (
     "SELECT id, output_path, output_size_bytes, output_git_hash FROM tool_calls "
     "WHERE output_path IS NOT NULL AND output_inline IS NULL"
@@ -110,15 +113,17 @@ def _output(
 def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
     # Under the write lock nobody can be between placing a file and committing its row.
     with db.db.transaction():
-        discarded = {
-            Path(row[0]).name for row in db.db.execute("SELECT path FROM discarded_outputs").rows
-        }
+        rows = db.db.execute("SELECT path, discarded_at FROM discarded_outputs").rows
+        discarded = {Path(path).name: moment for path, moment in rows}
+        recent = later(-SWEPT_FOR)
         calls = {
             row[0]: row[1] for row in db.db.execute("SELECT id, output_path FROM tool_calls").rows
         }
         shared = _has_neighbours(db)
         for file in db.outputs.files():
             if calls.get(file.stem) is not None:
+                continue
+            if not repair and discarded.get(file.name, "") > recent:  # it is just being removed
                 continue
             if file.suffix == ".tmp":
                 if time.time() - file.stat().st_mtime < STAGED_FOR:

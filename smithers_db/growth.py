@@ -103,7 +103,7 @@ def vacuum(db: ReactiveDatabase) -> int:
     while free:
         db.execute(f"PRAGMA incremental_vacuum({VACUUM_STEP})")
         left = _value(db, "PRAGMA freelist_count")
-        if left >= free:  # somebody reads what is free only since
+        if left >= free:  # others free pages as fast, or nothing more can be given back
             break
         free = left
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -221,6 +221,11 @@ def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> Databas
     tables.append(
         TableStats("memories_fts", _value(db, "SELECT count(*) FROM memories_fts"), search)
     )
+    tables += [  # SQLite's own, and what neighbours tell each other
+        TableStats(name, _value(db, f'SELECT count(*) FROM "{name}"'), pages[name])
+        for name in pages.keys() - ROW_TYPES.keys()
+        if not name.startswith("memories_fts")
+    ]
     files = list(outputs.files())
     page_size = _value(db, "PRAGMA page_size")
     return DatabaseStats(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smithers_db import InvalidTransition, InvalidValue, OutputError, SmithersDB, create_smithers_db
+from smithers_db.clock import later
 from smithers_db.doctor import examine
 
 
@@ -188,6 +189,20 @@ def test_a_row_deleted_by_hand_takes_its_file_along_later(file_db: SmithersDB, a
     assert [finding.kind for finding in examine(file_db, repair=True)] == ["orphan output"]
     assert files(file_db) == []
     assert file_db.db.query("SELECT * FROM discarded_outputs").get() == ()
+
+
+def test_a_file_that_somebody_is_just_removing_is_no_orphan(
+    file_db: SmithersDB, agent: str
+) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, "x" * 5000)
+    file_db.db.execute("DELETE FROM tool_calls WHERE id = ?", (call,))
+    assert examine(file_db) == []
+    file_db.db.execute("UPDATE discarded_outputs SET discarded_at = ?", (later(-120_000),))
+    assert [finding.kind for finding in examine(file_db)] == ["orphan output"]
+    assert examine(file_db, repair=True)[0].repaired
+    assert list(file_db.outputs.files()) == []
+    assert examine(file_db) == []
 
 
 def test_a_neighbours_files_are_left_alone(file_db: SmithersDB, tmp_path: Path) -> None:
