@@ -62,7 +62,8 @@ class ReactiveDatabase:
     counted in ``stats.differences``, put right, and told to ``on_difference``.
 
     One database may be used from any number of threads. Reads of a file run beside a writer, on
-    connections of their own. It is a context manager: leaving the block closes it.
+    connections of their own. A child made by ``fork`` must open it again: there `ClosedError` is
+    raised. It is a context manager: leaving the block closes it.
 
     >>> with ReactiveDatabase() as db:
     ...     _ = db.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, text)")
@@ -546,6 +547,8 @@ class ReactiveDatabase:
         >>> db.close(); db.close(); db.is_closed
         True
         """
+        if self._engine.lock.forked:
+            return  # everything belongs to the parent
         if self._neighbours is not None:
             self._neighbours.close()
         self._engine.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
+from weakref import WeakSet
 
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.errors import ClosedError, TransactionError
@@ -86,9 +88,14 @@ class WriterLock:
         self.refreshing = False
         """results are being refreshed under the lock: nobody may write"""
         self.closed = False
+        self.forked = False
+        """this is a child of the process that has opened the database"""
+        _all.add(self)
 
     def check_open(self) -> None:
         """Raise `ClosedError` after the end."""
+        if self.forked:
+            raise ClosedError("the database was opened before a fork: open it again in the child")
         if self.closed:
             raise ClosedError("the database is closed")
 
@@ -161,3 +168,16 @@ class WriterLock:
         """Whether the calling thread has a transaction open."""
         transaction = self.transaction
         return transaction is not None and transaction.thread == get_ident()
+
+
+_all: WeakSet[WriterLock] = WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    """A connection must not be used in a child: https://sqlite.org/howtocorrupt.html, 2.6."""
+    for lock in list(_all):
+        lock.closed = lock.forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)

@@ -132,6 +132,7 @@ class Publisher:
         Inside a transaction of the calling thread it waits for the end of that; behind another
         thread's slow delivery it waits for its turn.
         """
+        self.check_open()
         node = self._store.join(key, make, receiver)
         try:
             self._open(node)
