@@ -8,6 +8,7 @@ the commit can have touched: those of a subquery's table are found by its `Link`
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
@@ -24,6 +25,8 @@ from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Extended, Read, below, flat, in_batches, positional
 from reactive_sqlite.row import Row, row_class
 from reactive_sqlite.statement import Statement
+
+logger = logging.getLogger("reactive_sqlite")
 
 Params = Sequence[Any] | Mapping[str, Any]
 #: A row of a result: its place, what it was, what it is.
@@ -165,6 +168,10 @@ class QueryPatch:
             updated = self._updated(value, by_key, touched, read, params)
         except (NotMaintainable, DatabaseError, UnicodeDecodeError):
             return None  # the fresh run will say what is wrong, if anything is
+        except Exception:
+            # Whoever commits must not suffer for it, and the fresh run is right.
+            logger.exception("a result could not be patched: %s", self._statement.sql)
+            return None
         return None if updated is None else _patched(value, updated, places)
 
     def _touched(
@@ -254,5 +261,8 @@ def patch_of(statement: Statement, catalog: Catalog, read: Read, params: Params)
         patch = QueryPatch(statement, shape, decisive)
         patch.check(read, params)
     except (NotMaintainable, DatabaseError, UnicodeDecodeError):
+        return None
+    except Exception:
+        logger.exception("a result could not be patched: %s", statement.sql)
         return None
     return patch

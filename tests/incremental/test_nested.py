@@ -5,6 +5,7 @@ The oracle is a plain engine beside, which runs the same statements.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -184,6 +185,13 @@ def play(seed: int, commits: int = 25) -> int:
             made.commit()
             made.check()
         return db.stats.maintained
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A patch that stumbles is saved by a fresh run, and must not pass for it."""
+    yield
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR and r.exc_info]
 
 
 def test_random_commits() -> None:
