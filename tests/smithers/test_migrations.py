@@ -62,6 +62,33 @@ def test_a_changed_or_newer_file_is_refused(tmp_path: Path, change: str, message
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("first", range(1, len(known())))
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "a.db"
+    plain = apsw.Connection(str(path))
+    plain.execute(
+        "CREATE TABLE schema_migrations (id TEXT PRIMARY KEY NOT NULL, applied_at TEXT NOT NULL, "
+        "checksum TEXT NOT NULL)"
+    )
+    for migration in known()[:first]:
+        plain.execute(migration.sql)
+        row = (migration.id, "2026-01-01T00:00:00.000Z", migration.checksum)
+        plain.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", row)
+    plain.execute(
+        "INSERT INTO executions (id, file_path, status, created_at) VALUES ('e', 'f', 'failed', '')"
+    )
+    plain.close()
+    with create_smithers_db(path) as db, create_smithers_db() as new:
+        schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE '_reactive%'"
+        assert sorted(map(tuple, db.db.execute(schema).rows)) == sorted(
+            map(tuple, new.db.execute(schema).rows)
+        )
+        assert db.execution.get("e") is not None
+        applied = db.db.execute("SELECT id FROM schema_migrations ORDER BY id").rows
+        assert [row[0] for row in applied] == [migration.id for migration in known()]
+    assert list(tmp_path.glob("*.backup")) == []
+
+
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "places.db"
     connection = apsw.Connection(str(path))
