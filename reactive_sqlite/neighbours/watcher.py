@@ -187,6 +187,18 @@ def _stop_all() -> None:
         watcher.thread.join(timeout=1)
 
 
+def _start_anew() -> None:
+    """In a child made by fork: the parent's watchers have no threads here."""
+    _watchers.clear()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_start_anew
+    )
+
+
 def join(path: str, member: Member) -> Watcher:
     """Have the file watched for this member, by the process's one watcher of the file."""
     identity = identity_of(path)

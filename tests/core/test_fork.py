@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import os, sys
+import os, sys, threading
 from reactive_sqlite import ClosedError, ReactiveDatabase
 
 seen = []
@@ -17,6 +17,7 @@ db = ReactiveDatabase(sys.argv[1])
 db.execute("CREATE TABLE t(a)")
 query = db.query_value("SELECT count(*) FROM t")
 query.subscribe(seen.append, on_completed=lambda: seen.append("end"))
+tells, told = os.pipe()
 child = os.fork()
 if child == 0:
     refused = 0
@@ -27,11 +28,18 @@ if child == 0:
         except ClosedError as error:
             refused += "before a fork" in str(error)
     db.close()
-    with ReactiveDatabase(sys.argv[1]) as own:
-        own.execute("SELECT 1")
-    os._exit(0 if refused == 4 and seen == [0] else 1)
-assert os.waitpid(child, 0)[1] == 0
+    ok = refused == 4 and seen == [0]
+    if sys.argv[1] != ":memory:":
+        heard = threading.Event()
+        with ReactiveDatabase(sys.argv[1]) as own:
+            own.query_value("SELECT count(*) FROM t").subscribe(lambda n: n and heard.set())
+            os.write(told, b"!")
+            ok = ok and heard.wait(20)
+    os._exit(not ok)
+if sys.argv[1] != ":memory:":
+    os.read(tells, 1)  # it has opened the file for itself, and follows it
 db.execute("INSERT INTO t VALUES (2)")
+assert os.waitpid(child, 0)[1] == 0
 assert seen == [0, 1], seen
 db.close()
 assert seen == [0, 1, "end"], seen
