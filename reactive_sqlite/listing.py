@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from reactive_sqlite.comparison import fold
-
 Run = Callable[..., Sequence[tuple[Any, ...]]]
 ColumnMetadata = Callable[[str, str, str], tuple[Any, Any, Any, Any, Any]]
 
@@ -68,7 +66,7 @@ def find_tables(
         mine = columns.get(name, []) if kind == "table" else []
         collations: list[str | None] = []
         # Any but the usual one has been asked for by that word.
-        if mine and (text is None or "collate" in fold(text)):
+        if mine and (text is None or "collate" in text.lower()):
             collations = [column_metadata(database, name, column[1])[1] for column in mine]
         yield Found(
             database,

@@ -50,6 +50,7 @@ class Scope:
         self._lefts: list[tuple[list[Target], list[exp.Expression], list[tuple[Binding, Binding]]]]
         self._lefts = []
         self._facts: list[exp.Expression] = []
+        self._joined: list[Source] = []
         self.sources: list[Source] = []
         self.targets: list[Target] = []
         self.has_outer = False
@@ -61,6 +62,8 @@ class Scope:
             join is not None and join.args.get("side") in ("RIGHT", "FULL")
             for _, join in _flat(items)
         )
+        # A name in an ON may mean a table to its right.
+        self.sources = [item for item, _ in _flat(items) if isinstance(item, Source)]
         self.targets = self._chain(items, self._facts, alone=True)
         where = self._select.args.get("where")
         if where is not None:
@@ -87,7 +90,7 @@ class Scope:
                 targets = self._chain(item.items, inside, alone and not left)
             else:
                 pairs = self._merge(item, join) if join is not None else []
-                self.sources.append(item)
+                self._joined.append(item)
                 targets = list(item.targets)
                 if not left:
                     self._pairs += pairs if alone else ()
@@ -113,12 +116,12 @@ class Scope:
         """The columns of USING and NATURAL JOIN: each is the one of the leftmost table."""
         names = [fold(name.name) for name in join.args.get("using") or ()]
         if join.args.get("method") == "NATURAL":
-            earlier = {name for source in self.sources for name in source.columns or ()}
+            earlier = {name for source in self._joined for name in source.columns or ()}
             names = [name for name in right.columns or () if name in earlier]
         pairs = []
         for name in names:
-            having = [source for source in self.sources if name in (source.columns or ())]
-            unknown = any(source.columns is None for source in (*self.sources, right))
+            having = [source for source in self._joined if name in (source.columns or ())]
+            unknown = any(source.columns is None for source in (*self._joined, right))
             if name not in self._merged:
                 single = len(having) == 1 and not unknown and not self.has_outer
                 self._merged[name] = having[0].column(name) if single else None
