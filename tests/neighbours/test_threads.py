@@ -6,12 +6,23 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.delivery import Delivery
+from reactive_sqlite.foreign import ForeignCommits
+from reactive_sqlite.journal import Journal
+from reactive_sqlite.live import LiveResult, LiveStore
+from reactive_sqlite.neighbours import Neighbours
+from reactive_sqlite.publisher import Publisher
+from reactive_sqlite.readers import ReaderPool
+from reactive_sqlite.reads import Reads
+from reactive_sqlite.routing import RegionIndex
+from reactive_sqlite.writes import Writes
 from tests.neighbours.processes import PATIENCE, participant, until
 
 THREADS, STEPS = 32, 25
@@ -23,6 +34,47 @@ def races() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(before)
+
+
+#: Where a thread may be held up, while others overtake it.
+MARKED = [
+    *((Delivery, name) for name in ("enqueue", "_deliver_up_to", "catch_up")),
+    *((LiveStore, name) for name in ("join", "leave", "place", "touched_by")),
+    *((LiveResult, name) for name in ("welcome",)),
+    *((Publisher, name) for name in ("publish", "_evaluate", "_start")),
+    *((RegionIndex, name) for name in ("add",)),
+    *((ForeignCommits, name) for name in ("moved", "read")),
+    *((Journal, name) for name in ("wanted", "note", "committed")),
+    *((Writes, name) for name in ("run", "committed")),
+    *((Reads, name) for name in ("read", "begin_refresh", "end_refresh")),
+    *((ReaderPool, name) for name in ("take", "give_back")),
+    *((Neighbours, name) for name in ("watch", "_glance", "ring")),
+]
+
+
+@pytest.fixture
+def stumbles(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Threads sleep for a moment, now and then, before and after the marked points."""
+    rng, held_up = random.Random(0), dict.fromkeys((name for _, name in MARKED), 0)
+
+    def stumbling(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            stumble(name)
+            try:
+                return method(*args, **kwargs)
+            finally:
+                stumble(name)
+
+        return call
+
+    def stumble(name: str) -> None:
+        if rng.random() < 0.1:
+            held_up[name] += 1
+            time.sleep(rng.uniform(0, 0.002))
+
+    for owner, name in MARKED:
+        monkeypatch.setattr(owner, name, stumbling(name, getattr(owner, name)))
+    return held_up
 
 
 class Follower:
@@ -41,6 +93,12 @@ class Follower:
             self.faults.append(f"{self.values[-1]} then {value}")
         self.values.append(value)
         self.busy.release()
+
+
+@pytest.mark.usefixtures("races")
+def test_threads_that_are_held_up_anywhere(tmp_path: Path, stumbles: dict[str, int]) -> None:
+    test_threads_read_write_and_subscribe(tmp_path, 2)
+    assert all(stumbles.values()), stumbles
 
 
 @pytest.mark.usefixtures("races")
@@ -81,6 +139,7 @@ def test_threads_read_write_and_subscribe(tmp_path: Path, seed: int) -> None:
                 subscription.dispose()
 
         with participant(path) as other:
+            other.does("s = db.query('SELECT n FROM t').subscribe(lambda rows: None)")
             other.does("for n in range(50): run('UPDATE t SET n = n + 1')")
             threads = [threading.Thread(target=work, args=(n,)) for n in range(THREADS)]
             for thread in threads:
