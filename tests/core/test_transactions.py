@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, TransactionError
+from reactive_sqlite import ChangeSet, ReactiveDatabase, TransactionError
 from reactive_sqlite.testing import Emissions
 
 
@@ -374,3 +374,38 @@ def test_closing_undoes_what_is_open_and_leaves_no_wal(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.db"]
     with ReactiveDatabase(path) as again:
         assert again.query_value("SELECT count(*) FROM t").get() == 0
+
+
+def test_so_many_rows_are_recorded_by_table(db: ReactiveDatabase) -> None:
+    """What is kept of an open transaction is bounded, and the bound loses nothing."""
+    counts: list[int] = []
+    heard: list[ChangeSet] = []
+    db.execute("CREATE TABLE many(id INTEGER PRIMARY KEY, a)")
+    db.query_value("SELECT count(*) FROM many WHERE a = 1").subscribe(counts.append)
+    db.commits.subscribe(heard.append)
+    rows = ", ".join(["(1)"] * 100)
+    with db.transaction():
+        for _ in range(101):
+            db.execute(f"INSERT INTO many(a) VALUES {rows}")
+    assert counts == [0, 10_100]
+    assert heard[-1].tables == {"many"}
+    assert not heard[-1].rows
+
+
+def test_two_threads_open_one_query_while_one_is_in_a_transaction() -> None:
+    """The thread that commits must not wait for the one that loads: that one waits for the lock."""
+    with ReactiveDatabase(busy_timeout=20) as db:  # in memory: reading takes the lock as well
+        db.execute("CREATE TABLE t(a)")
+        query = db.query_value("SELECT count(*) FROM t")
+        here: list[int] = []
+        there: list[int] = []
+        other = threading.Thread(target=query.subscribe, args=(there.append,))
+        with db.transaction():
+            other.start()
+            other.join(0.2)  # long enough to begin
+            query.subscribe(here.append)
+            db.execute("INSERT INTO t VALUES (1)")
+        other.join(10)
+        assert not other.is_alive()
+        db.flush()
+        assert (here, there) == ([1], [1])
