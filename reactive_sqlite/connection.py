@@ -7,16 +7,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import apsw
 
+from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_of_a_module
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.locks import LockWait, locks_on, process
 from reactive_sqlite.net import PreUpdate
-from reactive_sqlite.statement import PRAGMA, Access, Action
 from reactive_sqlite.walindex import mapped
 
 logger = logging.getLogger("reactive_sqlite")
@@ -33,23 +33,6 @@ SQLError = apsw.SQLError
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.
 _ANY_BINDINGS: Any = apsw._null_bindings  # type: ignore[attr-defined]
-
-
-# How the shadow tables of FTS3, FTS4, FTS5, R*Tree and Geopoly end.
-_SHADOWS = (
-    *("_config", "_content", "_data", "_docsize", "_idx", "_segdir", "_segments", "_stat"),
-    *("_node", "_parent", "_rowid"),
-)
-
-
-class Prepared(NamedTuple):
-    """What the engine said of the first statement of a text, without running it."""
-
-    access: Access
-    empty: bool
-    """there is no statement at all: white space and comments only"""
-    length: int
-    """how much of the text the first statement takes, with what separates it from the next"""
 
 
 class Connection:
@@ -241,7 +224,7 @@ class Connection:
         try:
             # The first statement on a virtual table connects it, and its module prepares statements
             # of its own meanwhile; the second time they are not heard.
-            while len(found) < (2 if _tell_of_a_module(actions) else 1):
+            while len(found) < (2 if tell_of_a_module(actions) else 1):
                 actions.clear()
                 with contextlib.suppress(apsw.ExecTraceAbort):
                     # The cache would answer without asking the authorizer.
@@ -252,6 +235,35 @@ class Connection:
         finally:
             self._actions = None
         return found[-1]
+
+    def run_creates(self, script: str) -> int:
+        """Run what a script begins with, as long as it creates tables, views, indexes or triggers.
+
+        Gives how much of the text that was. It stops before a statement that does anything else,
+        and before one that fails, which nothing is left of.
+        """
+        actions: list[Action] = []
+        before, ends = self.schema_version(), [0]
+
+        def look(cursor: apsw.Cursor, text: str, _bindings: object) -> bool:
+            # IF NOT EXISTS may do nothing, and could not be told below from one that failed.
+            if cursor.is_explain or "exists" in text.lower() or not only_create(actions):
+                return False
+            actions.clear()
+            ends.append(ends[-1] + len(text))
+            return True
+
+        cursor = self._apsw.cursor()
+        cursor.exec_trace = look
+        self._actions = actions
+        try:
+            cursor.execute(script, can_cache=False).fetchall()
+        except apsw.Error:
+            pass  # who runs the rest in the usual way is told in the usual way
+        finally:
+            self._actions = None
+        # Each CREATE adds one to it; the last one that was begun may be the one that failed.
+        return ends[min(self.schema_version() - before, len(ends) - 1)]
 
     def _authorize(
         self, op: int, one: str | None, two: str | None, database: str | None, inner: str | None
@@ -300,11 +312,3 @@ class Connection:
     def close(self) -> None:
         """Close; the last connection to a WAL file checkpoints it and deletes the ``-wal``."""
         self._apsw.close()
-
-
-def _tell_of_a_module(actions: Sequence[Action]) -> bool:
-    """Whether the module of a virtual table may have prepared statements of its own."""
-    return len(actions) > 1 and any(
-        code == PRAGMA or (table is not None and table.endswith(_SHADOWS))
-        for code, table, *_ in actions
-    )

@@ -162,7 +162,7 @@ class ReactiveDatabase:
         if not isinstance(sql, str):
             raise TypeError(f"SQL must be a str, not {type(sql).__name__}")
         try:
-            self._engine.execute_script(sql)
+            self._engine.scripts.run(sql)
         finally:
             self._publisher.deliver()
 

@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection, DatabaseError, Params, Prepared
+from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
 from reactive_sqlite.filesystem import warn_if_shared
 from reactive_sqlite.foreign import ForeignCommits
@@ -27,6 +27,7 @@ from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.result import Result
 from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
+from reactive_sqlite.scripts import Scripts
 from reactive_sqlite.statement import Statement, StatementKind
 from reactive_sqlite.writes import Writes
 
@@ -85,6 +86,7 @@ class Engine:
             on_commit,
             on_end,
         )
+        self.scripts = Scripts(writer, self.lock, self.schema, self.reads, self.writes)
         self._depth = 0
 
     def execute(self, statement: Statement, params: Params) -> Result:
@@ -121,49 +123,6 @@ class Engine:
         if statement.epoch == self.schema.epoch:
             return statement
         return self.schema.statement(statement.sql)
-
-    def execute_script(self, script: str) -> None:
-        """Run several statements, each as if by `execute`.
-
-        A transaction that the script opened and did not finish because a statement of it failed
-        is rolled back.
-        """
-        self.reads.check_may_write()
-        with self.lock:
-            before = self.lock.transaction
-            try:
-                for piece, prepared in self._pieces(script):
-                    statement = self.schema.understood(piece, prepared)
-                    if statement.only_reads:
-                        self.reads.read(statement, ())
-                    else:
-                        self.writes.run(statement, ())
-            except BaseException:
-                if self.lock.transaction is not None and self.lock.transaction is not before:
-                    self.writes.run(self.schema.statement("ROLLBACK"), ())
-                raise
-
-    def _pieces(self, script: str) -> Iterator[tuple[str, Prepared]]:
-        window = 1 << 16  # preparing copies the text: give the engine a part of a long script
-        start = 0
-        while start < len(script):
-            piece = script[start : start + window]
-            whole = start + window >= len(script)
-            try:
-                prepared = self._writer.prepare(piece)
-            except DatabaseError:
-                if whole:
-                    raise
-                window *= 2  # cut in the middle of a statement, perhaps
-                continue
-            if prepared.length >= len(piece) and not whole:
-                window *= 2
-                continue
-            if prepared.length == 0:
-                return
-            if not prepared.empty:
-                yield piece[: prepared.length], prepared
-            start += prepared.length
 
     # -- transactions ---------------------------------------------------------------------------
 

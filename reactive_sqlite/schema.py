@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from reactive_sqlite.access import SELECT, Access, Prepared
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
-from reactive_sqlite.connection import Connection, DatabaseError, Prepared, SQLError
+from reactive_sqlite.connection import Connection, DatabaseError, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.recorder import EVERYTHING
-from reactive_sqlite.statement import SELECT, Access, Statement
+from reactive_sqlite.statement import Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096

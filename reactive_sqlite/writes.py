@@ -180,8 +180,7 @@ class Writes:
         if kind is StatementKind.ATTACH or (kind in DDL and statement.access.databases - {"main"}):
             self._schema.elsewhere = True
         if kind in DDL:
-            recorder.schema_changed()
-            self._schema_changed()
+            self.schema_changed()
         elif kind in WHOLESALE:
             recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
             self._schema_changed()
@@ -239,6 +238,11 @@ class Writes:
             self._schema_changed()
         if effect is Effect.CONNECTION:
             self._follow(statement.sql)
+
+    def schema_changed(self) -> None:
+        """The schema is another one, since something in the open transaction or just now."""
+        self._recorder.schema_changed()
+        self._schema_changed()
 
     def _schema_changed(self) -> None:
         self._schema.pending = True

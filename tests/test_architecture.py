@@ -21,13 +21,13 @@ PACKAGES = ("reactive_sqlite", "smithers_db")
 # From the bottom to the top: a module imports from its own layer and from those below it.
 LAYERS = {
     "values": "errors change comparison predicate pattern region intervals row result delta trace",
-    "understanding": "listing catalog reference statement filing routing analysis",
+    "understanding": "listing catalog access reference statement filing routing analysis",
     "engine": """
         bulk recorder net effects filesystem locks checkpoints walindex wal connection records
-        journal foreign readers ownership schema reads writes engine rehearsal""",
+        journal foreign readers ownership schema reads writes scripts engine rehearsal""",
     "liveness": """
-        timer delivery listeners incremental live sources functions opening refresh publisher neighbours
-        observable""",
+        timer delivery listeners incremental live sources functions opening refresh publisher
+        neighbours observable""",
     "door": "database current testing cli __init__",
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from reactive_sqlite.access import Access
 from reactive_sqlite.analysis.joins import tables_joined_by_name
 from reactive_sqlite.analysis.kinds import kind_of
 from reactive_sqlite.analysis.lexer import Token, tokens_of
@@ -21,7 +22,7 @@ from reactive_sqlite.analysis.window import window_of
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo
 from reactive_sqlite.comparison import fold
 from reactive_sqlite.reference import Reference
-from reactive_sqlite.statement import Access, Statement, StatementKind
+from reactive_sqlite.statement import Statement, StatementKind
 
 _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
 

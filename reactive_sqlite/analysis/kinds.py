@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from reactive_sqlite import statement as s
+from reactive_sqlite import access as codes
+from reactive_sqlite.access import Access
 from reactive_sqlite.analysis.lexer import first_word
-from reactive_sqlite.statement import Access, StatementKind
+from reactive_sqlite.statement import StatementKind
 
 _SAVEPOINT = {
     "BEGIN": StatementKind.SAVEPOINT,
@@ -12,9 +13,9 @@ _SAVEPOINT = {
     "ROLLBACK": StatementKind.ROLLBACK_TO,
 }
 _DML = {
-    s.INSERT: StatementKind.INSERT,
-    s.UPDATE: StatementKind.UPDATE,
-    s.DELETE: StatementKind.DELETE,
+    codes.INSERT: StatementKind.INSERT,
+    codes.UPDATE: StatementKind.UPDATE,
+    codes.DELETE: StatementKind.DELETE,
 }
 # What the authorizer says nothing about.
 _BY_TEXT = {
@@ -39,7 +40,11 @@ def kind_of(access: Access, sql: str) -> StatementKind:
         return StatementKind[access.transaction]
     if access.savepoint is not None:
         return _SAVEPOINT[access.savepoint[0]]
-    if did & (s.CREATES | s.DROPS | {s.ALTER_TABLE, s.REINDEX, s.ANALYZE, s.ATTACH, s.DETACH}):
+    if did & (
+        codes.CREATES
+        | codes.DROPS
+        | {codes.ALTER_TABLE, codes.REINDEX, codes.ANALYZE, codes.ATTACH, codes.DETACH}
+    ):
         return _schema_kind(access, sql)
     if access.pragma is not None and access.first is None:
         return StatementKind.PRAGMA
@@ -48,22 +53,22 @@ def kind_of(access: Access, sql: str) -> StatementKind:
     by_text = _BY_TEXT.get(first_word(sql))
     if by_text is not None:
         return by_text
-    return StatementKind.SELECT if s.SELECT in did else StatementKind.EMPTY
+    return StatementKind.SELECT if codes.SELECT in did else StatementKind.EMPTY
 
 
 def _schema_kind(access: Access, sql: str) -> StatementKind:
     did = access.operations
-    if s.ALTER_TABLE in did:
+    if codes.ALTER_TABLE in did:
         return StatementKind.ALTER
     # ANALYZE creates its own tables, and CREATE INDEX builds with REINDEX.
-    if s.ANALYZE in did or (s.CREATE_TABLE in did and first_word(sql) == "ANALYZE"):
+    if codes.ANALYZE in did or (codes.CREATE_TABLE in did and first_word(sql) == "ANALYZE"):
         return StatementKind.ANALYZE
-    for codes, kind in (
-        (s.CREATES, StatementKind.CREATE),
-        (s.DROPS, StatementKind.DROP),
-        ({s.REINDEX}, StatementKind.REINDEX),
-        ({s.ATTACH}, StatementKind.ATTACH),
+    for operations, kind in (
+        (codes.CREATES, StatementKind.CREATE),
+        (codes.DROPS, StatementKind.DROP),
+        ({codes.REINDEX}, StatementKind.REINDEX),
+        ({codes.ATTACH}, StatementKind.ATTACH),
     ):
-        if did & codes:
+        if did & operations:
             return kind
     return StatementKind.DETACH

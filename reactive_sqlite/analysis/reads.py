@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from reactive_sqlite.access import Access
 from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, TableInfo, table_key
 from reactive_sqlite.comparison import fold
-from reactive_sqlite.statement import Access
 
 # Virtual tables whose rows are all in shadow tables of their own, where writes are seen.
 _SELF_CONTAINED: Final = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})

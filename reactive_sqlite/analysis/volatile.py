@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from reactive_sqlite.access import Access
 from reactive_sqlite.analysis.lexer import Token, string_value, tokens_of
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.comparison import fold
-from reactive_sqlite.statement import Access
 
 # https://sqlite.org/lang_corefunc.html, lang_aggfunc, windowfunctions, lang_mathfunc, json1, fts5
 DETERMINISTIC: Final = frozenset(

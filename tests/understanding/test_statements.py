@@ -10,7 +10,7 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from reactive_sqlite import statement as codes
+from reactive_sqlite import access as codes
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.analysis.narrow import mentions_of
 from reactive_sqlite.catalog import SCHEMA_TABLES
