@@ -164,10 +164,12 @@ class Publisher:
             node.loading = True
         try:
             if not self._evaluate(node):
-                # A commit was under way, so it is not known to which one the value belongs. It
-                # will soon be done, unless the lock is kept by a long transaction.
+                # A commit was under way: which one does the value belong to? It will soon be done,
+                # unless a long transaction keeps the lock. What is refreshed may be older.
                 lock = self._attached.lock
-                if lock.try_acquire(PATIENCE):
+                while not (free := lock.try_acquire(PATIENCE)) and lock.refreshing:
+                    pass
+                if free:
                     try:
                         self._evaluate(node)
                     finally:

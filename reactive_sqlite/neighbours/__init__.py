@@ -102,17 +102,22 @@ class Neighbours:
 
     def _refresh(self) -> bool:
         """Under the lock."""
-        reads = self._engine.reads
-        # Nothing is refreshed unless others have committed, and then all in the snapshot of that.
-        found = reads.begin_refresh(several=False)
+        reads, writes = self._engine.reads, self._engine.writes
+        # A first value that is read beside this may be newer than the state that is looked at.
+        writes.begun += 1
         try:
-            if found is not None:
-                self._publisher.refresh(found)
-        except BaseException:
-            reads.look_again()
-            raise
+            # Nothing is refreshed unless others have committed, and then all in that snapshot.
+            found = reads.begin_refresh(several=False)
+            try:
+                if found is not None:
+                    self._publisher.refresh(found)
+            except BaseException:
+                reads.look_again()
+                raise
+            finally:
+                reads.end_refresh()
         finally:
-            reads.end_refresh()
+            writes.done = writes.begun
         return found is not None
 
     def _lost(self, why: str) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, delivery
+from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.neighbours import doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
 from reactive_sqlite.neighbours.watcher import identity_of
+from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import Other, participant, stranger, until
 
@@ -264,3 +266,31 @@ def test_a_look_that_is_refused_remembers_nothing(
             until(lambda: seen.last == 1)
             assert len(refused) >= 3
             assert foreign.unexplained == 0, "and the next one knows all of it"
+
+
+def test_a_first_value_is_not_followed_by_an_older_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read while a look refreshes what others have committed until before."""
+    values: list[int] = []
+    refresh = Publisher.refresh
+
+    def subscribe(db: ReactiveDatabase) -> None:
+        db.query_value("SELECT x FROM t").subscribe(values.append)
+
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT 1 FROM t")):
+            thread = threading.Thread(target=subscribe, args=(db,))
+
+            def held_up(self: Publisher, foreign: Foreign) -> None:
+                monkeypatch.undo()
+                other.runs("UPDATE t SET x = 2")
+                thread.start()
+                thread.join(2 * delivery.PATIENCE)
+                refresh(self, foreign)
+
+            monkeypatch.setattr(Publisher, "refresh", held_up)
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: values and values[-1] == 2)
+            thread.join()
+    assert values in ([1, 2], [2])
