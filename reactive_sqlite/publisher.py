@@ -164,8 +164,7 @@ class Publisher:
             node.loading = True
         try:
             if not self._evaluate(node):
-                # A commit was under way: which one does the value belong to? It will soon be done,
-                # unless a long transaction keeps the lock. What is refreshed may be older.
+                # Read beside a commit: of which one is it? What is being refreshed may be older.
                 lock = self._attached.lock
                 while not (free := lock.try_acquire(PATIENCE)) and lock.refreshing:
                     pass
