@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from reactive_sqlite.statement import StatementKind
+from reactive_sqlite.statement import Statement, StatementKind
 
 #: They change the schema.
 DDL = frozenset({StatementKind.CREATE, StatementKind.DROP, StatementKind.ALTER})
@@ -19,7 +19,7 @@ WHOLESALE = frozenset(
     }
 )
 #: What is written down in the journal, in one transaction with it, though it changes no rows.
-RECORDED = DDL | {StatementKind.ANALYZE, StatementKind.REINDEX}
+_RECORDED = DDL | {StatementKind.ANALYZE, StatementKind.REINDEX}
 
 #: Pragmas that change nothing of it, whatever value they are given.
 _HARMLESS = frozenset(
@@ -65,3 +65,8 @@ def effect_of(name: str, argument: str | None) -> Effect:
     if name in _HARMLESS or (argument is None and name not in _ACTIVE):
         return Effect.NONE
     return Effect.CONNECTION if name in _SHAPING else Effect.DATABASE
+
+
+def is_recorded(statement: Statement) -> bool:
+    """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
+    return statement.kind in _RECORDED and "main" in statement.access.databases

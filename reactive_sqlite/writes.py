@@ -8,7 +8,7 @@ from typing import Any
 from reactive_sqlite.bulk import columns_set
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
-from reactive_sqlite.effects import DDL, RECORDED, WHOLESALE, Effect, effect_of
+from reactive_sqlite.effects import DDL, WHOLESALE, Effect, effect_of, is_recorded
 from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
@@ -80,7 +80,7 @@ class Writes:
                     if statement.kind is StatementKind.COMMIT or sql == "COMMIT":
                         journal.note(self.version + 1, for_sure=False)
                     elif self._lock.transaction is None and (
-                        statement.changes_rows or self._is_recorded(statement)
+                        statement.changes_rows or is_recorded(statement)
                     ):
                         execute("BEGIN IMMEDIATE")
                         wrapped = True
@@ -210,10 +210,6 @@ class Writes:
                 self.rolled_back(transaction)
             else:
                 self._ended(transaction)
-
-    def _is_recorded(self, statement: Statement) -> bool:
-        """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
-        return statement.kind in RECORDED and "main" in statement.access.databases
 
     def _at_savepoint(self, statement: Statement) -> str:
         """What to run for it: a savepoint that is a transaction takes the write lock at once.
