@@ -17,7 +17,10 @@ def test_contention(kind: str) -> None:
 
 
 def test_cost_of_a_commit() -> None:
-    assert neighbours_contention.commit_cost(200).keys() == {"plain", "journalled"}
+    found = neighbours_contention.journal(400)
+    assert [line["question"] for line in found] == [
+        f"journal, {rows} rows a commit, {who}" for rows in (1, 10) for who in ("raw", "ours")
+    ]
 
 
 def test_latency(tmp_path: Path) -> None:
