@@ -75,11 +75,12 @@ class Shape:
         if self.aggregated:
             places = [_place_of(term, self.outputs) for term in self.group]
         else:
-            places = [
-                columns.index((number, position)) if (number, position) in columns else None
-                for number, table in enumerate(self.tables)
-                for position in table.identity
-            ]
+            places = []
+            for number, table in enumerate(self.tables):
+                keys = [(number, position) for position in table.identity]
+                if not set(keys) <= set(columns) and table.info.primary_key:
+                    keys = [(number, position) for position in table.info.primary_key]
+                places += [columns.index(key) if key in columns else None for key in keys]
         found = tuple(place for place in places if place is not None)
         return found if len(found) == len(places) else None
 

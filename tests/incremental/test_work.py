@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -347,3 +348,19 @@ def test_a_window_over_a_left_join_is_followed(db: ReactiveDatabase) -> None:
         db.execute(write)
         assert values[-1] == tuple(db.execute(sql).rows)
     assert (db.stats.refetched, db.stats.maintained) == (1, 4)
+
+
+@pytest.mark.parametrize("maintain", ["always", "never"])
+def test_rows_of_a_text_key_are_updated_however_it_was_found_out(maintain: Any) -> None:
+    deltas: list[Delta] = []
+    with ReactiveDatabase(maintain=maintain) as db:
+        db.execute("CREATE TABLE k(name TEXT PRIMARY KEY, n, length)")
+        db.executemany("INSERT INTO k VALUES (?, 1, 2)", [("a",), ("b",), ("c",)])
+        db.query("SELECT name, n FROM k ORDER BY n, name").changes().subscribe(deltas.append)
+        db.execute("UPDATE k SET n = 2 WHERE name = 'a'")
+        db.execute("UPDATE k SET n = 3 WHERE name = 'a'")
+        db.execute("UPDATE k SET name = 'd' WHERE name = 'b'")
+    assert [delta.updated for delta in deltas[1:3]] == [
+        ((("a", 1), ("a", 2)),),
+        ((("a", 2), ("a", 3)),),
+    ]
