@@ -11,7 +11,17 @@ from pathlib import Path
 import apsw
 import pytest
 
-from benchmarks import compare, measure, questions, ratios, report, results, runner, wake_precision
+from benchmarks import (
+    bars,
+    compare,
+    measure,
+    questions,
+    ratios,
+    report,
+    results,
+    runner,
+    wake_precision,
+)
 from benchmarks.workload import Row, Workload, digest
 
 WORKLOADS = [workload for module in questions.MODULES for workload in module.workloads("smoke")]
@@ -73,8 +83,8 @@ def test_engines_agree_with_sqlite(engine: str, workload: Workload) -> None:
     assert result["emissions"] == result["expected_emissions"]
 
 
-@pytest.mark.parametrize("bar", ratios.BARS, ids=lambda bar: bar.name)
-def test_bars_can_be_measured(bar: ratios.Bar) -> None:
+@pytest.mark.parametrize("bar", bars.BARS, ids=lambda bar: bar.name)
+def test_bars_can_be_measured(bar: bars.Bar) -> None:
     lines = ratios.run("smoke", (bar.name,), lambda _: None)
     places = [line["engine"] for line in lines if line["workload"] == bar.name]
     assert places == ["memory", "disk"]
