@@ -178,7 +178,10 @@ def _groups(
             if not _meets_by_rowid(shape, details):
                 raise NotMaintainable("distinct rows in the order of an index")
             grouping.order_by_first()
-        elif _BY_SORTING not in details and _have_descending_index(shape, read):
+        # Without sorting, the terms are walked in whichever order an index has them, or the rowid.
+        elif _BY_SORTING not in details and (
+            grouping.grouped > 1 or _have_descending_index(shape, read)
+        ):
             raise NotMaintainable("groups in the order of an index")
     items = (*grouping.terms, *grouping.arguments)
     first = scratch(shape.tables[0].stored)

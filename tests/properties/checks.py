@@ -15,7 +15,8 @@ from .program import Op
 from .watch import Broken, TooDear, Watch
 
 ROWS_PER_TABLE = 20_000
-NOT_SILENT = ("watch", "one", "value", "observe", "unwatch")
+#: A script commits with each of its statements: of what it makes and undoes, both is seen.
+NOT_SILENT = ("watch", "one", "value", "observe", "unwatch", "script")
 VIRTUAL = frozenset({"ft", "rt"})
 
 
