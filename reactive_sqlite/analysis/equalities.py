@@ -53,13 +53,17 @@ def carried(
     if not mentions:
         return
     known = list(pairs)
-    for fact in (*facts, *(matched or ())):
+    said: list[Fact] = []
+    for fact in facts:
         pair = _pair(fact)
-        if pair is not None:
+        if pair is None:
+            said.append(fact)
+        else:
             known.append(pair)
-    if not known:
+    known += [pair for pair in map(_pair, matched or ()) if pair is not None]
+    if not known or not said:
         return
-    names = [(fact, _bindings(fact)) for fact in facts]
+    names = [(fact, _bindings(fact)) for fact in said]
     own = {id(mention) for mention in mentions}
     for group in _classes(known):
         for mine in group:
