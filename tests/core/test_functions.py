@@ -89,3 +89,35 @@ def test_free_pages_are_given_back_and_that_is_seen(tmp_path: Path) -> None:
         assert free[0] > 50
         db.execute("PRAGMA incremental_vacuum")
         assert free[1:] == [0]
+
+
+def test_what_connections_are_given_late_reaches_those_that_read(db: ReactiveDatabase) -> None:
+    assert db.query_value("SELECT 'a' LIKE 'A'").get() == 1  # a reading connection is open
+    db.create_function("twice", lambda x: 2 * x, 1)
+    db.create_collation("backwards", lambda a, b: (a < b) - (a > b))
+    db.execute("PRAGMA case_sensitive_like = ON")
+    assert db.query_value("SELECT twice(21)").get() == 42
+    assert db.query_value("SELECT max(v COLLATE backwards) FROM source").get() == 3
+    assert db.query_value("SELECT 'b' < 'a' COLLATE backwards FROM source").get() == 1
+    assert db.query_value("SELECT 'a' LIKE 'A'").get() == 0
+
+
+def test_a_function_that_observes_reads_what_its_functions_read(db: ReactiveDatabase) -> None:
+    """A live function inside another one: what the inner one reads wakes the outer one, too."""
+    inner = db.observe(lambda: db.query_value("SELECT count(*) FROM log").get())
+    seen: list[Any] = []
+    db.observe(lambda: (inner.get(), db.query_value("SELECT count(*) FROM t").get())).subscribe(
+        seen.append
+    )
+    db.execute("INSERT INTO log VALUES (1)")
+    db.execute("INSERT INTO t(a) VALUES (1)")
+    db.execute("INSERT INTO source VALUES (4)")
+    assert seen == [(0, 0), (1, 0), (1, 1)]
+
+
+def test_parameters_of_another_type_are_another_query(db: ReactiveDatabase) -> None:
+    """In Python 1 == 1.0 == True and 0.0 == -0.0; to SQLite they are not all the same."""
+    seen: list[Any] = []
+    for value in (1, 1.0, "1", b"1", 0.0, -0.0, None):
+        db.query_value("SELECT ? FROM source", (value,)).subscribe(seen.append)
+    assert list(map(repr, seen)) == ["1", "1.0", "'1'", "b'1'", "0.0", "-0.0", "None"]

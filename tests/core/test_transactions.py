@@ -410,3 +410,20 @@ def test_two_threads_open_one_query_while_one_is_in_a_transaction() -> None:
         db.flush()
         assert (here, there) == ([1], [1])
         assert db.stats.failed == 0, "neither has waited for the other in vain"
+
+
+def test_a_query_opened_by_another_thread_between_write_and_commit(tmp_path: Path) -> None:
+    """When the row was written nobody read it, so nothing of it was kept. It is told anyway."""
+    with ReactiveDatabase(tmp_path / "t.db") as db:
+        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+        db.execute("INSERT INTO t VALUES (1, 1), (2, 2)")
+        db.query_value("SELECT a FROM t WHERE id = 1").subscribe()
+        seen: list[int] = []
+        late = db.query_value("SELECT a FROM t WHERE id = 2")
+        with db.transaction():
+            db.execute("UPDATE t SET a = 3 WHERE id = 2")
+            other = threading.Thread(target=late.subscribe, args=(seen.append,))
+            other.start()
+            other.join(20)
+        db.flush()
+        assert seen == [2, 3]
