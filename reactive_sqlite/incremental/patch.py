@@ -99,7 +99,7 @@ class ImagePatch:
             if place is None:
                 continue  # not shown, and will not be
             shown, values = value[place], self._shown(new)
-            if type(shown) is not self._row or not same_image(shown, self._shown(old)):
+            if type(shown) is not self._row or shown != self._shown(old):
                 return None  # the value is not what it should have been
             if shown != values or not same_image(shown, values):
                 updated.append((place, shown, tuple.__new__(self._row, values)))
