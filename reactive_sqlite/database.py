@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, aclosing
 from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -166,8 +166,7 @@ class ReactiveDatabase:
         finally:
             self._publisher.deliver()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """BEGIN IMMEDIATE … COMMIT as a block; a nested block is a savepoint.
 
         An exception rolls back and goes on. Subscribers hear of it once, after the outermost
@@ -182,11 +181,7 @@ class ReactiveDatabase:
         >>> db.stats.commits
         2
         """
-        try:
-            with self._engine.transaction():
-                yield
-        finally:
-            self._publisher.deliver()
+        return self._engine.transactions.block(self._publisher.deliver)
 
     def analyze(self, sql: str) -> Statement:
         """What a statement does, without running it: `Statement` with kind, reads and writes.

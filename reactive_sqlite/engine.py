@@ -9,14 +9,13 @@ lock is gone.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
-from reactive_sqlite.errors import ReactiveSqliteError, TransactionError
+from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.filesystem import warn_if_shared
 from reactive_sqlite.foreign import ForeignCommits
 from reactive_sqlite.journal import ChangesSince, Journal, changes_since
@@ -29,6 +28,7 @@ from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.scripts import Scripts
 from reactive_sqlite.statement import Statement, StatementKind
+from reactive_sqlite.transactions import Transactions
 from reactive_sqlite.writes import Writes
 
 
@@ -87,14 +87,16 @@ class Engine:
             on_end,
         )
         self.scripts = Scripts(writer, self.lock, self.schema, self.reads, self.writes)
-        self._depth = 0
+        self.transactions = Transactions(
+            self.lock, self.schema, self.reads, self.writes, self._abandon, readonly=readonly
+        )
 
     def execute(self, statement: Statement, params: Params) -> Result:
         """Run any one statement on the writing connection."""
         if not statement.changes_rows and _is_plain_begin(statement):
             # A deferred transaction that turns out to write can be refused at once, whatever
             # the busy timeout; https://sqlite.org/lang_transaction.html
-            statement = self._begin_statement()
+            statement = self.transactions.begin_statement()
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock
@@ -115,7 +117,7 @@ class Engine:
 
     def execute_many(self, statement: Statement, rows: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets, in one transaction."""
-        with self.transaction():
+        with self.transactions.block():
             return self.writes.run_many(self._still_true(statement), rows)
 
     def _still_true(self, statement: Statement) -> Statement:
@@ -123,64 +125,6 @@ class Engine:
         if statement.epoch == self.schema.epoch:
             return statement
         return self.schema.statement(statement.sql)
-
-    # -- transactions ---------------------------------------------------------------------------
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """BEGIN IMMEDIATE … COMMIT as a block, or a savepoint inside an open transaction."""
-        self.reads.check_may_write()
-        with self.lock:
-            savepoint = None
-            if self.lock.transaction is None:
-                self.writes.run(self._begin_statement(), ())
-            else:
-                self._depth += 1
-                savepoint = f"reactive_{self._depth}"
-                self.writes.run(self.schema.statement(f"SAVEPOINT {savepoint}"), ())
-            transaction = self.lock.transaction
-            assert transaction is not None
-        try:
-            yield
-        except BaseException:
-            if not transaction.ended and transaction.thread == get_ident():
-                self._undo(savepoint)
-            raise
-        else:
-            self._finish(transaction, savepoint)
-        finally:
-            self._depth -= savepoint is not None
-
-    def _begin_statement(self) -> Statement:
-        return self.schema.statement("BEGIN" if self.readonly else "BEGIN IMMEDIATE")
-
-    def _finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
-        if transaction.ended:
-            raise TransactionError("the transaction was ended inside its `with` block")
-        if transaction.thread != get_ident():
-            raise TransactionError("a transaction must be finished by the thread that began it")
-        if not transaction.is_mine:
-            self._abandon(transaction)
-            raise TransactionError(
-                "the transaction was finished by another task than began it; it is rolled back"
-            )
-        with self.lock:
-            if savepoint is not None:
-                self.writes.run(self.schema.statement(f"RELEASE {savepoint}"), ())
-                return
-            try:
-                self.writes.run(self.schema.statement("COMMIT"), ())
-            except BaseException:
-                if self.lock.transaction is not None:  # a deferred foreign key, a full disk
-                    self._undo(None)
-                raise
-
-    def _undo(self, savepoint: str | None) -> None:
-        if savepoint is None:
-            self.writes.run(self.schema.statement("ROLLBACK"), ())
-        else:
-            self.writes.run(self.schema.statement(f"ROLLBACK TO {savepoint}"), ())
-            self.writes.run(self.schema.statement(f"RELEASE {savepoint}"), ())
 
     def _abandon(self, transaction: OpenTransaction) -> None:
         """Roll back a transaction whose owner has lost it."""

@@ -97,14 +97,10 @@ class StatementOpening:
 
     def evaluate(self) -> Any:
         """The rows now."""
-        outcome = self._source().evaluate()
-        if outcome.error is not None:
-            raise outcome.error
-        return (
-            outcome.value
-            if self._convert is None
-            else self._make.each(outcome.value, self._convert)
-        )
+        engine, make, convert = self._engine, self._make, self._convert
+        statement = self._statement = engine.schema.statement(self._statement.sql)
+        value = make.made_of(engine.reads.read(statement, self._params, only_first=make.narrow))
+        return value if convert is None else make.each(value, convert)
 
     def convert(self, emission: Emission) -> Any:
         """The rows of an emission in the type that was asked for, made once per emission."""

@@ -15,10 +15,9 @@ from reactive_sqlite.errors import ClosedError, TransactionError
 
 
 def _current_task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # no loop is running
-        return None
+    # Not get_running_loop(), which raises where there is none: most transactions are begun there.
+    loop = asyncio._get_running_loop()
+    return None if loop is None else asyncio.current_task(loop)
 
 
 class OpenTransaction:

@@ -29,7 +29,7 @@ def rehearse(
     if engine.lock.in_own_transaction:
         raise TransactionError("a rehearsal needs a transaction of its own, and one is open")
     found = None
-    with engine.lock, suppress(_Undone), engine.transaction():
+    with engine.lock, suppress(_Undone), engine.transactions.block():
         engine.writes.run(statement, params)
         change = engine.recorder.net(engine.writes.version + 1)
         if change is not None:

@@ -92,8 +92,8 @@ class StatementSource:
             self._places = None  # of the value that is replaced
             # Of this thread, as others keep the processor busy too.
             started = thread_time()
-            rows = self._engine.reads.read(statement, self.params, only_first=self._narrow)
-            outcome = Outcome(self._made_of(rows), self._reached(statement, rows), None)
+            rows = self._engine.reads.read(statement, self.params, only_first=self.narrow)
+            outcome = Outcome(self.made_of(rows), self._reached(statement, rows), None)
             cost, before = thread_time() - started, self._cost
             # The first run also prepares the statement.
             self._cost = cost if cost < before or not before else (3 * before + cost) / 4
@@ -106,7 +106,7 @@ class StatementSource:
         window, region = statement.window, self.region
         if window is None or not rows:
             return region
-        if not self._narrow and statement.window_size(self.params) != len(rows):
+        if not self.narrow and statement.window_size(self.params) != len(rows):
             return region
         if len(rows[-1]) != len(statement.access.columns):
             return region  # another process has changed the schema
@@ -159,7 +159,7 @@ class StatementSource:
             engine.schema.catalog(),
             read,
             maintenance,
-            narrow=self._narrow,
+            narrow=self.narrow,
             cost=self._cost,
         )
         if rows is None:
@@ -200,18 +200,18 @@ class StatementSource:
         """Whether two runs over the same tables may differ."""
         return self._statement.volatile
 
-    _narrow = False
+    narrow = False
     """whether only the first row counts, so that only results of one row are worth following"""
 
     @staticmethod
-    def _made_of(rows: tuple[Row, ...]) -> Any:
+    def made_of(rows: tuple[Row, ...]) -> Any:
         """The value that these rows make."""
         return rows
 
     @classmethod
     def _of(cls, rows: Deferred) -> Any:
         """The value that followed rows make, perhaps deferred."""
-        return cls._made_of(rows.get()) if cls._narrow else rows
+        return cls.made_of(rows.get()) if cls.narrow else rows
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -234,10 +234,10 @@ class OneRowSource(StatementSource):
 
     __slots__ = ()
 
-    _narrow = True
+    narrow = True
 
     @staticmethod
-    def _made_of(rows: tuple[Row, ...]) -> Any:
+    def made_of(rows: tuple[Row, ...]) -> Any:
         return rows[0] if rows else None
 
     @staticmethod
@@ -264,7 +264,7 @@ class OneValueSource(OneRowSource):
     __slots__ = ()
 
     @staticmethod
-    def _made_of(rows: tuple[Row, ...]) -> Any:
+    def made_of(rows: tuple[Row, ...]) -> Any:
         return tuple.__getitem__(rows[0], 0) if rows else None
 
     @staticmethod

@@ -108,7 +108,8 @@ class Writes:
                 ),
             )
             if not statement.changes_rows:
-                self._controlled(statement)
+                if statement.access.transaction is None:  # no BEGIN, COMMIT or ROLLBACK
+                    self._controlled(statement)
                 if statement.kind is StatementKind.VACUUM and journal is not None:
                     wrapped = journal.begin_alone()
             else:

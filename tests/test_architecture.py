@@ -24,7 +24,8 @@ LAYERS = {
     "understanding": "listing catalog access reference statement filing routing analysis",
     "engine": """
         bulk recorder net effects filesystem locks checkpoints walindex wal connection records
-        journal foreign readers ownership schema reads writes scripts engine rehearsal""",
+        journal foreign readers ownership schema reads writes scripts transactions engine
+        rehearsal""",
     "liveness": """
         timer delivery listeners incremental live sources functions opening refresh publisher
         neighbours observable""",

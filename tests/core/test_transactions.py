@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -427,3 +428,16 @@ def test_a_query_opened_by_another_thread_between_write_and_commit(tmp_path: Pat
             other.join(20)
         db.flush()
         assert seen == [2, 3]
+
+
+def test_a_block_is_one_transaction_at_a_time(db: ReactiveDatabase) -> None:
+    block = db.transaction()
+    with block:
+        db.execute("INSERT INTO t(x) VALUES (1)")
+        with pytest.raises(TransactionError, match="entered already"):
+            block.__enter__()
+        db.execute("INSERT INTO t(x) VALUES (2)")
+    with suppress(ZeroDivisionError), block:  # again, when it is over
+        db.execute("INSERT INTO t(x) VALUES (3)")
+        raise ZeroDivisionError
+    assert db.query_value("SELECT count(*) FROM t").get() == 2

@@ -1,0 +1,144 @@
+"""Transactions as blocks: BEGIN IMMEDIATE … COMMIT, and savepoints inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+from types import TracebackType
+
+from reactive_sqlite.errors import TransactionError
+from reactive_sqlite.ownership import OpenTransaction, WriterLock
+from reactive_sqlite.reads import Reads
+from reactive_sqlite.schema import Schema
+from reactive_sqlite.statement import Statement
+from reactive_sqlite.writes import Writes
+
+
+class Transactions:
+    """Begins and ends the transactions of one writing connection."""
+
+    def __init__(
+        self,
+        lock: WriterLock,
+        schema: Schema,
+        reads: Reads,
+        writes: Writes,
+        abandon: Callable[[OpenTransaction], None],
+        *,
+        readonly: bool,
+    ) -> None:
+        self._lock = lock
+        self._schema = schema
+        self._reads = reads
+        self._writes = writes
+        self._abandon = abandon
+        self._begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+        self._depth = 0
+
+    def block(self, after: Callable[[], object] | None = None) -> Block:
+        """A transaction for a ``with`` statement; ``after`` is called when it is over."""
+        return Block(self, after)
+
+    def begin_statement(self) -> Statement:
+        """BEGIN, as this connection does it."""
+        return self._schema.statement(self._begin)
+
+    def begin(self) -> tuple[OpenTransaction, str | None]:
+        """Begin one, or a savepoint of this name in the one that is open."""
+        self._reads.check_may_write()
+        lock, savepoint = self._lock, None
+        lock.acquire()
+        try:
+            if lock.transaction is None:
+                self._writes.run(self.begin_statement(), ())
+            else:
+                savepoint = f"reactive_{self._depth + 1}"
+                self._run(f"SAVEPOINT {savepoint}")
+                self._depth += 1
+            transaction = lock.transaction
+            assert transaction is not None
+            return transaction, savepoint
+        finally:
+            lock.release()
+
+    def finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
+        """COMMIT, or RELEASE the savepoint."""
+        if transaction.ended:
+            raise TransactionError("the transaction was ended inside its `with` block")
+        if transaction.thread != get_ident():
+            raise TransactionError("a transaction must be finished by the thread that began it")
+        if not transaction.is_mine:
+            self._abandon(transaction)
+            raise TransactionError(
+                "the transaction was finished by another task than began it; it is rolled back"
+            )
+        lock = self._lock
+        lock.acquire()
+        try:
+            self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
+        except BaseException:
+            if savepoint is None and lock.transaction is not None:  # a deferred foreign key
+                self._run("ROLLBACK")
+            raise
+        finally:
+            lock.release()
+
+    def undo(self, transaction: OpenTransaction, savepoint: str | None) -> None:
+        """ROLLBACK, to the savepoint if there is one; nothing if it is over or another thread's."""
+        if transaction.ended or transaction.thread != get_ident():
+            return
+        if savepoint is None:
+            self._run("ROLLBACK")
+        else:
+            self._run(f"ROLLBACK TO {savepoint}")
+            self._run(f"RELEASE {savepoint}")
+
+    def left(self, savepoint: str | None) -> None:
+        """A block is over."""
+        self._depth -= savepoint is not None
+
+    def _run(self, sql: str) -> None:
+        self._writes.run(self._schema.statement(sql), ())
+
+
+class Block:
+    """One transaction, or a savepoint, as a context manager.
+
+    A class, as two generators around each transaction would cost as much as its BEGIN and COMMIT.
+    """
+
+    __slots__ = ("_after", "_begun", "_transactions")
+
+    def __init__(self, transactions: Transactions, after: Callable[[], object] | None) -> None:
+        self._transactions = transactions
+        self._after = after
+        self._begun: tuple[OpenTransaction, str | None] | None = None
+
+    def __enter__(self) -> None:
+        if self._begun is not None:
+            raise TransactionError("this block is entered already: call transaction() for another")
+        try:
+            self._begun = self._transactions.begin()
+        except BaseException:
+            if self._after is not None:
+                self._after()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._begun is not None
+        transaction, savepoint = self._begun
+        self._begun = None
+        try:
+            if kind is None:
+                self._transactions.finish(transaction, savepoint)
+            else:
+                self._transactions.undo(transaction, savepoint)
+        finally:
+            self._transactions.left(savepoint)
+            if self._after is not None:
+                self._after()
