@@ -113,12 +113,13 @@ class WriterLock:
             settled = transaction.plain_thread == get_ident() and not self.refreshing
         if not settled:
             try:
-                self._check_turn()
+                self.check_turn()
             except BaseException:
                 self._lock.release()
                 raise
 
-    def _check_turn(self) -> None:
+    def check_turn(self) -> None:
+        """Raise `TransactionError` when who has the bare lock may not use the connection now."""
         self.check_open()
         if self.refreshing:
             raise TransactionError(

@@ -72,16 +72,14 @@ class Transactions:
             raise TransactionError(
                 "the transaction was finished by another task than began it; it is rolled back"
             )
-        lock = self._lock
-        lock.acquire()
+        if transaction.plain_thread != get_ident() or self._lock.refreshing:
+            self._lock.check_turn()  # of an event loop, say
         try:
             self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
         except BaseException:
-            if savepoint is None and lock.transaction is not None:  # a deferred foreign key
+            if savepoint is None and self._lock.transaction is not None:  # a deferred foreign key
                 self._run("ROLLBACK")
             raise
-        finally:
-            lock.release()
 
     def undo(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         """ROLLBACK, to the savepoint if there is one; nothing if it is over or another thread's."""
