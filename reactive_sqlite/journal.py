@@ -168,6 +168,18 @@ class Journal:
             self._connection.run("BEGIN IMMEDIATE")
         return self._recording
 
+    def commit_alone(self, version: int, mark: int) -> None:
+        """Commit a single statement, begun at ``mark``, together with its record."""
+        try:
+            self.note(version, for_sure=True)
+            self._connection.execute_alone("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a deferred foreign key, a full disk
+                self._connection.run("ROLLBACK")
+            self.retract()
+            self._recorder.undo_to(mark)
+            raise
+
     @property
     def noted(self) -> bool:
         """Whether what the commit under way changes is known here."""

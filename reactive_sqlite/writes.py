@@ -55,6 +55,8 @@ class Writes:
         """statements that may commit, begun"""
         self.done = 0
         """of these, done and published"""
+        self._over = False
+        """the transaction has ended with the statement under way, whose end gives the lock back"""
         self._many: Statement | None = None
         """what `run_many` is running"""
 
@@ -115,8 +117,8 @@ class Writes:
             else:
                 for key in unhooked:
                     recorder.touch(key)
-            if wrapped:
-                self._commit_noted(mark)
+            if wrapped and journal is not None:
+                journal.commit_alone(self.version + 1, mark)
             if not (wrapped or statement.changes_rows):
                 self._turned(statement)
             elif self._lock.transaction is None:
@@ -128,19 +130,9 @@ class Writes:
             raise
         finally:
             self.done = self.begun
-
-    def _commit_noted(self, mark: int) -> None:
-        """Commit a single statement together with its record in the journal."""
-        assert self._journal is not None
-        try:
-            self._journal.note(self.version + 1, for_sure=True)
-            self._connection.execute_alone("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:  # a deferred foreign key, a full disk
-                self._connection.run("ROLLBACK")
-            self._journal.retract()
-            self._recorder.undo_to(mark)
-            raise
+            if self._over:
+                self._over = False
+                self._lock.release()
 
     def run_many(self, statement: Statement, rows: Any) -> Result:
         """Run one statement for each parameter set, inside an open transaction."""
@@ -154,10 +146,10 @@ class Writes:
         try:
             connection.run_many(statement.sql, rows)
         except BaseException:
+            self._many = around
             self._failed(statement, mark)
             raise
-        finally:
-            self._many = around
+        self._many = around
         if recorder.detached:
             self._reattach(statement, mark)
         recorder.touch_all(unhooked)
@@ -317,4 +309,7 @@ class Writes:
             self.committed()
             self._on_end()
         finally:
-            self._lock.release()
+            if self.begun == self.done:
+                self._lock.release()
+            else:
+                self._over = True
