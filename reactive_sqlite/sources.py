@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import thread_time
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from reactive_sqlite.change import ChangeSet, Value, same_image, same_images
 from reactive_sqlite.connection import Params, SQLError
@@ -22,6 +22,9 @@ from reactive_sqlite.live import Outcome
 from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row
 from reactive_sqlite.statement import Statement, Window
+
+#: The first runs of a query are timed, and then one in so many.
+_SAMPLED: Final = 8
 
 
 def frozen_params(params: Params) -> Params:
@@ -49,6 +52,7 @@ class StatementSource:
         "_generation",
         "_lost",
         "_places",
+        "_runs",
         "_sql",
         "_statement",
         "params",
@@ -67,6 +71,7 @@ class StatementSource:
         self._following: Following | None = None
         self._generation = 0
         """that of the maintenance under which the value was got"""
+        self._runs = 0
         self._places: Places | None = None
         """where the rows are, once one was patched"""
         self._bounded: tuple[Region, Value, Region] | None = None
@@ -90,13 +95,17 @@ class StatementSource:
                 self.region = statement.region(self.params)
                 self._statement = statement
             self._places = None  # of the value that is replaced
+            self._runs += 1
+            # To ask for the time costs as much as ten function calls.
+            sampled = self._runs <= _SAMPLED or not self._runs % _SAMPLED
             # Of this thread, as others keep the processor busy too.
-            started = thread_time()
+            started = thread_time() if sampled else 0.0
             rows = self._engine.reads.read(statement, self.params, only_first=self.narrow)
             outcome = Outcome(self.made_of(rows), self._reached(statement, rows), None)
-            cost, before = thread_time() - started, self._cost
-            # The first run also prepares the statement.
-            self._cost = cost if cost < before or not before else (3 * before + cost) / 4
+            if sampled:
+                cost, before = thread_time() - started, self._cost
+                # The first run also prepares the statement.
+                self._cost = cost if cost < before or not before else (before + cost) / 2
             return outcome
         except Exception as error:  # noqa: BLE001  it is not swallowed: subscribers get it
             return Outcome(None, self.region, error)

@@ -41,6 +41,9 @@ class Transactions:
 
     def begin_statement(self) -> Statement:
         """BEGIN, as this connection does it."""
+        if self._schema.elsewhere:
+            # Once prepared it begins with the databases of then; another text is prepared anew.
+            return self._schema.statement(f"{self._begin} -- {self._schema.epoch}")
         return self._schema.statement(self._begin)
 
     def begin(self) -> tuple[OpenTransaction, str | None]:

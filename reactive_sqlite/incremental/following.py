@@ -42,6 +42,8 @@ _SURELY_DEAR: Final = 0.005
 
 #: Applications of which the first prepare statements, before what they cost says anything.
 _TRIALS: Final = 4
+#: After the first ones, one in so many changes is timed.
+_SAMPLED: Final = 8
 #: How much dearer than following it a query must be to be followed again.
 _WORTHWHILE: Final = 1.5
 
@@ -148,7 +150,10 @@ class Following:
         if not usable or self._generation != maintenance.generation:
             self._failed()
             return None
-        started = thread_time()
+        self._applied += 1
+        # To ask for the time costs as much as ten function calls.
+        sampled = self._applied <= 2 * _TRIALS + 1 or not self._applied % _SAMPLED
+        started = thread_time() if sampled else 0.0
         try:
             step = maintainer.apply(change, read)
         except EXPECTED:
@@ -160,14 +165,15 @@ class Following:
             logger.exception("a result could not be followed")
             self._failed()
             return None
-        self._failures = max(self._failures - 1, 0)
-        if not self._is_dear(thread_time() - started) or not maintenance.patient:
+        if self._failures:
+            self._failures -= 1
+        dear = sampled and self._is_dear(thread_time() - started)
+        if not dear or not maintenance.patient:
             self._maintainer = maintainer
         return step
 
     def _is_dear(self, cost: float) -> bool:
         """Whether following costs more than running the query again."""
-        self._applied += 1
         if self._applied <= _TRIALS:
             self._cost = cost
             return False
