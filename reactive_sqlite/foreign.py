@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reactive_sqlite import wal
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection
+from reactive_sqlite.connection import BusyError, Connection
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.records import folded
 from reactive_sqlite.walindex import Position, position
@@ -111,7 +111,10 @@ class ForeignCommits:
         nothing was committed in between.
         """
         connection = self._connection
-        in_wal_mode = connection.wal_frames() is not None
+        try:
+            in_wal_mode = connection.wal_frames() is not None
+        except BusyError:  # somebody changes the journal mode: the place cannot be told
+            in_wal_mode = False
         tries = TRIES
         while True:
             header = connection.wal_index() if in_wal_mode else b""

@@ -14,6 +14,7 @@ from typing import Protocol
 from msgspec import structs
 
 from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.connection import BusyError
 from reactive_sqlite.delivery import PATIENCE, Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
@@ -108,14 +109,16 @@ class Publisher:
             if not drawn:
                 return
         reads = self._reads
-        several = reads.on_file and refresher.needs_snapshot(touched)
-        foreign = reads.begin_refresh(several=several)
         try:
+            several = reads.on_file and refresher.needs_snapshot(touched)
+            foreign = reads.begin_refresh(several=several)
             if foreign is not None:
                 theirs = self._count(foreign)
                 own, change = change, merged(change, theirs)
                 touched = self._store.touched_by(change, own, *foreign.each)
             refresher.refresh(touched, change, own=foreign is None, drawn=drawn)
+        except BusyError as error:
+            reads.put_off(error)
         except BaseException:
             reads.look_again()
             raise
@@ -286,7 +289,7 @@ class Publisher:
 
     def trace(self, listener: Callable[[Trace], None]) -> Callable[[], None]:
         """Have a `Trace` of each commit delivered; the result takes the listener away again."""
-        recording = self.listen(_ignore)  # a trace tells the rows of all tables
+        recording = self.listen(lambda change: None)  # a trace tells the rows of all tables
         tracing = self._refresher.trace(listener)
 
         def stop() -> None:
@@ -314,7 +317,3 @@ class Publisher:
             self.tell(node.receivers + node.newcomers, None)
         self._listeners.end()
         self.deliver()
-
-
-def _ignore(change: ChangeSet) -> None:
-    """Listen, and do nothing."""

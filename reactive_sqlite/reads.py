@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
-from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.connection import BusyError, Connection, Params
 from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.foreign import Foreign, ForeignCommits
 from reactive_sqlite.ownership import WriterLock
@@ -17,6 +18,8 @@ from reactive_sqlite.region import Region
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement
+
+logger = logging.getLogger("reactive_sqlite")
 
 
 class _Local(threading.local):
@@ -141,6 +144,14 @@ class Reads:
         """What others have committed could not be made use of: next time, everything."""
         if self._foreign is not None:
             self._foreign.forget()
+
+    def put_off(self, error: BusyError) -> None:
+        """Others had the file locked; the commit is made, and must not seem to have failed.
+
+        The watcher looks again, and then finds that anything may have changed.
+        """
+        self.look_again()
+        logger.warning("live queries are refreshed at the next look: %s", error)
 
     def start(self) -> None:
         """Take what others have committed until now as seen. Under the lock."""

@@ -294,3 +294,24 @@ def test_a_first_value_is_not_followed_by_an_older_one(
             until(lambda: values and values[-1] == 2)
             thread.join()
     assert values in ([1, 2], [2])
+
+
+def test_a_commit_is_made_though_nobody_can_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is locked just when others' commits are looked for: the writer must not retry."""
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript("CREATE TABLE t(n); INSERT INTO t VALUES (0)")
+        values: list[object] = []
+        db.query_value("SELECT n FROM t").subscribe(values.append)
+        foreign = db._engine.foreign
+        assert foreign is not None
+
+        def locked() -> bool:
+            raise apsw.BusyError("database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(foreign, "moved", locked)
+            db.execute("UPDATE t SET n = 1")
+        assert "refreshed at the next look" in caplog.text
+        until(lambda: values[-1] == 1)
