@@ -23,7 +23,8 @@ _NO_COLUMNS: Mapping[str, frozenset[int]] = MappingProxyType({})
 _NO_ROWS: Mapping[str, tuple[RowChange, ...]] = MappingProxyType({})
 
 
-class RowChange(msgspec.Struct, frozen=True, array_like=True):
+# gc=False: it holds plain values, and a long transaction makes thousands of it.
+class RowChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The net change of one row: what it was and what it is, one value per table column.
 
     ``old`` is None for an inserted row, ``new`` is None for a deleted one. A row whose key moved
