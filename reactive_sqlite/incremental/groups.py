@@ -9,7 +9,7 @@ from typing import Any
 from reactive_sqlite.analysis.aggregates import Grouping, Result
 from reactive_sqlite.analysis.clauses import text_of
 from reactive_sqlite.analysis.shape import Shape
-from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.change import ChangeSet, same_images
 from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.accumulators import Accumulators, Argument, Group
 from reactive_sqlite.incremental.contributions import Contributions
@@ -231,7 +231,7 @@ class GroupsMaintainer:
     def _windowed(self, window: Slice, edits: Edits) -> Step:
         was, now = self._shown, self._rows.values(*window)
         self._shown = now
-        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
+        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
         return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))

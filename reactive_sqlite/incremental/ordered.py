@@ -58,7 +58,9 @@ class OrderedRows:
 
     def last(self) -> tuple[Key, Any]:
         """The greatest key and its row. There must be one."""
-        block = next(n for n in range(len(self._keys) - 1, -1, -1) if self._keys[n])
+        block = -1
+        while not self._keys[block]:
+            block -= 1
         return self._keys[block][-1], self._rows[block][-1]
 
     def position(self, key: Key) -> int:

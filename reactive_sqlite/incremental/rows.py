@@ -12,9 +12,8 @@ from operator import is_not, itemgetter
 from typing import Any, Final, NamedTuple
 
 from reactive_sqlite.analysis.shape import Shape
-from reactive_sqlite.change import ChangeSet, Image
+from reactive_sqlite.change import ChangeSet, Image, same_image, same_images
 from reactive_sqlite.comparison import ROWID
-from reactive_sqlite.delta import same_rows
 from reactive_sqlite.incremental.difference import (
     Edits,
     Entry,
@@ -179,7 +178,7 @@ class RowsMaintainer:
             self.seed(read)
         now = self._rows.values(*window)
         self._shown = now
-        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_rows(was, now)):
+        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
         return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
@@ -225,4 +224,4 @@ def _getter(places: tuple[int, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...
 
 
 def _exactly(left: Row, right: Row) -> bool:
-    return left == right and same_rows((left,), (right,))
+    return left == right and same_image(left, right)
