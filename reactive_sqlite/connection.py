@@ -240,7 +240,8 @@ class Connection:
         """Run what a script begins with, as long as it creates tables, views, indexes or triggers.
 
         Gives how much of the text that was. It stops before a statement that does anything else,
-        and before one that fails, which nothing is left of.
+        and before one that fails, which nothing is left of. Inside a transaction only; an error
+        that has ended it is raised.
         """
         actions: list[Action] = []
         before, ends = self.schema_version(), [0]
@@ -258,8 +259,11 @@ class Connection:
         self._actions = actions
         try:
             cursor.execute(script, can_cache=False).fetchall()
-        except apsw.Error:
-            pass  # who runs the rest in the usual way is told in the usual way
+        except apsw.Error as error:
+            if not self._apsw.in_transaction:
+                self.annotate(error, script)
+                raise
+            # Else who runs the rest in the usual way is told in the usual way.
         finally:
             self._actions = None
         # Each CREATE adds one to it; the last one that was begun may be the one that failed.

@@ -81,9 +81,12 @@ class Scripts:
         of the text that was.
         """
         transaction = self._lock.transaction
+        done = len(piece)  # if it is not told, anything may be
         try:
-            return self._writer.run_creates(piece)
+            done = self._writer.run_creates(piece)
         finally:
-            self._writes.schema_changed()
+            if done:
+                self._writes.schema_changed()
             if transaction is not None and not self._writer.in_transaction:
-                self._writes.rolled_back(transaction)  # a full disk
+                self._writes.rolled_back(transaction)  # a full disk, an interrupt
+        return done

@@ -117,3 +117,40 @@ def test_a_schema_in_one_transaction_is_prepared_once(monkeypatch: pytest.Monkey
         db.executescript("CREATE TABLE u(x); CREATE INDEX i ON u(x); INSERT INTO u VALUES (1)")
     assert db.query_value("SELECT count(*) FROM sqlite_schema").get() == 52
     assert db.query_value("SELECT x FROM u").get() == 1
+
+
+def test_a_script_ends_with_the_transaction_that_it_ran_in() -> None:
+    """An interrupt undoes the whole transaction: nothing of the script may come after that.
+
+    https://sqlite.org/c3ref/interrupt.html
+    """
+    db = ReactiveDatabase()
+    db.execute("CREATE TABLE t(x)")
+    values: list[Any] = []
+    db.query_value("SELECT count(*) FROM t").subscribe(values.append)
+    steps = iter([False] * 200 + [True])  # once
+    writer = db._engine._writer._apsw
+    script = ";\n".join(f"CREATE TABLE made{number}(x)" for number in range(9))
+    with pytest.raises(apsw.InterruptError), db.transaction():
+        db.execute("INSERT INTO t VALUES (1)")
+        writer.set_progress_handler(lambda: next(steps, False), 1)
+        try:
+            db.executescript(script)
+        finally:
+            writer.set_progress_handler(None)
+            assert not writer.in_transaction
+    assert db.query_value("SELECT group_concat(name) FROM sqlite_schema").get() == "t"
+    db.execute("INSERT INTO t VALUES (2)")
+    assert values == [0, 1]
+
+
+def test_a_script_that_creates_nothing_wakes_nobody() -> None:
+    db = ReactiveDatabase()
+    db.execute("CREATE TABLE t(x)")
+    db.query("SELECT x FROM t").subscribe(lambda rows: None)
+    before = db.stats.refetched
+    with pytest.raises(apsw.SQLError), db.transaction():
+        db.executescript("CREATE TABLE t(x)")
+    with db.transaction(), pytest.raises(apsw.SQLError):
+        db.executescript("CREATE TABLE t(x)")
+    assert db.stats.refetched == before
