@@ -59,16 +59,13 @@ class Watched:
             assert exact(self.folded) == exact(fresh), self.sql
 
 
-class Bench:
-    """The tables, something that writes to them at random, and the live queries on them."""
+class Twins:
+    """A database, a plain engine that runs the same, and live queries; each test writes its way."""
 
     def __init__(self, db: ReactiveDatabase, random: Random) -> None:
         self.db, self.random = db, random
         self.twin = apsw.Connection(":memory:")
-        self.values = random.choice((ODD, PLAIN))
         self.watched: list[Watched] = []
-        for sql in SCHEMA:
-            self.execute(sql)
 
     def execute(self, sql: str, params: Any = ()) -> None:
         """Run on both sides."""
@@ -80,16 +77,40 @@ class Bench:
                 errors.append(type(error))
         assert len(errors) != 1, f"{sql} failed on one side only"
 
+    def write(self) -> None:
+        """One random statement."""
+        raise NotImplementedError  # each test has tables of its own
+
+    def commit(self) -> None:
+        """One write, or a transaction of a few."""
+        several = self.random.choice((1, 1, 1, 2, 5))
+        if several == 1:
+            self.write()
+            return
+        with self.db.transaction():
+            for _ in range(several):
+                self.write()
+
+    def check(self) -> None:
+        for watched in self.watched:
+            watched.check(self.twin)
+
+
+class Bench(Twins):
+    """The tables, something that writes to them at random, and the live queries on them."""
+
+    def __init__(self, db: ReactiveDatabase, random: Random) -> None:
+        super().__init__(db, random)
+        self.values = random.choice((ODD, PLAIN))
+        for sql in SCHEMA:
+            self.execute(sql)
+
     def value(self) -> Any:
         return self.random.choice(self.values)
 
     def watch(self, sql: str, params: Any = ()) -> Watched:
         self.watched.append(Watched(self.db, sql, params))
         return self.watched[-1]
-
-    def check(self) -> None:
-        for watched in self.watched:
-            watched.check(self.twin)
 
     def write(self) -> None:
         """One random statement."""
@@ -117,16 +138,6 @@ class Bench:
             self.execute("INSERT OR IGNORE INTO w VALUES (?, ?, ?)", (value(), value(), value()))
         else:
             self.execute("DELETE FROM w WHERE b = ?", (value(),))
-
-    def commit(self) -> None:
-        """One write, or a transaction of a few."""
-        several = self.random.choice((1, 1, 1, 2, 5))
-        if several == 1:
-            self.write()
-            return
-        with self.db.transaction():
-            for _ in range(several):
-                self.write()
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 from unittest import mock
 
-import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from reactive_sqlite.analysis.nested import Link
 from reactive_sqlite.analysis.shape import shape_of
 from reactive_sqlite.incremental import Following
 
-from .table import Watched
+from .table import Twins, Watched
 from .test_maintained import fixed
 from .values import PLAIN, exact
 
@@ -80,24 +79,13 @@ ENDS = (
 )  # fmt: skip
 
 
-class Side:
+class Side(Twins):
     """The database, a plain engine that runs the same, and the live queries."""
 
     def __init__(self, db: ReactiveDatabase, random: Random) -> None:
-        self.db, self.random = db, random
-        self.twin = apsw.Connection(":memory:")
+        super().__init__(db, random)
         self.keys: tuple[Any, ...] = (1, 2, 3, 4, 5, 6)
         self.values = random.choice((PLAIN, (0, 1, 2, 3, None, "1", "2", 2.0, "a", "A", b"1")))
-        self.watched: list[Watched] = []
-
-    def execute(self, sql: str, params: Any = ()) -> None:
-        errors = []
-        for run in (self.twin.execute, self.db.execute):
-            try:
-                run(sql, params)
-            except apsw.Error as error:
-                errors.append(type(error))
-        assert len(errors) != 1, f"{sql} failed on one side only"
 
     def build(self) -> None:
         pick = self.random.choice
@@ -143,19 +131,6 @@ class Side:
             self.execute("UPDATE OR REPLACE i SET id = ? WHERE id = ?", (pick(self.keys), key))
         else:
             self.execute("DELETE FROM i WHERE id = ?", (key,))
-
-    def commit(self) -> None:
-        several = self.random.choice((1, 1, 1, 2, 4))
-        if several == 1:
-            self.write()
-            return
-        with self.db.transaction():
-            for _ in range(several):
-                self.write()
-
-    def check(self) -> None:
-        for watched in self.watched:
-            watched.check(self.twin)
 
 
 def side(db: ReactiveDatabase, random: Random) -> Side:

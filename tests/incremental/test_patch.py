@@ -11,7 +11,6 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ from reactive_sqlite.analysis.shape import Shape
 from reactive_sqlite.incremental import decisive, patch
 from reactive_sqlite.incremental.patch import patch_of
 
-from .table import Watched
+from .table import Twins, Watched
 from .test_maintained import fixed
 from .values import ODD, PLAIN, exact
 
@@ -63,25 +62,14 @@ QUERIES = (
 )
 
 
-class Side:
+class Side(Twins):
     """The database, a plain engine that runs the same, and the live queries."""
 
     def __init__(self, db: ReactiveDatabase, random: Random) -> None:
-        self.db, self.random = db, random
-        self.twin = apsw.Connection(":memory:")
+        super().__init__(db, random)
         # No text that is not UTF-8: a stored column would be one that cannot be read.
         odd = tuple(value for value in ODD if value != b"\xff")
         self.values = random.choice((odd, PLAIN, (0.0, 1, 1.0, "1", "a", "A", 2**53, 1e18)))
-        self.watched: list[Watched] = []
-
-    def execute(self, sql: str, params: Any = ()) -> None:
-        errors = []
-        for run in (self.twin.execute, self.db.execute):
-            try:
-                run(sql, params)
-            except apsw.Error as error:
-                errors.append(type(error))
-        assert len(errors) != 1, f"{sql} failed on one side only"
 
     def script(self, sql: str) -> None:
         self.twin.execute(sql)
@@ -111,15 +99,6 @@ class Side:
         else:
             self.execute("UPDATE OR IGNORE t SET id = 13 - id, x = ? WHERE id < 4", (value,))
 
-    def commit(self) -> None:
-        several = self.random.choice((1, 1, 1, 2, 4))
-        if several == 1:
-            self.write()
-            return
-        with self.db.transaction():
-            for _ in range(several):
-                self.write()
-
 
 def play(seed: int, policy: Any = "auto") -> tuple[int, int]:
     """Random commits, each result compared after each; how many were maintained, and run again."""
@@ -140,8 +119,7 @@ def play(seed: int, policy: Any = "auto") -> tuple[int, int]:
             side.watch()
         for number in range(25):
             side.commit()
-            for watched in side.watched:
-                watched.check(side.twin)
+            side.check()
             if number == 12 and random.random() < 0.3:
                 later = random.choice([extra for extra in EXTRAS if "TRIGGER" not in extra])
                 side.script(later.replace(" i_", " j_").replace("late", "later"))

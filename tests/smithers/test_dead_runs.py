@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from smithers_db import Context, InvalidTransition, NotFound, SmithersDB, create
 from smithers_db.clock import later
 from smithers_db.owner import is_abandoned
 from smithers_db.rows import ExecutionOwner
-
-ROOT = Path(__file__).parents[2]
+from tests.smithers.processes import child, line
 
 WORKER = """
 import sys, time
@@ -43,21 +40,6 @@ try:
 except InvalidTransition:
     print("taken", flush=True)
 """
-
-
-def child(code: str, path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 @pytest.fixture

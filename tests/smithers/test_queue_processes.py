@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 from smithers_db import create_smithers_db
+from tests.smithers.processes import child, line
 
-ROOT = Path(__file__).parents[2]
 ITEMS = 60
 
 WORKER = """
@@ -33,21 +30,6 @@ item = db.vcs_queue.dequeue(lease=float(sys.argv[2]))
 print(item.id, flush=True)
 time.sleep(60)
 """
-
-
-def child(code: str, *args: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 def test_processes_that_start_together_never_get_one_item(tmp_path: Path) -> None:
