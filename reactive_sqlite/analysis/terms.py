@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Final
@@ -27,23 +28,23 @@ from reactive_sqlite.predicate import (
 )
 
 
-class Term:
+class Term(ABC):
     """One template."""
 
     __slots__: tuple[str, ...] = ()
     rejects_null: ClassVar[bool] = True
 
+    @abstractmethod
     def bind(self, values: Sequence[Any]) -> Predicate:
         """The predicate for these parameters, by position."""
-        raise NotImplementedError
 
     def is_strict(self) -> bool:
         """Whether a row of NULLs surely fails."""
         return self.rejects_null
 
+    @abstractmethod
     def columns(self) -> Iterator[Column]:
         """The columns that it judges."""
-        raise NotImplementedError
 
 
 class OfColumn(Term):

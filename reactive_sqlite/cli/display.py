@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -18,15 +19,15 @@ from reactive_sqlite.observable import State
 Rows = tuple[Any, ...]
 
 
-class View:
+class View(ABC):
     """Where the values of a query are shown. A context manager."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
 
+    @abstractmethod
     def show(self, state: State[Rows]) -> None:
         """Show one state: the rows, or why there are none."""
-        raise NotImplementedError
 
     def columns_of(self, rows: Rows) -> tuple[str, ...]:
         """The column names: those of the rows themselves, for the schema may have changed."""
@@ -37,7 +38,7 @@ class View:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
+    def __exit__(  # noqa: B027  most views have nothing to put back
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

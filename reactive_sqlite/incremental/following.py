@@ -217,6 +217,7 @@ class Following:
             self._failed()
             return None
         except Exception:
+            # As in `apply`: the query is run as ever.
             logger.exception("a result could not be followed: %s", statement.sql)
             self._failed()
             return None

@@ -263,6 +263,7 @@ def patch_of(statement: Statement, catalog: Catalog, read: Read, params: Params)
     except (NotMaintainable, DatabaseError, UnicodeDecodeError):
         return None
     except Exception:
+        # As in `QueryPatch.apply`: the query is run as ever.
         logger.exception("a result could not be patched: %s", statement.sql)
         return None
     return patch

@@ -155,6 +155,7 @@ class Watcher:
             try:
                 looked &= member.look()
             except Exception:
+                # The watcher serves all databases of the file, and nobody would start another one.
                 logger.exception("could not look for other processes' commits to %s", self.path)
         return looked
 

@@ -41,6 +41,7 @@ class EventStream(Observable[T]):
             try:
                 observer.on_next(event)
             except Exception:
+                # A subscriber that raises harms no other, and not who commits.
                 self._publisher.count_failure()
                 logger.exception("a subscriber of the %s raised", self._name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast
@@ -46,9 +47,9 @@ class LiveStream(Observable[T]):
     def __str__(self) -> str:
         return str(self._opening)
 
+    @abstractmethod
     def _projection(self) -> Callable[[Emission], Any] | None:
         """What makes a value of this form of an emission; None: the emission's value as it is."""
-        raise NotImplementedError
 
     def subscribe(
         self,
