@@ -62,11 +62,9 @@ class Connection:
             error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise
         # Bound here once: a method of our own around each would cost as much as the call.
-        self.execute = self._apsw.execute
-        """Start a statement; for a caller that drains it and names the statement itself."""
-        self.execute_alone = self._apsw.cursor().execute
-        """The same on a cursor that is always this one, which saves making one: not while a
-        statement of it is running."""
+        self.execute = self._apsw.cursor().execute
+        """Start a statement on a cursor that is always this one, which saves making one; for a
+        caller that drains it before the next and names the statement itself."""
         self.changes = self._apsw.changes
         """Rows changed by the last INSERT, UPDATE or DELETE."""
         self.total_changes = self._apsw.total_changes

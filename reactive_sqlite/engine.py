@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
@@ -100,12 +99,7 @@ class Engine:
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock
-        transaction = lock.transaction
-        if (
-            transaction is not None
-            and transaction.plain_thread == get_ident()
-            and not lock.refreshing
-        ):  # the lock is this thread's until the transaction ends
+        if lock.plainly_held:
             if statement.epoch != self.schema.epoch:
                 statement = self.schema.statement(statement.sql)
             return self.writes.run(statement, params)

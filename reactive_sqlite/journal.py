@@ -172,7 +172,7 @@ class Journal:
         """Commit a single statement, begun at ``mark``, together with its record."""
         try:
             self.note(version, for_sure=True)
-            self._connection.execute_alone("COMMIT")
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a deferred foreign key, a full disk
                 self._connection.run("ROLLBACK")
@@ -212,7 +212,7 @@ class Journal:
         rowid = connection.last_insert_rowid()
         record = (encoded(self.participant, change),)
         try:
-            connection.execute_alone(_INSERT, record)
+            connection.execute(_INSERT, record)
         except SQLError:  # the table is not there yet, or not any more
             connection.run(_CREATE)
             connection.run(_INSERT, record)

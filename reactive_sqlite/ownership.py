@@ -164,6 +164,19 @@ class WriterLock:
         self._lock.release()
 
     @property
+    def plainly_held(self) -> bool:
+        """Whether the calling thread keeps the lock until its transaction ends, no task involved.
+
+        Then there is nothing to wait for, and nobody's turn to look at.
+        """
+        transaction = self.transaction
+        return (
+            transaction is not None
+            and transaction.plain_thread == get_ident()
+            and not self.refreshing
+        )
+
+    @property
     def in_own_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
         transaction = self.transaction

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.connection import BusyError, Connection, Params
@@ -68,12 +67,7 @@ class Reads:
         pinned = local.pinned
         if pinned is not None and (statement.main_only or pinned is self._writer):
             return self._fetch(pinned, statement, params, only_first)
-        transaction = lock.transaction
-        if (
-            transaction is not None
-            and transaction.plain_thread == get_ident()
-            and not lock.refreshing
-        ):  # the lock is this thread's until the transaction ends
+        if lock.plainly_held:
             return self._fetch(self._writer, statement, params, only_first)
         if self._readers is None or not statement.main_only or lock.in_own_transaction:
             with lock:

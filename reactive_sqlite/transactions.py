@@ -75,8 +75,8 @@ class Transactions:
             raise TransactionError(
                 "the transaction was finished by another task than began it; it is rolled back"
             )
-        if transaction.plain_thread != get_ident() or self._lock.refreshing:
-            self._lock.check_turn()  # of an event loop, say
+        if not self._lock.plainly_held:
+            self._lock.check_turn()
         try:
             self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
         except BaseException:

@@ -71,7 +71,7 @@ class Writes:
         if recorder.detached and self._many is not None:
             self._reattach(self._many, None)  # this one is run by what makes its parameters
         mark = recorder.begin_statement(statement)
-        execute = connection.execute_alone
+        execute = connection.execute
         self.begun += 1
         journal, wrapped, columns = self._journal, False, statement.access.columns
         try:
@@ -212,7 +212,7 @@ class Writes:
         operation, name = statement.access.savepoint or ("", "")
         if self._lock.transaction is None:
             if operation == "BEGIN" and not self._connection.readonly:
-                self._connection.execute_alone("BEGIN IMMEDIATE")
+                self._connection.execute("BEGIN IMMEDIATE")
         elif self._begun_by_savepoint and operation == "RELEASE":
             return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
         return statement.sql
