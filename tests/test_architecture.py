@@ -6,6 +6,7 @@ Each rule reads the source; none of it is run.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -169,3 +170,12 @@ def test_no_exception_is_caught_blindly(module: str) -> None:
                 "BaseException",
             )
             assert not (swallowed and wide), f"line {node.lineno}: an exception is swallowed"
+
+
+def test_the_design_names_every_module() -> None:
+    """Who opens the repository finds each room in the tree of docs/design.md."""
+    text = (ROOT / "docs/design.md").read_text()
+    tree = text[text.index("reactive_sqlite/\n") : text.index("smithers_db/ ")]
+    rooms = " ".join(LAYERS.values()).split()
+    missing = [room for room in rooms if room != "__init__" and not re.search(rf"\b{room}\b", tree)]
+    assert not missing
