@@ -22,21 +22,18 @@ class Checkpoints:
 
     def __init__(self) -> None:
         self._chosen: int | None = None
-        self._pages = CHECKPOINT_PAGES
+        self.pages = CHECKPOINT_PAGES
+        """a log of so many is to be written back; never for 0 and less"""
         self._warned_at = WARN_PAGES
 
     def choose(self, pages: int) -> None:
-        """From now on write back from so many pages on; never for 0 and less."""
-        self._chosen = self._pages = pages
+        """From now on write back from so many pages on."""
+        self._chosen = self.pages = pages
 
     def scale(self, times: int) -> None:
         """Commits write so many times what they are about, unless somebody chose a number."""
         if self._chosen is None:
-            self._pages = times * CHECKPOINT_PAGES
-
-    def due(self, pages: int) -> bool:
-        """Whether a log of so many pages is to be written back."""
-        return 0 < self._pages <= pages
+            self.pages = times * CHECKPOINT_PAGES
 
     def made(self, path: str, log: int, written: int) -> None:
         """A checkpoint was made: of ``log`` pages so many are written back."""

@@ -16,7 +16,6 @@ from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.locks import LockWait, locks_on, process
-from reactive_sqlite.net import PreUpdate
 from reactive_sqlite.walindex import mapped
 
 logger = logging.getLogger("reactive_sqlite")
@@ -73,6 +72,9 @@ class Connection:
         """The rowid of the last row inserted."""
         self.set_last_insert_rowid = self._apsw.set_last_insert_rowid
         """What `last_insert_rowid` says from now on."""
+        self.set_hook = self._apsw.preupdate_hook
+        """Have this called for each row that is about to change, None for nothing; allowed inside
+        the hook itself. The row has the attributes of `net.PreUpdate`."""
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
         self.checkpoints = Checkpoints()
@@ -113,14 +115,17 @@ class Connection:
         """Count, and do what SQLite does by a hook of its own, which this one replaces."""
         if database == "main":
             self.wal_commits += 1
-        if self.checkpoints.due(pages):
-            try:
-                log, written = self._apsw.wal_checkpoint(database)
-            except apsw.Error as error:  # the commit is made; the next one will try again
-                logger.debug("no checkpoint: %s", error)
-            else:
-                self.checkpoints.made(self._apsw.db_filename(database), log, written)
-        return apsw.SQLITE_OK
+        if 0 < self.checkpoints.pages <= pages:
+            self._checkpoint(database)
+        return 0  # SQLITE_OK
+
+    def _checkpoint(self, database: str) -> None:
+        try:
+            log, written = self._apsw.wal_checkpoint(database)
+        except apsw.Error as error:  # the commit is made; the next one will try again
+            logger.debug("no checkpoint: %s", error)
+        else:
+            self.checkpoints.made(self._apsw.db_filename(database), log, written)
 
     def keep_checkpoints(self) -> None:
         """PRAGMA wal_autocheckpoint has put SQLite's own hook there: ours, with its number."""
@@ -277,14 +282,6 @@ class Connection:
     def catalog(self) -> Catalog:
         """A picture of the schema as this connection sees it now."""
         return Catalog.load(self.run, self._apsw.column_metadata)
-
-    def install_hook(self, on_row: Callable[[PreUpdate], None]) -> None:
-        """Have ``on_row`` called for each row that is about to change."""
-        self._apsw.preupdate_hook(on_row)
-
-    def remove_hook(self) -> None:
-        """Take the hook away; allowed inside the hook itself."""
-        self._apsw.preupdate_hook(None)
 
     def data_version(self) -> int:
         """A number that moves when *another* connection has committed to the main database.

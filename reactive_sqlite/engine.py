@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
@@ -65,9 +66,9 @@ class Engine:
             )
         self.schema = Schema(writer, self.lock, self._readers)
         self.recorder = ChangeRecorder(
-            self.schema.route_of, index, writer.remove_hook, self.schema.catalog
+            self.schema.route_of, index, partial(writer.set_hook, None), self.schema.catalog
         )
-        writer.install_hook(self.recorder.on_row)
+        writer.set_hook(self.recorder.on_row)
         self.journal: Journal | None = None
         self.foreign: ForeignCommits | None = None
         if self.filename:
@@ -99,13 +100,15 @@ class Engine:
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock
-        if lock.plainly_held:
+        if lock.transaction is not None and lock.plainly_held:
             if statement.epoch != self.schema.epoch:
                 statement = self.schema.statement(statement.sql)
             return self.writes.run(statement, params)
         lock.acquire()
         try:
-            return self.writes.run(self._still_true(statement), params)
+            if statement.epoch != self.schema.epoch:  # it changed while this one waited
+                statement = self.schema.statement(statement.sql)
+            return self.writes.run(statement, params)
         finally:
             lock.release()
 

@@ -19,7 +19,7 @@ import msgspec
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, SQLError
 from reactive_sqlite.recorder import ChangeRecorder
-from reactive_sqlite.records import Record, concerns_main, decoded, encoded
+from reactive_sqlite.records import Record, decoded, encoded
 
 #: Records kept; who was away for longer starts over.
 KEPT = 4096
@@ -78,6 +78,7 @@ class Journal:
     ) -> None:
         self._connection = connection
         self._recorder = recorder
+        self._set_hook, self._on_row = connection.set_hook, recorder.on_row
         self._enabled = enabled
         self.participant = secrets.token_bytes(8)
         self.audience: Callable[[], bool] = lambda: False
@@ -85,7 +86,9 @@ class Journal:
         self._asked = 0.0
         self._data_version = -1
         self._durable = self.read_durable()
-        self._record = 0
+        self.noted = False
+        """whether what the commit under way changes is known here"""
+        self._record = _NOT_WRITTEN
         self._change: ChangeSet | None = None
 
     def wanted(self) -> bool:
@@ -144,23 +147,20 @@ class Journal:
             self._durable, self._asked = True, 0.0
             sleep(2 * _ASK_AFTER)
 
-    def note(self, version: int, *, for_sure: bool) -> None:
-        """Write down the commit that is about to be made, in its transaction.
-
-        ``for_sure`` when that transaction is over in any case, whether it can be committed or not.
-        """
-        recorder = self._recorder
-        if recorder.empty:
+    def note(self, version: int) -> None:
+        """Write down the commit that is about to be made, in its transaction."""
+        if self._recorder.empty:
             return
-        change = recorder.commit(version) if for_sure else recorder.net(version)
-        self._change, self._record = change, _NOT_WRITTEN
-        if change is None or concerns_main(change):
+        change = self._change = self._recorder.net(version)
+        self.noted = True
+        record = encoded(self.participant, change)
+        if record is not None:
             # `_unnoticed`, written out: this is in the path of every commit.
-            self._connection.remove_hook()
+            self._set_hook(None)
             try:
-                self._record = self._append(change or ChangeSet(version))
+                self._record = self._append(record)
             finally:
-                self._connection.install_hook(self._recorder.on_row)
+                self._set_hook(self._on_row)
 
     def begin_alone(self) -> bool:
         """Begin a transaction for nothing but a record: of VACUUM, which cannot be in one."""
@@ -171,7 +171,7 @@ class Journal:
     def commit_alone(self, version: int, mark: int) -> None:
         """Commit a single statement, begun at ``mark``, together with its record."""
         try:
-            self.note(version, for_sure=True)
+            self.note(version)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a deferred foreign key, a full disk
@@ -180,15 +180,11 @@ class Journal:
             self._recorder.undo_to(mark)
             raise
 
-    @property
-    def noted(self) -> bool:
-        """Whether what the commit under way changes is known here."""
-        return self._record != 0
-
     def committed(self) -> ChangeSet | None:
         """What the commit under way has changed: it is made."""
         self._recorder.clear()
-        change, self._change, self._record = self._change, None, 0
+        change, self._change = self._change, None
+        self.noted, self._record = False, _NOT_WRITTEN
         return change
 
     def retract(self) -> None:
@@ -196,26 +192,26 @@ class Journal:
         if self._connection.in_transaction and self._record != _NOT_WRITTEN:
             with self._unnoticed():
                 self._connection.run(_RETRACT, (self._record,))
-        self._change, self._record = None, 0
+        self._change = None
+        self.noted, self._record = False, _NOT_WRITTEN
 
     @contextmanager
     def _unnoticed(self) -> Iterator[None]:
         """The journal's own rows are no news."""
-        self._connection.remove_hook()
+        self._set_hook(None)
         try:
             yield
         finally:
-            self._connection.install_hook(self._recorder.on_row)
+            self._set_hook(self._on_row)
 
-    def _append(self, change: ChangeSet) -> int:
+    def _append(self, record: bytes) -> int:
         connection = self._connection
         rowid = connection.last_insert_rowid()
-        record = (encoded(self.participant, change),)
         try:
-            connection.execute(_INSERT, record)
+            connection.execute(_INSERT, (record,))
         except SQLError:  # the table is not there yet, or not any more
             connection.run(_CREATE)
-            connection.run(_INSERT, record)
+            connection.run(_INSERT, (record,))
         seq: int = connection.last_insert_rowid()
         if seq % _PRUNE_EVERY == 0:
             connection.run(_PRUNE, (seq - KEPT,))

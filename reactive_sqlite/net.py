@@ -97,7 +97,10 @@ def _net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
 
 
 def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
-    """Fold the events of each row into its first old and last new image; drop what is equal."""
+    """Fold the events of each row into its first old and last new image; drop what is equal.
+
+    The result is the caller's own.
+    """
     return _net_of_one(events[0]) if len(events) == 1 else _folded(events)
 
 

@@ -104,7 +104,8 @@ class WriterLock:
         Raises `BusyError` when another thread keeps it longer than the timeout, and
         `TransactionError` when a transaction is open that is not the caller's.
         """
-        if not self._lock.acquire(timeout=self.timeout):
+        # Nearly always it is free, and a timeout is dear to pass.
+        if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
             raise self._locked_out()
         transaction = self.transaction
         if transaction is None:
@@ -149,7 +150,7 @@ class WriterLock:
 
     def hold(self) -> None:
         """The bare lock, whatever transaction is open and also after the end."""
-        if not self._lock.acquire(timeout=self.timeout):
+        if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
             raise self._locked_out()
 
     def _locked_out(self) -> BusyError:

@@ -61,13 +61,14 @@ class Reads:
         `refreshing` it sees their state; else the last commit, without waiting for a writer.
         """
         lock, local = self._lock, self._local
-        lock.check_open()
+        if lock.closed:
+            lock.check_open()
         if self.noting_threads and local.noted is not None:
             local.noted.append(statement.region(params))
         pinned = local.pinned
         if pinned is not None and (statement.main_only or pinned is self._writer):
             return self._fetch(pinned, statement, params, only_first)
-        if lock.plainly_held:
+        if lock.transaction is not None and lock.plainly_held:
             return self._fetch(self._writer, statement, params, only_first)
         if self._readers is None or not statement.main_only or lock.in_own_transaction:
             with lock:

@@ -50,7 +50,6 @@ class ChangeRecorder:
         self._route_of = route_of
         self._catalog = catalog
         self._index = index
-        self._watches = index.watches
         self._watched = index.by_table
         self._watching_all = index.everything
         self._additions: int | None = None
@@ -255,48 +254,41 @@ class ChangeRecorder:
 
         Then no `ChangeSet` is worth making; `clear` will do.
         """
-        if self._rows or not self._events or self._grown():
+        if self._rows or not self._events or self._watching_all or self._grown():
             return False
+        watched = self._watched
         # A loop, not all(): this is asked at every commit, and a generator costs more.
         for key in self._whole:
-            if key[0] == "*" or (key[0] != UNHEEDED and self._watches(key)):
+            if key in watched or key[0] == "*":
                 return False
         return True
 
     def commit(self, seq: int) -> ChangeSet | None:
-        """The net effect of the transaction, and a clean slate; None when there was no effect."""
-        events, whole, columns = self._events, self._whole, self._columns
-        if not events:
-            if self._savepoints:
-                self._savepoints = []
-            return None
+        """`net`, and a clean slate."""
+        change = self.net(seq)
+        self.clear()
+        return change
+
+    def net(self, seq: int) -> ChangeSet | None:
+        """The net effect of the transaction until now; None when there was none."""
+        whole, columns = self._whole, self._columns
+        if not whole:
+            rows = net_changes(self._events)
+            return ChangeSet(seq, rows) if rows else None
         if self._additions is not None:
             unheeded = {key for key in whole if key[0] == UNHEEDED}
-            whole -= unheeded
+            whole = whole - unheeded
             if self._grown():
                 whole |= {key[1:] for key in unheeded}
                 columns = {}
-        self.clear()
-        if not whole:
-            rows = net_changes(events)
-            return ChangeSet(seq, rows) if rows else None
         if EVERYTHING in whole:
             return ChangeSet.whole(seq)
-        rows = net_changes(events)
+        rows = net_changes(self._events)
         for key in whole:
             rows.pop(key, None)
         return ChangeSet(
             seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole, columns=columns
         )
-
-    def net(self, seq: int) -> ChangeSet | None:
-        """What `commit` would give now; the transaction goes on."""
-        kept = self._events, self._whole.copy(), self._rows, self._additions, self._savepoints
-        columns = self._columns
-        change = self.commit(seq)
-        self._events, self._whole, self._rows, self._additions, self._savepoints = kept
-        self._columns = columns
-        return change
 
     @property
     def empty(self) -> bool:

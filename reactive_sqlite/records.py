@@ -37,10 +37,13 @@ class Record(NamedTuple):
     """numbered as the journal numbers it"""
 
 
-def encoded(participant: bytes, change: ChangeSet) -> bytes:
-    """The wire form of what a commit changed in the main database."""
-    if not (change.tables or change.schema or change.everything):
-        rows: Any = change.rows or {}
+def encoded(participant: bytes, change: ChangeSet | None) -> bytes | None:
+    """The wire form of what a commit changed in the main database, if it wrote there at all.
+
+    ``change`` is None for one that wrote without changing anything.
+    """
+    rows: Any = {} if change is None else change.rows or {}
+    if change is None or not (change.tables or change.schema or change.everything):
         for key in rows:
             if "." in key:
                 break
@@ -48,8 +51,11 @@ def encoded(participant: bytes, change: ChangeSet) -> bytes:
             record = _encode((participant, rows))  # `_Wire`, less what goes without saying
             if len(record) <= RECORD_BYTES:
                 return record
-    rows = {key: changes for key, changes in change.rows.items() if "." not in key}
+    assert change is not None
+    rows = {key: changes for key, changes in rows.items() if "." not in key}
     tables = tuple(sorted(filter(_is_main, change.tables)))
+    if not (rows or tables or change.schema or change.everything):
+        return None
     record = _encode(_Wire(participant, rows, tables, change.schema, change.everything))
     if len(record) > RECORD_BYTES:
         tables = tuple(sorted({*tables, *rows}))
@@ -61,14 +67,6 @@ def encoded(participant: bytes, change: ChangeSet) -> bytes:
 
 def _is_main(key: str) -> bool:
     return "." not in key
-
-
-def concerns_main(change: ChangeSet) -> bool:
-    """Whether it changes anything that the file holds."""
-    for key in change.rows:  # nearly always the first one tells
-        if "." not in key:
-            return True
-    return change.schema or change.everything or any(map(_is_main, change.tables))
 
 
 def decoded(seq: int, record: bytes) -> Record:

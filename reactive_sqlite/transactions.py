@@ -48,7 +48,8 @@ class Transactions:
 
     def begin(self) -> tuple[OpenTransaction, str | None]:
         """Begin one, or a savepoint of this name in the one that is open."""
-        self._reads.check_may_write()
+        if self._reads.noting_threads:
+            self._reads.check_may_write()
         lock, savepoint = self._lock, None
         lock.acquire()
         try:
@@ -68,6 +69,16 @@ class Transactions:
         """COMMIT, or RELEASE the savepoint."""
         if transaction.ended:
             raise TransactionError("the transaction was ended inside its `with` block")
+        if transaction.plain_thread != get_ident() or self._lock.refreshing:
+            self._check_may_finish(transaction)
+        try:
+            self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
+        except BaseException:
+            if savepoint is None and self._lock.transaction is not None:  # a deferred foreign key
+                self._run("ROLLBACK")
+            raise
+
+    def _check_may_finish(self, transaction: OpenTransaction) -> None:
         if transaction.thread != get_ident():
             raise TransactionError("a transaction must be finished by the thread that began it")
         if not transaction.is_mine:
@@ -75,14 +86,7 @@ class Transactions:
             raise TransactionError(
                 "the transaction was finished by another task than began it; it is rolled back"
             )
-        if not self._lock.plainly_held:
-            self._lock.check_turn()
-        try:
-            self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
-        except BaseException:
-            if savepoint is None and self._lock.transaction is not None:  # a deferred foreign key
-                self._run("ROLLBACK")
-            raise
+        self._lock.check_turn()
 
     def undo(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         """ROLLBACK, to the savepoint if there is one; nothing if it is over or another thread's."""

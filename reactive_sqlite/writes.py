@@ -71,25 +71,22 @@ class Writes:
         if recorder.detached and self._many is not None:
             self._reattach(self._many, None)  # this one is run by what makes its parameters
         mark = recorder.begin_statement(statement)
-        execute = connection.execute
+        execute, changes_rows = connection.execute, statement.changes_rows
         self.begun += 1
+        # Whether a transaction is put around it here, with its record in the journal.
         journal, wrapped, columns = self._journal, False, statement.access.columns
         try:
             try:
-                if statement.access.savepoint is not None:
-                    sql = self._at_savepoint(statement)
-                if journal is not None and journal.wanted():
-                    if statement.kind is StatementKind.COMMIT or sql == "COMMIT":
-                        journal.note(self.version + 1, for_sure=False)
-                    elif self._lock.transaction is None and (
-                        statement.changes_rows or is_recorded(statement)
-                    ):
-                        execute("BEGIN IMMEDIATE")
-                        wrapped = True
+                if not changes_rows:
+                    sql, wrapped = self._control(statement)
+                elif journal is not None and self._lock.transaction is None:
+                    wrapped = journal.wanted()
+                if wrapped:
+                    execute("BEGIN IMMEDIATE")
                 cursor = execute(sql, params)
                 # Always drained: a half-read RETURNING has not committed, and PRAGMA
                 # incremental_vacuum gives a row without columns for each page.
-                rows = cursor.fetchall() if columns or not statement.changes_rows else None
+                rows = cursor.fetchall() if columns or not changes_rows else None
             except Exception as error:
                 connection.annotate(error, sql)
                 if journal is not None and journal.noted:
@@ -105,21 +102,21 @@ class Writes:
                 Result,
                 (
                     tuple(map(row_maker(columns), rows)) if rows else (),
-                    connection.changes() if statement.changes_rows else 0,
+                    connection.changes() if changes_rows else 0,
                     connection.last_insert_rowid(),
                 ),
             )
-            if not statement.changes_rows:
+            if changes_rows:
+                for key in unhooked:
+                    recorder.touch(key)
+            else:
                 if statement.access.transaction is None:  # no BEGIN, COMMIT or ROLLBACK
                     self._controlled(statement)
                 if statement.kind is StatementKind.VACUUM and journal is not None:
                     wrapped = journal.begin_alone()
-            else:
-                for key in unhooked:
-                    recorder.touch(key)
             if wrapped and journal is not None:
                 journal.commit_alone(self.version + 1, mark)
-            if not (wrapped or statement.changes_rows):
+            if not (wrapped or changes_rows):
                 self._turned(statement)
             elif self._lock.transaction is None:
                 self.committed()
@@ -162,10 +159,25 @@ class Writes:
         ``mark`` is that of its beginning, if it has come to its end.
         """
         self._recorder.detached = False
-        self._connection.install_hook(self._recorder.on_row)
+        self._connection.set_hook(self._recorder.on_row)
         columns = None if mark is None else columns_set(statement, self._schema.catalog())
         for key in sorted(statement.access.writes):
             self._recorder.touch_since(mark or 0, key, columns)
+
+    def _control(self, statement: Statement) -> tuple[str, bool]:
+        """A statement that is no INSERT, UPDATE or DELETE is about to be run.
+
+        The text to run for it, and whether in a transaction of its own.
+        """
+        journal, sql, access = self._journal, statement.sql, statement.access
+        if access.savepoint is not None:
+            sql = self._at_savepoint(statement)
+        if journal is not None and journal.wanted():
+            if statement.kind is StatementKind.COMMIT or sql == "COMMIT":
+                journal.note(self.version + 1)
+            elif self._lock.transaction is None and access.transaction is None:
+                return sql, is_recorded(statement)
+        return sql, False
 
     def _controlled(self, statement: Statement) -> None:
         """What a statement that is no INSERT, UPDATE or DELETE means."""
@@ -259,7 +271,7 @@ class Writes:
         """Ctrl-C in the middle: what SQLite has done by then is not known, only where it is now."""
         connection, transaction = self._connection, self._lock.transaction
         self._recorder.detached = False
-        connection.install_hook(self._recorder.on_row)
+        connection.set_hook(self._recorder.on_row)
         if self._journal is not None and self._journal.noted:
             self._journal.retract()
         if transaction is None and connection.in_transaction:

@@ -14,6 +14,7 @@ import secrets
 import socket
 import stat
 import time
+from time import monotonic
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -94,10 +95,14 @@ class Doorbells:
 
     def names(self) -> tuple[str, ...]:
         """The bells of others, as they were at most `LIST_FOR` seconds ago."""
-        now = time.monotonic()
-        if now - self._listed_at < LIST_FOR or self.directory is None:
-            return self._names
-        self._listed_at = now
+        if monotonic() - self._listed_at >= LIST_FOR:
+            self._list()
+        return self._names
+
+    def _list(self) -> None:
+        self._listed_at = monotonic()
+        if self.directory is None:
+            return
         try:
             changed = os.stat(self.directory).st_mtime_ns
             if changed != self._changed:
@@ -107,7 +112,6 @@ class Doorbells:
                 self._changed = changed if settled else None
         except OSError:  # nobody has ever watched, or the last one has gone
             self._names, self._changed = (), None
-        return self._names
 
     def forget(self) -> None:
         """List anew next time."""
@@ -115,7 +119,9 @@ class Doorbells:
 
     def ring(self) -> None:
         """Ring all bells but the own one. Never blocks; bells that nobody holds are removed."""
-        for name in self.names():
+        if monotonic() - self._listed_at >= LIST_FOR:  # `names`, without a call: each commit rings
+            self._list()
+        for name in self._names:
             path = f"{self.directory}/{name}"
             try:
                 if self._socket is None:
