@@ -162,21 +162,15 @@ class Connection:
         """Whether a transaction is open (SQLite is not in autocommit mode)."""
         return self._apsw.in_transaction
 
-    def run(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
-        """Run the text to its end and return all rows.
+    def run(self, sql: str, params: Params = (), only_first: bool = False) -> list[tuple[Any, ...]]:
+        """Run the text to its end and return all rows, or a query until it gives its first row.
 
-        Always drained: a half-read ``RETURNING`` has not committed.
+        What writes must be drained: a half-read ``RETURNING`` has not committed.
         """
         try:
-            return self._apsw.execute(sql, params).fetchall()
-        except Exception as error:
-            self.annotate(error, sql)
-            raise
-
-    def run_for_one(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
-        """Run a query only until it gives its first row."""
-        try:
             cursor = self._apsw.execute(sql, params)
+            if not only_first:
+                return cursor.fetchall()
             row = cursor.fetchone()
             cursor.close(True)
         except Exception as error:

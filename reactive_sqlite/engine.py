@@ -15,6 +15,7 @@ from typing import Any
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.control import Control
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.filesystem import warn_if_shared
 from reactive_sqlite.foreign import ForeignCommits
@@ -81,7 +82,7 @@ class Engine:
             self.lock,
             self.schema,
             self.recorder,
-            self._follow,
+            Control(writer, self.schema, self.recorder, self._follow),
             self.journal,
             on_commit,
             on_end,

@@ -149,9 +149,10 @@ class Journal:
 
     def note(self, version: int) -> None:
         """Write down the commit that is about to be made, in its transaction."""
-        if self._recorder.empty:
+        recorder = self._recorder
+        if not recorder.events:
             return
-        change = self._change = self._recorder.net(version)
+        change = self._change = recorder.net(version)
         self.noted = True
         record = encoded(self.participant, change)
         if record is not None:

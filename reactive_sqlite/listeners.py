@@ -13,23 +13,20 @@ class Listeners:
 
     def __init__(self, enqueue: Callable[[Callable[[], None]], None]) -> None:
         self._enqueue = enqueue
-        self._calls: tuple[Callable[[ChangeSet], None], ...] = ()
+        self.calls: tuple[Callable[[ChangeSet], None], ...] = ()
         self._farewells: tuple[Callable[[], None], ...] = ()
-
-    def __len__(self) -> int:
-        return len(self._calls)
 
     def add(self, call: Callable[[ChangeSet], None]) -> None:
         """From here on have it called with each commit."""
-        self._calls = (*self._calls, call)
+        self.calls = (*self.calls, call)
 
     def remove(self, call: Callable[[ChangeSet], None]) -> None:
         """Not any more."""
-        self._calls = tuple(kept for kept in self._calls if kept is not call)
+        self.calls = tuple(kept for kept in self.calls if kept is not call)
 
     def tell(self, change: ChangeSet) -> None:
         """A commit."""
-        for call in self._calls:
+        for call in self.calls:
             self._enqueue(partial(call, change))
 
     def at_end(self, call: Callable[[], None]) -> Callable[[], None]:

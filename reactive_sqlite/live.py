@@ -262,8 +262,6 @@ class LiveStore:
 
     def touched_by(self, *changes: ChangeSet) -> list[LiveResult]:
         """The live results whose value one of these commits may have changed."""
-        if len(changes) == 1 and self.index.ignores(changes[0]):  # most commits: no lock for them
-            return []
         with self.lock:
             return self.index.touched(*changes)
 

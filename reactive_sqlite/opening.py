@@ -98,7 +98,9 @@ class StatementOpening:
     def evaluate(self) -> Any:
         """The rows now."""
         engine, make, convert = self._engine, self._make, self._convert
-        statement = self._statement = engine.schema.statement(self._statement.sql)
+        statement = self._statement
+        if statement.epoch != engine.schema.epoch:
+            statement = self._statement = engine.schema.statement(statement.sql)
         value = make.made_of(engine.reads.read(statement, self._params, only_first=make.narrow))
         return value if convert is None else make.each(value, convert)
 

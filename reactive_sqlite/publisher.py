@@ -94,14 +94,15 @@ class Publisher:
         """
         if self._outside is not None:
             self._outside.ring()
-        stats = self._stats
+        stats, listeners, refresher = self._stats, self._listeners, self._refresher
         stats.commits += 1
-        if change is None:
+        if change is None or not (
+            listeners.calls or refresher.verifies or self._store.index.touches(change)
+        ):
             stats.skipped += 1
             return
-        if self._listeners:
-            self._listeners.tell(change)
-        touched, refresher = self._store.touched_by(change), self._refresher
+        listeners.tell(change)
+        touched = self._store.touched_by(change)
         drawn = refresher.verifies and refresher.draws()
         if not touched:
             stats.skipped += 1
@@ -246,8 +247,7 @@ class Publisher:
         version = self._attached.neighbours_version(foreign.commits)
         change = structs.replace(foreign.change, seq=version)
         self._stats.commits += foreign.commits
-        if self._listeners:
-            self._listeners.tell(change)
+        self._listeners.tell(change)
         return change
 
     def refresh(self, foreign: Foreign) -> None:
@@ -272,7 +272,7 @@ class Publisher:
     @property
     def has_audience(self) -> bool:
         """Whether anybody wants to hear of commits."""
-        return bool(self._listeners) or len(self._store) > 0
+        return bool(self._listeners.calls) or len(self._store) > 0
 
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
@@ -282,7 +282,7 @@ class Publisher:
 
         def stop() -> None:
             self._listeners.remove(listener)
-            self._attached.recorder.record_all("listeners", bool(self._listeners))
+            self._attached.recorder.record_all("listeners", bool(self._listeners.calls))
             self._audience_changed()
 
         return stop

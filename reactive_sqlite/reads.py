@@ -82,8 +82,7 @@ class Reads:
     def _fetch(
         self, connection: Connection, statement: Statement, params: Params, only_first: bool
     ) -> tuple[Row, ...]:
-        run = connection.run_for_one if only_first else connection.run
-        rows = run(statement.sql, params)
+        rows = connection.run(statement.sql, params, only_first)
         columns = statement.access.columns
         if rows and len(rows[0]) != len(columns):
             # Another process has changed the schema since the statement was analysed.

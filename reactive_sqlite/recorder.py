@@ -55,7 +55,8 @@ class ChangeRecorder:
         self._additions: int | None = None
         self._detach = detach
         self._routes: dict[tuple[str, str], TableRoute] = {}
-        self._events: list[Event] = []
+        self.events: list[Event] = []
+        """what was written since the last commit"""
         self._whole: set[str] = set()
         self._columns: dict[str, frozenset[int]] = {}
         """of tables in ``_whole``: what may differ in them is in these columns only"""
@@ -92,7 +93,7 @@ class ChangeRecorder:
             watched, by_all = self._watched.get(key), self.records_all or self._watching_all
             if not route.exact or not (watched or by_all):
                 self._whole.add(key)
-                self._events.append(key)
+                self.events.append(key)
                 return
             drawers = None if by_all or watched is None else watched.by_value
             if drawers is not None and is_missed(route, row, drawers):
@@ -102,13 +103,13 @@ class ChangeRecorder:
                     self._additions = additions
                 if route.unheeded not in self._whole:
                     self._whole.add(route.unheeded)
-                    self._events.append(route.unheeded)
+                    self.events.append(route.unheeded)
                 return
             new = row.new
             if self._rows >= ROWS_PER_TRANSACTION or (new is None and row.blob_write >= 0):
                 self.touch(key)
             else:
-                self._events.append((route, row.rowid, row.rowid_new, row.old, new))
+                self.events.append((route, row.rowid, row.rowid_new, row.old, new))
                 self._rows += 1
         except Exception:
             # An exception here would surface in the writer's statement, which did nothing wrong.
@@ -134,7 +135,7 @@ class ChangeRecorder:
         """
         self._statement = statement
         self._rows_left = ROWS_AT_LEAST if statement.changes_rows else sys.maxsize
-        return len(self._events)
+        return len(self.events)
 
     def _grant(self) -> int:
         """How many more rows of the statement to look at; asked once."""
@@ -147,7 +148,7 @@ class ChangeRecorder:
         """Record that the table was written, without saying which rows."""
         if key not in self._whole:
             self._whole.add(key)
-            self._events.append(key)
+            self.events.append(key)
         elif self._columns:
             self._columns.pop(key, None)
 
@@ -158,7 +159,7 @@ class ChangeRecorder:
         """
         known = key not in self._whole and not any(
             key == (event if isinstance(event, str) else event[0].key)
-            for event in self._events[:mark]
+            for event in self.events[:mark]
         )
         self.touch(key)
         if known and columns is not None:
@@ -189,10 +190,10 @@ class ChangeRecorder:
 
     def undo_to(self, mark: int) -> None:
         """The statement that began at ``mark`` raised and SQLite undid all of it."""
-        del self._events[mark:]
-        self._whole = {event for event in self._events if isinstance(event, str)}
+        del self.events[mark:]
+        self._whole = {event for event in self.events if isinstance(event, str)}
         self._columns = {key: which for key, which in self._columns.items() if key in self._whole}
-        self._rows = len(self._events) - len(self._whole)
+        self._rows = len(self.events) - len(self._whole)
         if self._for_good:
             self.touch(EVERYTHING)
 
@@ -201,15 +202,15 @@ class ChangeRecorder:
 
         Its tables stay, as tables.
         """
-        phantoms = {event[0].key for event in self._events[mark:] if not isinstance(event, str)}
-        self._events[mark:] = [e for e in self._events[mark:] if isinstance(e, str)]
-        self._rows = len(self._events) - len(self._whole)
+        phantoms = {event[0].key for event in self.events[mark:] if not isinstance(event, str)}
+        self.events[mark:] = [e for e in self.events[mark:] if isinstance(e, str)]
+        self._rows = len(self.events) - len(self._whole)
         self.touch_all(sorted(phantoms))
 
     def savepoint(self, name: str) -> None:
         """SAVEPOINT name."""
         # SQLite compares their names as it does all names (sqlite3_stricmp).
-        self._savepoints.append((fold(name), len(self._events)))
+        self._savepoints.append((fold(name), len(self.events)))
 
     def is_outermost(self, name: str) -> bool:
         """Whether releasing this savepoint takes all of them."""
@@ -228,7 +229,7 @@ class ChangeRecorder:
         at = self._find(name)
         del self._savepoints[at + 1 :]
         mark = self._savepoints[at][1]
-        undone = self._events[mark:]
+        undone = self.events[mark:]
         self.undo_to(mark)
         return _SCHEMA in undone or EVERYTHING in undone
 
@@ -254,14 +255,14 @@ class ChangeRecorder:
 
         Then no `ChangeSet` is worth making; `clear` will do.
         """
-        if self._rows or not self._events or self._watching_all or self._grown():
+        if self._rows or not self.events or self.records_all or self._watching_all:
             return False
-        watched = self._watched
-        # A loop, not all(): this is asked at every commit, and a generator costs more.
-        for key in self._whole:
-            if key in watched or key[0] == "*":
+        if self._additions is not None and self._grown():
+            return False
+        for key in self._whole:  # all() would cost more, and this is asked at every commit
+            if key[0] == "*":
                 return False
-        return True
+        return self._watched.keys().isdisjoint(self._whole)
 
     def commit(self, seq: int) -> ChangeSet | None:
         """`net`, and a clean slate."""
@@ -273,7 +274,7 @@ class ChangeRecorder:
         """The net effect of the transaction until now; None when there was none."""
         whole, columns = self._whole, self._columns
         if not whole:
-            rows = net_changes(self._events)
+            rows = net_changes(self.events)
             return ChangeSet(seq, rows) if rows else None
         if self._additions is not None:
             unheeded = {key for key in whole if key[0] == UNHEEDED}
@@ -283,21 +284,16 @@ class ChangeRecorder:
                 columns = {}
         if EVERYTHING in whole:
             return ChangeSet.whole(seq)
-        rows = net_changes(self._events)
+        rows = net_changes(self.events)
         for key in whole:
             rows.pop(key, None)
         return ChangeSet(
             seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole, columns=columns
         )
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was written."""
-        return not self._events
-
     def clear(self) -> None:
         """Start anew."""
-        self._events = []
+        self.events = []
         self._whole = set()
         if self._columns:
             self._columns = {}

@@ -152,12 +152,12 @@ class RegionIndex(Generic[T]):
         """Whether a region names this table, by its key, or everything."""
         return table in self.by_table or bool(self.everything)
 
-    def ignores(self, change: ChangeSet) -> bool:
-        """Whether nobody reads any of the tables that it changes. Without a lock."""
+    def touches(self, change: ChangeSet) -> bool:
+        """Whether somebody reads a table that it changes. Without a lock."""
         if change.everything or change.schema or self.everything:
-            return False
+            return True
         read = self.by_table.keys()
-        return read.isdisjoint(change.rows) and read.isdisjoint(change.tables)
+        return not (read.isdisjoint(change.rows) and read.isdisjoint(change.tables))
 
     def count(self, table: str, columns: frozenset[int] | None) -> int:
         """How often any of these columns of a table is read; None: any at all. Without a lock."""

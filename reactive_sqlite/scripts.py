@@ -86,7 +86,7 @@ class Scripts:
             done = self._writer.run_creates(piece)
         finally:
             if done:
-                self._writes.schema_changed()
+                self._writes.control.schema_changed()
             if transaction is not None and not self._writer.in_transaction:
                 self._writes.rolled_back(transaction)  # a full disk, an interrupt
         return done

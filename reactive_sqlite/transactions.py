@@ -50,17 +50,15 @@ class Transactions:
         """Begin one, or a savepoint of this name in the one that is open."""
         if self._reads.noting_threads:
             self._reads.check_may_write()
-        lock, savepoint = self._lock, None
+        lock = self._lock
         lock.acquire()
         try:
-            if lock.transaction is None:
-                self._writes.run(self.begin_statement(), ())
-            else:
-                savepoint = f"reactive_{self._depth + 1}"
-                self._run(f"SAVEPOINT {savepoint}")
-                self._depth += 1
             transaction = lock.transaction
-            assert transaction is not None
+            if transaction is None:
+                return self._writes.begin(self.begin_statement()), None
+            savepoint = f"reactive_{self._depth + 1}"
+            self._run(f"SAVEPOINT {savepoint}")
+            self._depth += 1
             return transaction, savepoint
         finally:
             lock.release()

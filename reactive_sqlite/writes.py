@@ -8,7 +8,8 @@ from typing import Any
 from reactive_sqlite.bulk import columns_set
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
-from reactive_sqlite.effects import DDL, WHOLESALE, Effect, effect_of, is_recorded
+from reactive_sqlite.control import Control
+from reactive_sqlite.effects import is_recorded
 from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
@@ -36,7 +37,7 @@ class Writes:
         lock: WriterLock,
         schema: Schema,
         recorder: ChangeRecorder,
-        follow: Callable[[str], None],
+        control: Control,
         journal: Journal | None,
         on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
@@ -46,7 +47,7 @@ class Writes:
         self._lock = lock
         self._schema = schema
         self._recorder = recorder
-        self._follow = follow
+        self.control = control
         self._on_commit = on_commit
         self._on_end = on_end
         self._begun_by_savepoint = False
@@ -111,7 +112,7 @@ class Writes:
                     recorder.touch(key)
             else:
                 if statement.access.transaction is None:  # no BEGIN, COMMIT or ROLLBACK
-                    self._controlled(statement)
+                    self.control.done(statement)
                 if statement.kind is StatementKind.VACUUM and journal is not None:
                     wrapped = journal.begin_alone()
             if wrapped and journal is not None:
@@ -130,6 +131,22 @@ class Writes:
             if self._over:
                 self._over = False
                 self._lock.release()
+
+    def begin(self, statement: Statement) -> OpenTransaction:
+        """Run a BEGIN for a block: what `run` does of it, and no more."""
+        if self.begun != self.done:
+            raise TransactionError(_ONLY_READ)
+        try:
+            if self._journal is not None:
+                self._journal.wanted()  # whether rows are recorded from here on
+            self._connection.execute(statement.sql)
+            return self._opened(StatementKind.BEGIN)
+        except Exception as error:
+            self._connection.annotate(error, statement.sql)
+            raise
+        except BaseException:
+            self._interrupted()
+            raise
 
     def run_many(self, statement: Statement, rows: Any) -> Result:
         """Run one statement for each parameter set, inside an open transaction."""
@@ -179,35 +196,19 @@ class Writes:
                 return sql, is_recorded(statement)
         return sql, False
 
-    def _controlled(self, statement: Statement) -> None:
-        """What a statement that is no INSERT, UPDATE or DELETE means."""
-        recorder, kind = self._recorder, statement.kind
-        if kind is StatementKind.ATTACH or (kind in DDL and statement.access.databases - {"main"}):
-            self._schema.elsewhere = True
-        if kind in DDL:
-            self.schema_changed()
-        elif kind in WHOLESALE:
-            recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
-            self._schema_changed()
-        elif kind is StatementKind.PRAGMA:
-            self._pragma(statement)
-        elif statement.access.savepoint is not None:
-            operation, name = statement.access.savepoint
-            if operation == "BEGIN":
-                recorder.savepoint(name)
-            elif operation == "RELEASE":
-                recorder.release(name)
-            elif recorder.rollback_to(name):
-                self._schema_changed()
+    def _opened(self, kind: StatementKind) -> OpenTransaction:
+        """A transaction has begun, and keeps the lock until its end."""
+        self._lock.hold()
+        transaction = self._lock.transaction = OpenTransaction()
+        self._begun_by_savepoint = kind is StatementKind.SAVEPOINT
+        return transaction
 
     def _turned(self, statement: Statement) -> None:
         """A transaction may have begun with that statement, or ended."""
         open_now, transaction = self._connection.in_transaction, self._lock.transaction
         if transaction is None:
             if open_now:
-                self._lock.hold()  # until the transaction ends
-                self._lock.transaction = OpenTransaction()
-                self._begun_by_savepoint = statement.kind is StatementKind.SAVEPOINT
+                self._opened(statement.kind)
             else:
                 self.committed()
         elif not open_now:
@@ -228,27 +229,6 @@ class Writes:
         elif self._begun_by_savepoint and operation == "RELEASE":
             return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
         return statement.sql
-
-    def _pragma(self, statement: Statement) -> None:
-        name, argument = statement.access.pragma or ("", None)
-        if name == "wal_autocheckpoint" and argument is not None:  # it puts SQLite's own hook back
-            self._connection.keep_checkpoints()
-        effect = effect_of(name, argument)
-        if effect is not Effect.NONE:
-            self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
-            self._schema_changed()
-        if effect is Effect.CONNECTION:
-            self._follow(statement.sql)
-
-    def schema_changed(self) -> None:
-        """The schema is another one, since something in the open transaction or just now."""
-        self._recorder.schema_changed()
-        self._schema_changed()
-
-    def _schema_changed(self) -> None:
-        self._schema.pending = True
-        self._schema.is_new()
-        self._recorder.forget_routes()
 
     def _failed(self, statement: Statement, mark: int) -> None:
         """The statement raised. What SQLite undid is forgotten; what it may have kept is not."""
@@ -277,7 +257,7 @@ class Writes:
         if transaction is None and connection.in_transaction:
             connection.run("ROLLBACK")  # it has just begun, and nobody would end it
         self._recorder.everything_changed()
-        self._schema_changed()
+        self.control.schema_is_new()
         if transaction is None:
             self.committed()
         elif not connection.in_transaction:

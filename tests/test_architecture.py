@@ -25,7 +25,7 @@ LAYERS = {
     "understanding": "listing catalog access reference statement filing routing analysis",
     "engine": """
         bulk recorder net effects filesystem locks checkpoints walindex wal connection records
-        journal foreign readers ownership schema reads writes scripts transactions engine
+        journal foreign readers ownership schema control reads writes scripts transactions engine
         rehearsal""",
     "liveness": """
         timer delivery listeners incremental live sources functions opening refresh publisher

@@ -1,0 +1,74 @@
+"""What statements that are no INSERT, UPDATE or DELETE have done, for who recalls the changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reactive_sqlite.connection import Connection
+from reactive_sqlite.effects import DDL, WHOLESALE, Effect, effect_of
+from reactive_sqlite.recorder import ChangeRecorder
+from reactive_sqlite.schema import Schema
+from reactive_sqlite.statement import Statement, StatementKind
+
+
+class Control:
+    """Tells the recorder and the schema of CREATE, PRAGMA, SAVEPOINT and the like.
+
+    Always under the lock of the writing connection. ``follow`` has the reading connections run
+    what changes a connection.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        schema: Schema,
+        recorder: ChangeRecorder,
+        follow: Callable[[str], None],
+    ) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._recorder = recorder
+        self._follow = follow
+
+    def done(self, statement: Statement) -> None:
+        """The statement was run."""
+        recorder, kind = self._recorder, statement.kind
+        if kind is StatementKind.ATTACH or (kind in DDL and statement.access.databases - {"main"}):
+            self._schema.elsewhere = True
+        if kind in DDL:
+            self.schema_changed()
+        elif kind in WHOLESALE:
+            recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
+            self.schema_is_new()
+        elif kind is StatementKind.PRAGMA:
+            self._pragma(statement)
+        elif statement.access.savepoint is not None:
+            operation, name = statement.access.savepoint
+            if operation == "BEGIN":
+                recorder.savepoint(name)
+            elif operation == "RELEASE":
+                recorder.release(name)
+            elif recorder.rollback_to(name):
+                self.schema_is_new()
+
+    def _pragma(self, statement: Statement) -> None:
+        name, argument = statement.access.pragma or ("", None)
+        if name == "wal_autocheckpoint" and argument is not None:  # it puts SQLite's own hook back
+            self._connection.keep_checkpoints()
+        effect = effect_of(name, argument)
+        if effect is not Effect.NONE:
+            self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
+            self.schema_is_new()
+        if effect is Effect.CONNECTION:
+            self._follow(statement.sql)
+
+    def schema_changed(self) -> None:
+        """Tables, views, indexes or triggers are other ones, since just now or in a script."""
+        self._recorder.schema_changed()
+        self.schema_is_new()
+
+    def schema_is_new(self) -> None:
+        """What was known of the schema may not hold, nor again if the transaction is undone."""
+        self._schema.pending = True
+        self._schema.is_new()
+        self._recorder.forget_routes()
