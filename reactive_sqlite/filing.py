@@ -271,11 +271,23 @@ def _keys(term: Any) -> Iterable[Any]:
 
 def _ask(bucket: Bucket, change: RowChange, hits: set[int], moved: bool) -> None:
     """Ask what is filed under the value of a row; ``moved``: it had another before or after."""
+    old, new = change.old, change.new
     for entry in bucket if isinstance(bucket, dict) else (bucket,):
         if entry.number in hits:
             continue
         part = entry.part
-        if part.sees(change, moved) if entry.by_value else part.touched_by_row(change):
+        if entry.by_value:
+            # The predicate is satisfied before or after, and both times unless it has moved.
+            touched = (
+                moved
+                or old is None
+                or new is None
+                or part.positions is None
+                or differ(old, new, part.positions)
+            )
+        else:
+            touched = part.touched_by_row(change)
+        if touched:
             hits.add(entry.number)
 
 

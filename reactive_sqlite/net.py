@@ -81,27 +81,25 @@ def is_missed(route: TableRoute, row: PreUpdate, drawers: tuple[Equalities, ...]
     return True
 
 
-def _net_of_one(event: Event) -> dict[str, tuple[RowChange, ...]]:
-    """`net_changes` of a single event, which most commits are."""
+def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
+    """Fold the events of each row into its first old and last new image; drop what is equal.
+
+    The result is the caller's own.
+    """
+    if len(events) != 1:
+        return _folded(events)
+    event = events[0]  # as most commits are
     if isinstance(event, str):
         return {}
     route, rowid, rowid_new, old, new = event
     if route.primary_key or rowid != rowid_new:
-        return _folded((event,))
+        return _folded(events)
     if old is None:
         return {route.key: (RowChange(None, new, None, rowid),)}
     if new is None:
         return {route.key: (RowChange(old, None, rowid, None),)}
     unchanged = old == new and same_image(old, new)
     return {} if unchanged else {route.key: (RowChange(old, new, rowid, rowid),)}
-
-
-def net_changes(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:
-    """Fold the events of each row into its first old and last new image; drop what is equal.
-
-    The result is the caller's own.
-    """
-    return _net_of_one(events[0]) if len(events) == 1 else _folded(events)
 
 
 def _folded(events: Sequence[Event]) -> dict[str, tuple[RowChange, ...]]:

@@ -101,7 +101,8 @@ class Publisher:
         ):
             stats.skipped += 1
             return
-        listeners.tell(change)
+        if listeners.calls:
+            listeners.tell(change)
         touched = self._store.touched_by(change)
         drawn = refresher.verifies and refresher.draws()
         if not touched:

@@ -104,7 +104,7 @@ class Refresher:
                 stats.unchanged += 1
                 node.version = version
                 return False, "unchanged"
-            self._take_over(node, step.rows.get(), version, step=step)
+            self._take_over(node, step.rows, version, step=step)
             return False, "changed"
         outcome = node.source.refresh(change, self._maintenance)
         if outcome.step is None:

@@ -64,16 +64,6 @@ class TableRegion:
         positions = self.positions
         return columns is None or positions is None or not columns.isdisjoint(positions)
 
-    def sees(self, change: RowChange, moved: bool) -> bool:
-        """`touched_by_row` of a row that is known to satisfy the predicate before or after.
-
-        ``moved`` says that what the predicate looks at has changed.
-        """
-        old, new, positions = change.old, change.new, self.positions
-        if moved or positions is None or old is None or new is None:
-            return True
-        return differ(old, new, positions)
-
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, TableRegion)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
-from reactive_sqlite.change import ChangeSet, RowChange
+from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.filing import Drawer, Entry, Equalities, Residue, drawer_for, slips_for
 from reactive_sqlite.region import Region
 
@@ -82,13 +82,6 @@ class TableReaders:
             for positions, entries in list(self.by_columns.items())
             if columns is None or positions is None or not columns.isdisjoint(positions)
         ]
-
-    def collect(self, changes: Sequence[RowChange], hits: set[int]) -> None:
-        """Add the numbers of the owners that these changes of rows touch."""
-        for drawer in self.drawers.values():
-            drawer.collect(changes, hits)
-        if self.residue.by_columns:
-            self.residue.collect(changes, hits)
 
 
 class RegionIndex(Generic[T]):
@@ -181,7 +174,10 @@ class RegionIndex(Generic[T]):
             for key, rows in change.rows.items():
                 table = self.by_table.get(key)
                 if table is not None and key not in change.tables:
-                    table.collect(rows, hits)
+                    for drawer in table.drawers.values():
+                        drawer.collect(rows, hits)
+                    if table.residue.by_columns:
+                        table.residue.collect(rows, hits)
         if len(hits) < 2:  # as it is after most commits
             return [self._owners[number] for number in hits]
         return [self._owners[number] for number in sorted(hits)]

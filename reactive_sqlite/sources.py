@@ -193,12 +193,9 @@ class StatementSource:
             statement.patch = patch
         if not patch or (patch.asks and not maintenance.asks(self._cost, len(value))):
             return None
-        places = self._places
-        if places is None:
-            places = Places()
-            if len(value) > 1:  # a single row is found without
-                self._places = places
-        return patch.apply(value, change, places, read, params)
+        if self._places is None and len(value) > 1:
+            self._places = Places()
+        return patch.apply(value, change, self._places, read, params)
 
     def can_follow(self, change: ChangeSet) -> bool:
         """Whether `refresh` would not have to run the query for this change."""
@@ -218,9 +215,11 @@ class StatementSource:
         return rows
 
     @classmethod
-    def _of(cls, rows: Deferred) -> Any:
+    def _of(cls, rows: Deferred | tuple[Row, ...]) -> Any:
         """The value that followed rows make, perhaps deferred."""
-        return cls.made_of(rows.get()) if cls.narrow else rows
+        if cls.narrow:
+            return cls.made_of(rows.get() if isinstance(rows, Deferred) else rows)
+        return rows
 
     @staticmethod
     def each(value: Any, convert: Callable[[Any], Any]) -> Any:

@@ -31,6 +31,10 @@ class RowKey(NamedTuple):
         columns = tuple(zip(*value, strict=True))
         return zip(*(columns[place] for place in self.places), strict=True)
 
+    def numbered(self, value: Sequence[Row]) -> dict[Any, int]:
+        """The place of each row of a result, by its key."""
+        return dict(zip(self.shown(value), count(), strict=False))
+
     def of(self, image: Image) -> Any:
         """The key of a row of the table."""
         if len(self.positions) == 1:
@@ -56,10 +60,7 @@ class Places:
     def of(self, value: tuple[Row, ...], key: RowKey) -> dict[Any, int]:
         """The places in this value."""
         if value is not self._value:
-            if len(value) == 1 and len(key.places) == 1:  # as most are, by far
-                self._by_key = {tuple.__getitem__(value[0], key.places[0]): 0}
-            else:
-                self._by_key = dict(zip(key.shown(value), count(), strict=False))
+            self._by_key = key.numbered(value)
             self._value = value
         return self._by_key
 

@@ -190,7 +190,7 @@ class Following:
         *,
         narrow: bool,
         cost: float,
-    ) -> Deferred | None:
+    ) -> Deferred | tuple[Row, ...] | None:
         """Run the query in a way that its result can be followed; None if it cannot, or not now.
 
         ``narrow`` refuses results that may have more than one row; ``cost`` is what running the

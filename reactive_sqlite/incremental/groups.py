@@ -175,12 +175,9 @@ class GroupsMaintainer:
             place += 4
         return Group(tuple(terms), rows, arguments, list(values[place:]))
 
-    def rows(self) -> Deferred:
+    def rows(self) -> Deferred | tuple[Row, ...]:
         """The rows of the result now."""
-        if self._window is not None:
-            shown = self._shown
-            return Deferred.of(shown)
-        return Deferred(self._rows.values)
+        return self._shown if self._window is not None else Deferred(self._rows.values)
 
     def edge(self) -> Row | None:
         """None: all groups are kept."""
@@ -234,7 +231,7 @@ class GroupsMaintainer:
         if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
+        return Step(now, lambda seq: window_delta(was, now, pairs, seq))
 
     def _count(self, values: tuple[Any, ...], touched: dict[Key, Group], *, come: bool) -> None:
         width = len(self._grouping.terms)

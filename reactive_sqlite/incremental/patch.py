@@ -20,8 +20,8 @@ from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.change import ChangeSet, Image, same_image
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.delta import Delta
-from reactive_sqlite.incremental.decisive import Decisive, Places, column_of, decisive_of
-from reactive_sqlite.incremental.step import Deferred, NotMaintainable, Step
+from reactive_sqlite.incremental.decisive import Decisive, Places, RowKey, column_of, decisive_of
+from reactive_sqlite.incremental.step import NotMaintainable, Step
 from reactive_sqlite.incremental.texts import Extended, Read, below, flat, in_batches, positional
 from reactive_sqlite.row import Row, row_class
 from reactive_sqlite.statement import Statement
@@ -47,13 +47,14 @@ class Patch(Protocol):
         self,
         value: tuple[Row, ...],
         change: ChangeSet,
-        places: Places,
+        places: Places | None,
         read: Read,
         params: Params,
     ) -> Step | None:
         """The next state of the rows ``value``; None when the change may have done more to them.
 
-        ``places`` is what was remembered from one patch of this result to the next.
+        ``places`` is what was remembered from one patch of this result to the next; None for a
+        result of one row, which is found without.
         """
 
 
@@ -75,7 +76,7 @@ class ImagePatch:
         self,
         value: tuple[Row, ...],
         change: ChangeSet,
-        places: Places,
+        places: Places | None,
         read: Read,
         params: Params,
     ) -> Step | None:
@@ -89,7 +90,7 @@ class ImagePatch:
         for row in rows:
             if not decisive.leaves(row):
                 return None
-        by_key = places.of(value, decisive.key)
+        by_key = _places_of(value, decisive.key, places)
         updated: list[Update] = []
         for row in rows:
             old, new = row.old, row.new
@@ -149,7 +150,7 @@ class QueryPatch:
         self,
         value: tuple[Row, ...],
         change: ChangeSet,
-        places: Places,
+        places: Places | None,
         read: Read,
         params: Params,
     ) -> Step | None:
@@ -158,7 +159,7 @@ class QueryPatch:
             return None
         if len(value) > SMALL or (value and type(value[0]) is not self._row):
             return None
-        by_key = places.of(value, self._decisive.key)
+        by_key = _places_of(value, self._decisive.key, places)
         touched = self._touched(value, by_key, change)
         if touched is None or len(touched) > FEW:
             return None
@@ -219,17 +220,26 @@ class QueryPatch:
         return [update for update in updates if not same_image(update[1], update[2])]
 
 
-def _patched(value: tuple[Row, ...], updated: list[Update], places: Places) -> Step:
+def _places_of(value: tuple[Row, ...], key: RowKey, places: Places | None) -> dict[Any, int]:
+    if places is not None:
+        return places.of(value, key)
+    if len(value) == 1 and len(key.places) == 1:
+        return {tuple.__getitem__(value[0], key.places[0]): 0}
+    return key.numbered(value)
+
+
+def _patched(value: tuple[Row, ...], updated: list[Update], places: Places | None) -> Step:
     if not updated:
-        return Step(Deferred.of(value), None)
+        return Step(value, None)
     if len(updated) > 1:
         updated.sort()
     after = list(value)
     for place, _, now in updated:
         after[place] = now
     result = tuple(after)
-    places.stay(result)
-    return Step(Deferred.of(result), partial(_delta, updated))
+    if places is not None:
+        places.stay(result)
+    return Step(result, partial(_delta, updated))
 
 
 def _delta(updated: Sequence[Update], version: int) -> Delta:

@@ -45,7 +45,7 @@ class Maintainer(Protocol):
     def seed(self, read: Read) -> None:
         """Run the query once. Raises `NotMaintainable`."""
 
-    def rows(self) -> Deferred:
+    def rows(self) -> Deferred | tuple[Row, ...]:
         """The rows of the result now."""
 
     def edge(self) -> Row | None:

@@ -122,12 +122,9 @@ class RowsMaintainer:
         if self._window is not None:
             self._shown = self._rows.values(*self._window)
 
-    def rows(self) -> Deferred:
+    def rows(self) -> Deferred | tuple[Row, ...]:
         """The rows of the result now."""
-        if self._window is not None:
-            shown = self._shown
-            return Deferred.of(shown)
-        return Deferred(self._rows.values)
+        return self._shown if self._window is not None else Deferred(self._rows.values)
 
     def edge(self) -> Row | None:
         """The last of the rows that are kept, None when all are."""
@@ -181,7 +178,7 @@ class RowsMaintainer:
         if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
             return Step(self.rows(), None)
         pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(Deferred.of(now), lambda seq: window_delta(was, now, pairs, seq))
+        return Step(now, lambda seq: window_delta(was, now, pairs, seq))
 
     def _found(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
         """The identities of rows that may have gone, and the entries of those that are there."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reactive_sqlite.delta import Delta
+from reactive_sqlite.row import Row
 
 
 class NotMaintainable(Exception):
@@ -17,14 +18,9 @@ class Deferred:
 
     __slots__ = ("_build", "_value")
 
-    def __init__(self, build: Callable[[], Any] | None, value: Any = None) -> None:
-        self._build = build
-        self._value = value
-
-    @classmethod
-    def of(cls, value: Any) -> Deferred:
-        """A value that is there already."""
-        return cls(None, value)
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build: Callable[[], Any] | None = build
+        self._value: Any = None
 
     def get(self) -> Any:
         """The value. Any thread may ask; two at once may both build it, of the same rows."""
@@ -40,7 +36,9 @@ class Step:
 
     __slots__ = ("_delta", "changed", "rows")
 
-    def __init__(self, rows: Deferred, delta: Callable[[int], Delta] | None) -> None:
+    def __init__(
+        self, rows: Deferred | tuple[Row, ...], delta: Callable[[int], Delta] | None
+    ) -> None:
         self.rows = rows
         """all rows of the result, a tuple"""
         self.changed = delta is not None
