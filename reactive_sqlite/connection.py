@@ -170,12 +170,16 @@ class Connection:
 
     def run_for_one(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Run a query only until it gives its first row."""
+        cursor = None
         try:
             cursor = self._apsw.execute(sql, params)
             row = cursor.fetchone()
             cursor.close(True)
-        except Exception as error:
-            self.annotate(error, sql)
+        except BaseException as error:
+            if cursor is not None:
+                cursor.close(True)  # Ctrl-C: the traceback would keep it, and its lock
+            if isinstance(error, Exception):
+                self.annotate(error, sql)
             raise
         return [] if row is None else [row]
 

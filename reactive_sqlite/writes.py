@@ -193,8 +193,9 @@ class Writes:
         open_now, transaction = self._connection.in_transaction, self._lock.transaction
         if transaction is None:
             if open_now:
+                begun = OpenTransaction()
                 self._lock.hold()  # until the transaction ends
-                self._lock.transaction = OpenTransaction()
+                self._lock.transaction = begun
                 self._begun_by_savepoint = statement.kind is StatementKind.SAVEPOINT
             else:
                 self.committed()
@@ -258,6 +259,7 @@ class Writes:
     def _interrupted(self) -> None:
         """Ctrl-C in the middle: what SQLite has done by then is not known, only where it is now."""
         connection, transaction = self._connection, self._lock.transaction
+        connection.execute("")  # ends what its cursor has half read
         self._recorder.detached = False
         connection.install_hook(self._recorder.on_row)
         if self._journal is not None and self._journal.noted:
