@@ -68,22 +68,26 @@ class Subscription(abc.DisposableBase):
         """Hand one emission to the subscriber."""
         try:
             if emission.error is not None and not self._carries_errors:
-                self._fail(emission.error)
+                self._fail(emission, emission.error)
                 return
             project = self._project
             if project is None:
-                self._on_next(emission.value)
+                value = emission.value
+                emission.reached = self
+                self._on_next(value)
             elif not self._ended:
                 value = project(emission)
                 if value is not NOTHING:
+                    emission.reached = self
                     self._on_next(value)
         except Exception:  # noqa: BLE001  logged there
             self._log_failure()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, emission: Emission, error: Exception) -> None:
         if self._ended:
             return
         self.dispose()
+        emission.reached = self
         if self._on_error is not None:
             self._on_error(error)
         else:
@@ -108,8 +112,13 @@ class Subscription(abc.DisposableBase):
         if not self._ended:
             self._ended = True
             self._on_next = _ignore
-            if self._node is not None:
-                self._opening.publisher.unsubscribe(self._node, self)
+            node, publisher = self._node, self._opening.publisher
+            if node is not None:
+                try:
+                    publisher.unsubscribe(node, self)
+                except BaseException:  # Ctrl-C: it is too late to leave it undone
+                    publisher.unsubscribe(node, self)
+                    raise
 
 
 def _ignore(value: object) -> None:
