@@ -30,6 +30,7 @@ class Emission:
         "first",
         "previous",
         "reached",
+        "recovers",
         "step",
         "value",
         "version",
@@ -47,6 +48,7 @@ class Emission:
         error: Exception | None = None,
         *,
         first: bool = False,
+        recovers: bool = False,
         step: Step | None = None,
     ) -> None:
         self._value = value
@@ -61,6 +63,8 @@ class Emission:
         self.version = version
         self.error = error
         self.first = first
+        self.recovers = recovers
+        """the state before was an error"""
         self.reached: Receiver | None = None
         """the last one whose subscriber has been called with it"""
         self.converted: dict[Any, Any] | None = None
@@ -78,8 +82,14 @@ class Emission:
 
     def instead_of(self, missed: Emission) -> Emission:
         """The same for somebody who is not given the one before it."""
-        previous = missed._previous
-        return Emission(self._value, previous, self.version, self.error, first=missed.first)
+        return Emission(
+            self._value,
+            missed._previous,
+            self.version,
+            self.error,
+            first=missed.first,
+            recovers=missed.recovers,
+        )
 
     def delta(self, step: Step) -> Delta:
         """The difference to the state before, made once for all subscribers."""

@@ -154,7 +154,8 @@ class Refresher:
     ) -> None:
         """Give the node its new state, and a new region if there is one; tell the subscribers."""
         store = self._store
-        emission = Emission(value, node.value, version, error, step=step)
+        recovers = node.error is not None
+        emission = Emission(value, node.value, version, error, recovers=recovers, step=step)
         with store.lock:
             # Together, as another thread may just have loaded an older value, with its region.
             if region is not None:
