@@ -149,16 +149,15 @@ class RatedSubscription(Subscription):
         with self._lock:
             waiting, due = self._waiting, self._due
             if waiting is not None:
-                self._waiting = emission.instead_of(waiting)
+                self._waiting, emission.reached = emission.instead_of(waiting), self
                 return
             if now < due:
-                self._waiting = emission
-            else:
-                self._due = now + self._interval
-        if now < due:
-            self._opening.publisher.timer.at(due, self._ring)
-        else:
-            super().receive(emission)
+                # The timer first: what waits without one would wait for ever.
+                self._opening.publisher.timer.at(due, self._ring)
+                self._waiting, emission.reached = emission, self
+                return
+            self._due = now + self._interval
+        super().receive(emission)
 
     def _ring(self) -> None:
         publisher = self._opening.publisher

@@ -19,6 +19,7 @@ import pytest
 
 import reactive_sqlite
 from reactive_sqlite import Delta, ReactiveDatabase
+from tests.neighbours.processes import until
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -172,6 +173,8 @@ class Watched:
         self.query = db.query("SELECT id, a FROM t ORDER BY id")
         self.query.changes().subscribe(self.deltas.append)
         db.query_value(COUNT).subscribe(self.count.append)
+        self.rated: list[int] = []
+        db.query_value(COUNT, max_rate=500).subscribe(self.rated.append)
         db.observe(self.total).subscribe(self.sum.append)
         self.live = repr(db)
 
@@ -195,6 +198,7 @@ class Watched:
         assert self.count[-1] == self.db.query_value(COUNT).get(), where
         assert self.sum[-1] == self.total(), where
         assert all(a != b for a, b in pairwise(self.count)), f"told twice: {where}"
+        until(lambda: self.rated[-1] == self.count[-1])
         assert repr(self.db) == self.live, f"who could have unsubscribed? {where}"
         with self.db._engine.lock:  # else the watcher may be looking just now
             assert not self.db._engine.lock.refreshing, where
