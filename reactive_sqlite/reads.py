@@ -144,8 +144,15 @@ class Reads:
 
     def start(self) -> None:
         """Take what others have committed until now as seen. Under the lock."""
-        if self._foreign is not None and self._foreign.start():
-            self._schema.is_new()
+        if self._foreign is None:
+            return
+        try:
+            if self._foreign.start():
+                self._schema.is_new()
+        except BaseException:  # Ctrl-C: its snapshot must not stay open
+            if self._writer.in_transaction:
+                self._writer.run("ROLLBACK")
+            raise
 
     def end_refresh(self) -> None:
         """Results are refreshed: give the snapshot back."""

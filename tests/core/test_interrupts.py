@@ -109,12 +109,16 @@ def test_in_the_hook_that_sees_the_rows(
 EVERY = 7
 
 PACKAGE = str(Path(reactive_sqlite.__file__).parent)
-TRACED = (PACKAGE, contextlib.__file__)
+TRACED = (PACKAGE, contextlib.__file__, threading.__file__)
 NOTICING = {
     number
     for name, number in dis.opmap.items()
     if name.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "RETURN", "YIELD"))
 }
+
+
+# One that is noticed in what is called when an object is forgotten can be raised to nobody.
+lost_signals = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Signal:
@@ -240,8 +244,7 @@ def read(db: ReactiveDatabase) -> None:
     db.query("SELECT a FROM t").get()
 
 
-# One that is noticed where ``Block.__del__`` begins can be raised to nobody.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@lost_signals
 @pytest.mark.parametrize(
     "act", [execute, returning, transaction, many, script, subscribe, observe, read]
 )
@@ -263,3 +266,23 @@ def test_at_any_point(db: ReactiveDatabase, act: Callable[[ReactiveDatabase], No
         watched.check(where)
         db.execute("DELETE FROM t WHERE id > 2")
     assert number > 20
+
+
+@lost_signals
+def test_when_a_file_is_first_watched(tmp_path: Path) -> None:
+    """The next one who subscribes hears of others' commits."""
+    for number in count(1, 3 * EVERY):
+        path = tmp_path / f"{number}.db"
+        with ReactiveDatabase(path) as db, ReactiveDatabase(path) as other:
+            db.execute("CREATE TABLE t(x)")
+            other.execute("INSERT INTO t VALUES (0)")
+            first, seen = db.query_value("SELECT x FROM t"), list[int]()
+            interrupter = Interrupter(number)
+            where = interrupter.run(partial(first.subscribe, lambda x: None))
+            first.subscribe(seen.append)
+            other.execute("UPDATE t SET x = 1")
+            until(lambda seen=seen: seen[-1:] == [1])
+            assert repr(db).endswith(" 1 live>"), where
+        if not interrupter.interrupted:
+            break
+    assert number > 100
