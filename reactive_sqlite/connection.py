@@ -167,14 +167,18 @@ class Connection:
 
         What writes must be drained: a half-read ``RETURNING`` has not committed.
         """
+        cursor = None
         try:
             cursor = self._apsw.execute(sql, params)
             if not only_first:
                 return cursor.fetchall()
             row = cursor.fetchone()
             cursor.close(True)
-        except Exception as error:
-            self.annotate(error, sql)
+        except BaseException as error:
+            if cursor is not None:
+                cursor.close(True)  # Ctrl-C: the traceback would keep it, and its lock
+            if isinstance(error, Exception):
+                self.annotate(error, sql)
             raise
         return [] if row is None else [row]
 

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from reactive_sqlite.ownership import give_back
+
 #: Seconds for which a thread waits until another one has handed out what is queued. Longer means
 #: that a subscriber is slow or waits for this very thread; its thread will then do the rest.
 PATIENCE = 0.25
@@ -23,6 +25,9 @@ class Delivery:
     At any time at most one thread runs them. Who queues while another thread delivers waits for
     its turn, though not for ever; who queues inside a subscriber's callback returns at once, and
     the running delivery goes on with it. No lock is held while a job runs.
+
+    Ctrl-C can come after any call that C answers, where a function in Python begins, and where a
+    loop goes round. What must happen together is therefore written with operators alone.
     """
 
     def __init__(self) -> None:
@@ -31,20 +36,30 @@ class Delivery:
         self._queued = 0
         self._handed = 0
         self._mine = _Ticket()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # reentrant, to know whose it is: see `give_back`
         self._turn_of: int | None = None
-        self._rest: Callable[[], None] | None = None
+        self.rest: Callable[[], None] | None = None
+        """what is left of the running job should it be interrupted: all, until it says otherwise"""
 
-    def enqueue(self, job: Callable[[], None]) -> None:
-        """Queue a job; `deliver` will run it."""
+    def enqueue(self, *jobs: Callable[[], None]) -> None:
+        """Queue jobs, all or none; `deliver` will run them."""
+        count = len(jobs)
         with self._lock:
-            self._jobs.append(job)
-            self._queued += 1
-            self._mine.ticket = self._queued
+            self._jobs += jobs
+            self._mine.ticket = self._queued = self._queued + count
 
-    def resume(self, job: Callable[[], None]) -> None:
-        """The running job is interrupted: this is what is left of it, and the next to be run."""
-        self._rest = job
+    def holds(self, job: Callable[[], None]) -> bool:
+        """Whether a job is queued, or being run."""
+        return any(kept is job for kept in tuple(self._jobs))
+
+    def once(self, job: Callable[[], None]) -> Callable[[], None]:
+        """The same job, which is not made again if it is interrupted."""
+
+        def run() -> None:
+            self.rest = None
+            job()
+
+        return run
 
     def deliver(self) -> None:
         """Run what this thread has queued, and all before it."""
@@ -61,24 +76,28 @@ class Delivery:
     def _deliver_up_to(self, ticket: int) -> None:
         me = threading.get_ident()
         while self._handed < ticket and self._turn_of != me:
-            if not self._turn.acquire(False) and not self._turn.acquire(timeout=PATIENCE):
-                return
-            self._turn_of = me
             try:
+                if not self._turn.acquire(False) and not self._turn.acquire(timeout=PATIENCE):
+                    return
+                self._turn_of = me
                 while self._jobs:
-                    job = self._jobs[0]
+                    job = self.rest = self._jobs[0]
                     try:
                         job()
+                        self.rest = None
                     finally:
-                        rest, self._rest = self._rest, None
+                        rest = self.rest
                         if rest is None:
-                            self._jobs.popleft()
+                            del self._jobs[0]
                             self._handed += 1
                         else:
                             self._jobs[0] = rest
-            finally:
+            except BaseException:
                 self._turn_of = None
-                self._turn.release()
+                give_back(self._turn)
+                raise
+            self._turn_of = None
+            self._turn.release()
 
     def flush(self) -> None:
         """Return when all that was queued has been run. Inside a job: at once."""

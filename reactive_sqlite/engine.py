@@ -154,12 +154,8 @@ class Engine:
             with self.lock:
                 if self.lock.transaction is None:
                     self.journal.make_durable()
-        with self._readers.borrow() as reader:
-            reader.run("BEGIN")
-            try:
-                return changes_since(reader, version)
-            finally:
-                reader.run("COMMIT")
+        with self._readers.snapshot() as reader:
+            return changes_since(reader, version)
 
     def neighbours_version(self, commits: int) -> int:
         """Count commits that others made; the number of the last. Under the lock."""

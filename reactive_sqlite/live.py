@@ -29,6 +29,8 @@ class Emission:
         "error",
         "first",
         "previous",
+        "reached",
+        "recovers",
         "step",
         "value",
         "version",
@@ -46,6 +48,7 @@ class Emission:
         error: Exception | None = None,
         *,
         first: bool = False,
+        recovers: bool = False,
         step: Step | None = None,
     ) -> None:
         self._value = value
@@ -60,6 +63,10 @@ class Emission:
         self.version = version
         self.error = error
         self.first = first
+        self.recovers = recovers
+        """the state before was an error"""
+        self.reached: Receiver | None = None
+        """the last one whose subscriber has been called with it"""
         self.converted: dict[Any, Any] | None = None
         """what subscribers have made of the value, so that each making happens once"""
 
@@ -75,8 +82,14 @@ class Emission:
 
     def instead_of(self, missed: Emission) -> Emission:
         """The same for somebody who is not given the one before it."""
-        previous = missed._previous
-        return Emission(self._value, previous, self.version, self.error, first=missed.first)
+        return Emission(
+            self._value,
+            missed._previous,
+            self.version,
+            self.error,
+            first=missed.first,
+            recovers=missed.recovers,
+        )
 
     def delta(self, step: Step) -> Delta:
         """The difference to the state before, made once for all subscribers."""
@@ -175,12 +188,6 @@ class LiveResult:
         self.newcomers: tuple[Receiver, ...] = ()
         """those who have not been given any"""
 
-    def welcome(self) -> tuple[Receiver, ...]:
-        """The newcomers, who are newcomers no more. Under the store's lock."""
-        newcomers, self.newcomers = self.newcomers, ()
-        self.receivers += newcomers
-        return newcomers
-
     def present(self) -> Any:
         """The value, built if it was not."""
         value = self.value
@@ -229,23 +236,26 @@ class LiveStore:
             node.newcomers += (receiver,)
             return node
 
-    def leave(self, node: LiveResult, receiver: Receiver) -> None:
+    def leave(self, key: Hashable, receiver: Receiver) -> None:
         """Take the receiver away; a node without receivers is forgotten."""
         with self.lock:
+            node = self._nodes.get(key)
+            if node is None:
+                return
             if receiver in node.newcomers:
                 node.newcomers = _without(node.newcomers, receiver)
             else:
                 node.receivers = _without(node.receivers, receiver)
-            if not node.receivers and not node.newcomers and self._nodes.get(node.key) is node:
-                del self._nodes[node.key]
-                self.index.discard(node)
+            if not node.receivers and not node.newcomers:
+                del self._nodes[key]
+                self._keep_index(self.index.discard, node)
 
     def clear(self) -> list[LiveResult]:
         """Forget all nodes; they are handed out for their farewell."""
         with self.lock:
             nodes, self._nodes = list(self._nodes.values()), {}
             for node in nodes:
-                self.index.discard(node)
+                self._keep_index(self.index.discard, node)
             return nodes
 
     def place(self, node: LiveResult, region: Region) -> None:
@@ -258,7 +268,18 @@ class LiveStore:
 
     def _place(self, node: LiveResult, region: Region) -> None:
         node.region = region
-        self.index.add(node, region)
+        self._keep_index(self.index.add, node, region)
+
+    def _keep_index(self, change: Callable[..., None], *what: object) -> None:
+        """Change the index; after Ctrl-C in the middle of it, make it anew."""
+        try:
+            change(*what)
+        except BaseException:
+            self.index.clear()
+            for node in self._nodes.values():
+                if node.region is not None:
+                    self.index.add(node, node.region)
+            raise
 
     def touched_by(self, *changes: ChangeSet) -> list[LiveResult]:
         """The live results whose value one of these commits may have changed."""

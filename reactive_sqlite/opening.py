@@ -133,6 +133,7 @@ class StatementOpening:
         """Whether it is the first, an error, or other rows than before."""
         return (
             emission.first
+            or emission.recovers
             or emission.error is not None
             or not self._make.same(emission.previous, emission.value)
         )
@@ -203,6 +204,7 @@ class FunctionOpening:
         """Whether it is the first, an error, or another value than before."""
         return (
             emission.first
+            or emission.recovers
             or emission.error is not None
             or not FunctionSource.same(emission.previous, emission.value)
         )

@@ -75,6 +75,10 @@ class WriterLock:
     """The lock of the writing connection, and the transaction that keeps it between statements.
 
     Reentrant for a thread. ``abandon`` rolls back a transaction that its owner has lost.
+
+    Ctrl-C can come after any call that C answers, and when a function in Python begins. So what
+    takes the lock gives it back should that come right then, and what gives it back is the inner
+    lock's own, in C. Between ``acquire()`` and ``try`` nothing can come.
     """
 
     def __init__(self, timeout: float, abandon: Callable[[OpenTransaction], None]) -> None:
@@ -104,20 +108,20 @@ class WriterLock:
         Raises `BusyError` when another thread keeps it longer than the timeout, and
         `TransactionError` when a transaction is open that is not the caller's.
         """
-        # Nearly always it is free, and a timeout is dear to pass.
-        if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
-            raise self._locked_out()
-        transaction = self.transaction
-        if transaction is None:
-            settled = not self.closed and not self.refreshing
-        else:
-            settled = transaction.plain_thread == get_ident() and not self.refreshing
-        if not settled:
-            try:
+        try:
+            # Nearly always it is free, and a timeout is dear to pass.
+            if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
+                raise self._locked_out()
+            transaction = self.transaction
+            if transaction is None:
+                settled = not self.closed and not self.refreshing
+            else:
+                settled = transaction.plain_thread == get_ident() and not self.refreshing
+            if not settled:
                 self.check_turn()
-            except BaseException:
-                self._lock.release()
-                raise
+        except BaseException:
+            give_back(self._lock)
+            raise
 
     def check_turn(self) -> None:
         """Raise `TransactionError` when who has the bare lock may not use the connection now."""
@@ -146,11 +150,15 @@ class WriterLock:
 
     def try_acquire(self, timeout: float = 0.0) -> bool:
         """The bare lock, if it is free or the caller's, whatever transaction is open."""
-        return self._lock.acquire(timeout=timeout)
+        try:
+            return self._lock.acquire(timeout=timeout)
+        except BaseException:
+            give_back(self._lock)
+            raise
 
     def hold(self) -> None:
         """The bare lock, whatever transaction is open and also after the end."""
-        if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
+        if not self.try_acquire(self.timeout):
             raise self._locked_out()
 
     def _locked_out(self) -> BusyError:
@@ -161,8 +169,10 @@ class WriterLock:
     def __enter__(self) -> None:
         self.acquire()
 
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    @property
+    def __exit__(self) -> Callable[..., None]:
+        # The inner lock's: one in Python could be interrupted before it has begun.
+        return self._lock.__exit__
 
     @property
     def plainly_held(self) -> bool:
@@ -182,6 +192,15 @@ class WriterLock:
         """Whether the calling thread has a transaction open."""
         transaction = self.transaction
         return transaction is not None and transaction.thread == get_ident()
+
+
+def give_back(lock: Any) -> None:
+    """Release a reentrant lock whose ``acquire`` was interrupted, if it was acquired by then.
+
+    A thread that has the lock is given it again at once: so if it has it now, it has been given it.
+    """
+    if lock._is_owned():
+        lock.release()
 
 
 _all: WeakSet[WriterLock] = WeakSet()

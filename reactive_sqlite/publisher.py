@@ -8,7 +8,6 @@ lock held and hands the queue out, one job at a time, in the order of commits.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Protocol
 
 from msgspec import structs
@@ -18,6 +17,7 @@ from reactive_sqlite.connection import BusyError
 from reactive_sqlite.delivery import PATIENCE, Delivery
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.foreign import Foreign
+from reactive_sqlite.handout import Handout
 from reactive_sqlite.incremental import Policy
 from reactive_sqlite.listeners import Listeners
 from reactive_sqlite.live import Emission, LiveResult, LiveStore, Receiver, Source
@@ -55,12 +55,12 @@ class Publisher:
         self._engine: Engine | None = None
         self._outside: Outside | None = None
         self._delivery = Delivery()
+        handout = Handout(self._delivery, stats)
+        self.tell, self._complete = handout.tell, handout.complete
         self.deliver = self._delivery.deliver
         """hands out what the calling thread has queued, and all before it; holds no lock"""
         self.flush = self._delivery.flush
         """returns when all that was queued is delivered; inside a callback: at once"""
-        self.enqueue = self._delivery.enqueue
-        """queues a job for `deliver`"""
         self.timer = Timer()
         self._waiting: list[LiveResult] = []
         self._listeners = Listeners(self.enqueue)
@@ -125,7 +125,11 @@ class Publisher:
             reads.look_again()
             raise
         finally:
-            reads.end_refresh()
+            try:
+                reads.end_refresh()
+            except BaseException:  # Ctrl-C: nobody could write any more
+                reads.end_refresh()
+                raise
 
     # -- a subscription -------------------------------------------------------------------------
 
@@ -138,11 +142,12 @@ class Publisher:
         thread's slow delivery it waits for its turn.
         """
         self.check_open()
-        node = self._store.join(key, make, receiver)
         try:
+            node = self._store.join(key, make, receiver)
             self._open(node)
         except BaseException:  # Ctrl-C: nobody will ever dispose of it
-            self.unsubscribe(node, receiver)
+            self._store.leave(key, receiver)
+            self._audience_changed()
             raise
         return node
 
@@ -205,41 +210,29 @@ class Publisher:
         """Queue the first value for those who have none yet."""
         # Queued under the lock that guards the value: the queue has values in their order.
         with self._store.lock:
-            newcomers = node.welcome() if node.loaded else ()
+            newcomers = node.newcomers if node.loaded else ()
             if newcomers:
                 emission = Emission(node.value, None, node.version, node.error, first=True)
-                self.tell(newcomers, emission)
+                interrupted = self.tell((), emission, newcomers, emission)
+                node.receivers, node.newcomers = node.receivers + newcomers, ()
+                if interrupted is not None:
+                    raise interrupted
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""
-        waiting, self._waiting = self._waiting, []
-        for node in waiting:
+        while self._waiting:
+            node = self._waiting[0]
             # Who is loading it in another thread may need the lock that is held here, and will
             # give all receivers their first value.
             self._load(node, wait=False)
             self._start(node)
+            del self._waiting[0]
 
     # -- delivery ----------------------------------------------------------------------------
 
-    def tell(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
-        """Queue an emission, or (None) the end."""
-        self.enqueue(partial(self._hand_out, receivers, emission))
-
-    def _hand_out(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
-        if emission is None:
-            for receiver in receivers:
-                receiver.complete()
-            return
-        self._stats.emitted += len(receivers)
-        waiting = iter(receivers)
-        try:
-            for receiver in waiting:
-                receiver.receive(emission)
-        except BaseException:  # Ctrl-C in a subscriber: the others shall not go without
-            left = tuple(waiting)
-            self._stats.emitted -= len(left)
-            self._delivery.resume(partial(self._hand_out, left, emission))
-            raise
+    def enqueue(self, call: Callable[[], None]) -> None:
+        """Queue a call for `deliver`."""
+        self._delivery.enqueue(self._delivery.once(call))
 
     # -- neighbours, listeners, the end ---------------------------------------------------------
 
@@ -309,12 +302,12 @@ class Publisher:
 
     def unsubscribe(self, node: LiveResult, receiver: Receiver) -> None:
         """Take a receiver away."""
-        self._store.leave(node, receiver)
+        self._store.leave(node.key, receiver)
         self._audience_changed()
 
     def complete(self) -> None:
         """Tell all receivers that the database is closed, after what is still queued."""
         for node in self._store.clear():
-            self.tell(node.receivers + node.newcomers, None)
+            self._complete(node.receivers + node.newcomers)
         self._listeners.end()
         self.deliver()

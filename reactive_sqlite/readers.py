@@ -33,19 +33,23 @@ class ReaderPool:
 
     def take(self) -> Connection:
         """A connection of one's own until `give_back`."""
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the database is closed")
-            connection = self._idle.pop() if self._idle else None
-            self._borrowed += 1
+        connection, borrowed = None, False
         try:
+            with self._lock:
+                if self._closed:
+                    raise ClosedError("the database is closed")
+                self._borrowed += 1
+                borrowed = True
+                if self._idle:
+                    connection = self._idle.pop()
             if connection is None:
                 connection = self._open_reader()
             while connection.set_up < len(self._setup):
                 self._setup[connection.set_up](connection)
                 connection.set_up += 1
         except BaseException:
-            self.give_back(connection)
+            if borrowed:
+                self.give_back(connection)
             raise
         return connection
 
@@ -71,6 +75,19 @@ class ReaderPool:
             yield connection
         finally:
             self.give_back(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database for the length of the block."""
+        with self.borrow() as connection:
+            try:
+                connection.run("BEGIN")
+                yield connection
+                connection.run("COMMIT")
+            except BaseException:  # Ctrl-C: whoever is next must not see this state for ever
+                if connection.in_transaction:
+                    connection.run("ROLLBACK")
+                raise
 
     def close(self, timeout: float) -> None:
         """Close all, waiting for those in use: the writer must be the last to leave a file."""

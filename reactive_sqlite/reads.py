@@ -100,13 +100,8 @@ class Reads:
             with self._lock, self._pinned(self._writer):
                 yield
         else:
-            with self._readers.borrow() as reader:
-                reader.run("BEGIN")
-                try:
-                    with self._pinned(reader):
-                        yield
-                finally:
-                    reader.run("COMMIT")
+            with self._readers.snapshot() as reader, self._pinned(reader):
+                yield
 
     def begin_refresh(self, *, several: bool) -> Foreign | None:
         """Start refreshing results on the writing connection, under its lock: nobody may write.
@@ -149,8 +144,15 @@ class Reads:
 
     def start(self) -> None:
         """Take what others have committed until now as seen. Under the lock."""
-        if self._foreign is not None and self._foreign.start():
-            self._schema.is_new()
+        if self._foreign is None:
+            return
+        try:
+            if self._foreign.start():
+                self._schema.is_new()
+        except BaseException:  # Ctrl-C: its snapshot must not stay open
+            if self._writer.in_transaction:
+                self._writer.run("ROLLBACK")
+            raise
 
     def end_refresh(self) -> None:
         """Results are refreshed: give the snapshot back."""
@@ -177,16 +179,17 @@ class Reads:
     @contextmanager
     def noting(self) -> Iterator[list[Region]]:
         """The regions that this thread reads inside the block, in which it may not write."""
-        before, noted = self._local.noted, list[Region]()
-        with self._noting_lock:
-            self.noting_threads += 1
-        self._local.noted = noted
+        before, noted, counted = self._local.noted, list[Region](), False
         try:
+            with self._noting_lock:
+                self.noting_threads += 1
+                counted = True
+            self._local.noted = noted
             yield noted
         finally:
             self._local.noted = before
             with self._noting_lock:
-                self.noting_threads -= 1
+                self.noting_threads -= counted
             if before is not None:
                 before.extend(noted)
 

@@ -24,10 +24,16 @@ logger = logging.getLogger("reactive_sqlite")
 class Queue(Protocol):
     """Where what subscribers are to be told goes."""
 
-    def tell(self, receivers: tuple[Receiver, ...], emission: Emission | None) -> None:
-        """Queue an emission, or (None) the end."""
+    def tell(
+        self,
+        receivers: tuple[Receiver, ...],
+        emission: Emission,
+        newcomers: tuple[Receiver, ...],
+        first: Emission | None,
+    ) -> BaseException | None:
+        """Queue an emission, and the first one of newcomers; gives Ctrl-C that came right after."""
 
-    def enqueue(self, job: Callable[[], None]) -> None:
+    def enqueue(self, call: Callable[[], None]) -> None:
         """Queue a call."""
 
 
@@ -148,20 +154,24 @@ class Refresher:
     ) -> None:
         """Give the node its new state, and a new region if there is one; tell the subscribers."""
         store = self._store
-        emission = Emission(value, node.value, version, error, step=step)
+        recovers = node.error is not None
+        emission = Emission(value, node.value, version, error, recovers=recovers, step=step)
         with store.lock:
             # Together, as another thread may just have loaded an older value, with its region.
             if region is not None:
                 store.place(node, region)
+            receivers, newcomers, first = node.receivers, node.newcomers, None
+            if newcomers:
+                first = Emission(value, None, version, error, first=True)
+            # Queued under the lock that guards the value: the queue has values in their order. And
+            # right before the value is taken over: with no call in between nothing interrupts that.
+            interrupted = self._queue.tell(receivers, emission, newcomers, first)
             node.value, node.error, node.version = value, error, version
             node.loaded = node.exact = True
-            receivers = node.receivers
-            newcomers = node.welcome() if node.newcomers else ()
-            # Queued under the lock that guards the value: the queue has values in their order.
             if newcomers:
-                self._queue.tell(newcomers, Emission(value, None, version, error, first=True))
-            if receivers:
-                self._queue.tell(receivers, emission)
+                node.receivers, node.newcomers = receivers + newcomers, ()
+            if interrupted is not None:
+                raise interrupted
 
     # -- why ------------------------------------------------------------------------------------
 

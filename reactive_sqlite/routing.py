@@ -134,6 +134,11 @@ class RegionIndex(Generic[T]):
             self.everything.pop(number, None)
             self._remove(entries)
 
+    def clear(self) -> None:
+        """Forget all owners."""
+        for known in (self.by_table, self._owners, self._filed, self.everything):
+            known.clear()
+
     def _remove(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             table = self.by_table[entry.part.table]

@@ -19,24 +19,26 @@ class Timer:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # Entered by itself: a Condition's own methods can be interrupted with the lock in hand.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._calls: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._running = False
 
     def at(self, when: float, call: Callable[[], None]) -> None:
         """Have it called then, or as soon as may be."""
-        with self._changed:
+        with self._lock:
             heappush(self._calls, (when, next(self._numbers), call))
             if not self._running:
-                self._running = True
                 name = "reactive-sqlite-timer"
                 threading.Thread(target=self._run, name=name, daemon=True).start()
+                self._running = True
             self._changed.notify()
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 if not self._calls:
                     self._running = False
                     return

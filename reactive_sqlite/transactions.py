@@ -33,7 +33,8 @@ class Transactions:
         self._writes = writes
         self._abandon = abandon
         self._begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
-        self._depth = 0
+        self.depth = 0
+        """how many savepoints are open in it"""
 
     def block(self, after: Callable[[], object] | None = None) -> Block:
         """A transaction for a ``with`` statement; ``after`` is called when it is over."""
@@ -52,16 +53,24 @@ class Transactions:
             self._reads.check_may_write()
         lock = self._lock
         lock.acquire()
+        outermost = lock.transaction is None
         try:
-            transaction = lock.transaction
-            if transaction is None:
-                return self._writes.begin(self.begin_statement()), None
-            savepoint = f"reactive_{self._depth + 1}"
-            self._run(f"SAVEPOINT {savepoint}")
-            self._depth += 1
-            return transaction, savepoint
-        finally:
-            lock.release()
+            try:
+                if outermost:
+                    self.depth = 0
+                    return self._writes.begin(self.begin_statement()), None
+                savepoint = f"reactive_{self.depth + 1}"
+                self._run(f"SAVEPOINT {savepoint}")
+                self.depth += 1
+                transaction = lock.transaction
+                assert transaction is not None
+                return transaction, savepoint
+            finally:
+                lock.release()
+        except BaseException:
+            if outermost and lock.in_own_transaction:  # Ctrl-C: nobody else would end it
+                self._run("ROLLBACK")
+            raise
 
     def finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         """COMMIT, or RELEASE the savepoint."""
@@ -96,10 +105,6 @@ class Transactions:
             self._run(f"ROLLBACK TO {savepoint}")
             self._run(f"RELEASE {savepoint}")
 
-    def left(self, savepoint: str | None) -> None:
-        """A block is over."""
-        self._depth -= savepoint is not None
-
     def _run(self, sql: str) -> None:
         self._writes.run(self._schema.statement(sql), ())
 
@@ -108,6 +113,7 @@ class Block:
     """One transaction, or a savepoint, as a context manager.
 
     A class, as two generators around each transaction would cost as much as its BEGIN and COMMIT.
+    One that is forgotten before it has ended is undone.
     """
 
     __slots__ = ("_after", "_begun", "_transactions")
@@ -135,13 +141,26 @@ class Block:
     ) -> None:
         assert self._begun is not None
         transaction, savepoint = self._begun
-        self._begun = None
         try:
             if kind is None:
                 self._transactions.finish(transaction, savepoint)
             else:
                 self._transactions.undo(transaction, savepoint)
+        except BaseException as failure:
+            if savepoint is None and not isinstance(failure, Exception):  # Ctrl-C
+                self._transactions.undo(transaction, savepoint)
+            raise
         finally:
-            self._transactions.left(savepoint)
+            self._begun = None
+            self._transactions.depth -= savepoint is not None
             if self._after is not None:
                 self._after()
+
+    def __del__(self) -> None:
+        # Ctrl-C when `__exit__` was called and had not begun: nobody else would end it.
+        try:
+            begun = self._begun
+        except AttributeError:  # Ctrl-C when it was made
+            return
+        if begun is not None:
+            self._transactions.undo(*begun)

@@ -198,8 +198,9 @@ class Writes:
 
     def _opened(self, kind: StatementKind) -> OpenTransaction:
         """A transaction has begun, and keeps the lock until its end."""
+        transaction = OpenTransaction()
         self._lock.hold()
-        transaction = self._lock.transaction = OpenTransaction()
+        self._lock.transaction = transaction
         self._begun_by_savepoint = kind is StatementKind.SAVEPOINT
         return transaction
 
@@ -250,6 +251,7 @@ class Writes:
     def _interrupted(self) -> None:
         """Ctrl-C in the middle: what SQLite has done by then is not known, only where it is now."""
         connection, transaction = self._connection, self._lock.transaction
+        connection.execute("")  # ends what its cursor has half read
         self._recorder.detached = False
         connection.set_hook(self._recorder.on_row)
         if self._journal is not None and self._journal.noted:

@@ -28,8 +28,8 @@ LAYERS = {
         journal foreign readers ownership schema control reads writes scripts transactions engine
         rehearsal""",
     "liveness": """
-        timer delivery listeners incremental live sources functions opening refresh publisher
-        neighbours observable""",
+        timer delivery listeners incremental live handout sources functions opening refresh
+        publisher neighbours observable""",
     "door": "database current testing cli __init__",
 }
 

@@ -115,7 +115,11 @@ class Neighbours:
                 reads.look_again()
                 raise
             finally:
-                reads.end_refresh()
+                try:
+                    reads.end_refresh()
+                except BaseException:  # Ctrl-C: nobody could write any more
+                    reads.end_refresh()
+                    raise
         finally:
             writes.done = writes.begun
         return found is not None

@@ -206,9 +206,14 @@ def join(path: str, member: Member) -> Watcher:
     with _lock:
         watcher = _watchers.get(identity)
         if watcher is None:
-            watcher = _watchers[identity] = Watcher(path, identity)
+            watcher = Watcher(path, identity)
             watcher.members = (member,)
-            watcher.thread.start()
+            try:
+                watcher.thread.start()
+            except BaseException:  # Ctrl-C: with or without a thread
+                watcher.stop()
+                raise
+            _watchers[identity] = watcher
         else:
             watcher.members = (*watcher.members, member)
         return watcher

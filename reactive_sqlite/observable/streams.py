@@ -100,7 +100,7 @@ class LiveStream(Observable[T]):
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
-        newest: list[Emission] = []
+        newest: list[tuple[Emission, bool]] = []
         ended: list[Exception | None] = []
         lock = threading.Lock()
 
@@ -110,7 +110,8 @@ class LiveStream(Observable[T]):
 
         def on_next(emission: Emission) -> None:
             with lock:
-                newest[:] = [emission.instead_of(newest[0]) if newest else emission]
+                missed = bool(newest)
+                newest[:] = [(emission.instead_of(newest[0][0]) if missed else emission, missed)]
             ring()
 
         def on_error(error: Exception) -> None:
@@ -127,8 +128,10 @@ class LiveStream(Observable[T]):
         ).open():
             while True:
                 with lock:
-                    emission = newest.pop() if newest else None
+                    emission, missed = newest.pop() if newest else (None, False)
                 if emission is not None:
+                    if missed and not self._opening.differs(emission):
+                        continue  # there and back
                     value = emission.value if project is None else project(emission)
                     if value is not NOTHING:
                         yield value

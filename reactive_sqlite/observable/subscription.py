@@ -68,22 +68,26 @@ class Subscription(abc.DisposableBase):
         """Hand one emission to the subscriber."""
         try:
             if emission.error is not None and not self._carries_errors:
-                self._fail(emission.error)
+                self._fail(emission, emission.error)
                 return
             project = self._project
             if project is None:
-                self._on_next(emission.value)
+                value = emission.value
+                emission.reached = self
+                self._on_next(value)
             elif not self._ended:
                 value = project(emission)
                 if value is not NOTHING:
+                    emission.reached = self
                     self._on_next(value)
         except Exception:  # noqa: BLE001  logged there
             self._log_failure()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, emission: Emission, error: Exception) -> None:
         if self._ended:
             return
         self.dispose()
+        emission.reached = self
         if self._on_error is not None:
             self._on_error(error)
         else:
@@ -108,8 +112,13 @@ class Subscription(abc.DisposableBase):
         if not self._ended:
             self._ended = True
             self._on_next = _ignore
-            if self._node is not None:
-                self._opening.publisher.unsubscribe(self._node, self)
+            node, publisher = self._node, self._opening.publisher
+            if node is not None:
+                try:
+                    publisher.unsubscribe(node, self)
+                except BaseException:  # Ctrl-C: it is too late to leave it undone
+                    publisher.unsubscribe(node, self)
+                    raise
 
 
 def _ignore(value: object) -> None:
@@ -140,16 +149,15 @@ class RatedSubscription(Subscription):
         with self._lock:
             waiting, due = self._waiting, self._due
             if waiting is not None:
-                self._waiting = emission.instead_of(waiting)
+                self._waiting, emission.reached = emission.instead_of(waiting), self
                 return
             if now < due:
-                self._waiting = emission
-            else:
-                self._due = now + self._interval
-        if now < due:
-            self._opening.publisher.timer.at(due, self._ring)
-        else:
-            super().receive(emission)
+                # The timer first: what waits without one would wait for ever.
+                self._opening.publisher.timer.at(due, self._ring)
+                self._waiting, emission.reached = emission, self
+                return
+            self._due = now + self._interval
+        super().receive(emission)
 
     def _ring(self) -> None:
         publisher = self._opening.publisher

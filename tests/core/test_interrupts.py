@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import _thread
+import contextlib
+import dis
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, pairwise
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from reactive_sqlite import ReactiveDatabase
+import reactive_sqlite
+from reactive_sqlite import Delta, ReactiveDatabase
+from tests.neighbours.processes import until
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -87,3 +98,191 @@ def test_in_the_hook_that_sees_the_rows(
             db.execute("INSERT INTO t VALUES (3, 3)")
     db.flush()
     assert seen == [2, db.query_value(COUNT).get()]
+
+
+# -- at any point -------------------------------------------------------------------------------
+#
+# A signal is noticed after a call that C answers, where a function in Python begins, and where a
+# loop goes round. So it is sent before the n-th instruction that can be one of these, for every
+# seventh n: all of them take minutes (EVERY = 1), and were tried.
+
+EVERY = 7
+
+PACKAGE = str(Path(reactive_sqlite.__file__).parent)
+TRACED = (PACKAGE, contextlib.__file__, threading.__file__)
+NOTICING = {
+    number
+    for name, number in dis.opmap.items()
+    if name.startswith(("CALL", "RESUME", "JUMP_BACKWARD", "POP_JUMP_BACKWARD", "RETURN", "YIELD"))
+}
+
+
+# One that is noticed in what is called when an object is forgotten can be raised to nobody.
+lost_signals = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Signal:
+    """Minus sends it: an operator, after which the interpreter does not look for one yet."""
+
+    __neg__ = _thread.interrupt_main
+
+
+SIGNAL: Any = Signal()
+
+
+class Interrupter:
+    """Runs something and interrupts it before the n-th instruction that may notice."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+        self.interrupted = False
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "call":
+            if not frame.f_code.co_filename.startswith(TRACED):
+                return None
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        elif event == "opcode" and frame.f_code.co_code[frame.f_lasti] in NOTICING:
+            self._left -= 1
+            if not self._left:
+                self.interrupted = True
+                sys.settrace(None)
+                -SIGNAL
+        return self._trace
+
+    def run(self, act: Callable[[], object]) -> str:
+        """Gives where it was interrupted; nothing when that was before or after."""
+        tracing = sys.gettrace()
+        try:
+            sys.settrace(self._trace)
+            act()
+        except KeyboardInterrupt as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            if frames[-1].filename != __file__:
+                return " > ".join(f"{f.name}:{f.lineno} {f.line}" for f in frames[-2:])
+        finally:
+            sys.settrace(tracing)
+        return ""
+
+
+class Watched:
+    """A database with subscribers of all kinds, which must always know what is true."""
+
+    def __init__(self, db: ReactiveDatabase) -> None:
+        self.db = db
+        self.count: list[int] = []
+        self.sum: list[int] = []
+        self.deltas: list[Delta] = []
+        self.rows: tuple[Any, ...] = ()
+        self.query = db.query("SELECT id, a FROM t ORDER BY id")
+        self.query.changes().subscribe(self.deltas.append)
+        db.query_value(COUNT).subscribe(self.count.append)
+        self.rated: list[int] = []
+        db.query_value(COUNT, max_rate=500).subscribe(self.rated.append)
+        db.observe(self.total).subscribe(self.sum.append)
+        self.live = repr(db)
+
+    def total(self) -> int:
+        found: int = self.db.query_value("SELECT sum(a) FROM t").get()
+        return found
+
+    def others(self) -> None:
+        """What another thread must be able to do."""
+        self.db.execute("UPDATE other SET x = x + 1")
+        self.db.flush()
+
+    def check(self, where: str) -> None:
+        thread = threading.Thread(target=self.others, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), f"another thread waits for ever: {where}"
+        while self.deltas:
+            self.rows = self.deltas.pop(0).apply(self.rows)
+        assert self.rows == self.query.get(), where
+        assert self.count[-1] == self.db.query_value(COUNT).get(), where
+        assert self.sum[-1] == self.total(), where
+        assert all(a != b for a, b in pairwise(self.count)), f"told twice: {where}"
+        until(lambda: self.rated[-1] == self.count[-1])
+        assert repr(self.db) == self.live, f"who could have unsubscribed? {where}"
+        with self.db._engine.lock:  # else the watcher may be looking just now
+            assert not self.db._engine.lock.refreshing, where
+        assert not self.db._engine.reads.noting_threads, where
+
+
+def execute(db: ReactiveDatabase) -> None:
+    db.execute("INSERT INTO t(a) VALUES (5)")
+
+
+def transaction(db: ReactiveDatabase) -> None:
+    with db.transaction():
+        db.execute("INSERT INTO t(a) VALUES (5)")
+        with db.transaction():
+            db.execute("DELETE FROM t WHERE id = 1")
+
+
+def many(db: ReactiveDatabase) -> None:
+    db.executemany("INSERT INTO t(a) VALUES (?)", [(5,), (6,)])
+
+
+def returning(db: ReactiveDatabase) -> None:
+    db.execute("INSERT INTO t(a) VALUES (5), (6) RETURNING id")
+
+
+def script(db: ReactiveDatabase) -> None:
+    db.executescript("BEGIN; INSERT INTO t(a) VALUES (5); INSERT INTO t(a) VALUES (7); COMMIT;")
+
+
+def subscribe(db: ReactiveDatabase) -> None:
+    db.query_value("SELECT min(a) FROM t WHERE id > 1").subscribe(lambda a: None)
+
+
+def observe(db: ReactiveDatabase) -> None:
+    db.observe(lambda: db.query_value("SELECT min(a) FROM t").get()).subscribe(lambda a: None)
+
+
+def read(db: ReactiveDatabase) -> None:
+    db.query("SELECT a FROM t").get()
+
+
+@lost_signals
+@pytest.mark.parametrize(
+    "act", [execute, returning, transaction, many, script, subscribe, observe, read]
+)
+def test_at_any_point(db: ReactiveDatabase, act: Callable[[ReactiveDatabase], None]) -> None:
+    db._engine.lock.timeout = 2.0
+    db.executescript("CREATE TABLE other(x); INSERT INTO other VALUES (0);")
+    watched = Watched(db)
+    act(db)  # the statements are known from here on
+    for subscription in db._store.nodes()[3:]:
+        db._store.leave(subscription.key, subscription.receivers[0])
+    for number in count(1, EVERY):
+        db.execute("INSERT OR REPLACE INTO t VALUES (1, ?)", (number,))
+        interrupter = Interrupter(number)
+        where = interrupter.run(partial(act, db))
+        if not interrupter.interrupted:
+            break
+        for node in () if where else db._store.nodes()[3:]:
+            db._store.leave(node.key, node.receivers[0])
+        watched.check(where)
+        db.execute("DELETE FROM t WHERE id > 2")
+    assert number > 20
+
+
+@lost_signals
+def test_when_a_file_is_first_watched(tmp_path: Path) -> None:
+    """The next one who subscribes hears of others' commits."""
+    for number in count(1, 3 * EVERY):
+        path = tmp_path / f"{number}.db"
+        with ReactiveDatabase(path) as db, ReactiveDatabase(path) as other:
+            db.execute("CREATE TABLE t(x)")
+            other.execute("INSERT INTO t VALUES (0)")
+            first, seen = db.query_value("SELECT x FROM t"), list[int]()
+            interrupter = Interrupter(number)
+            where = interrupter.run(partial(first.subscribe, lambda x: None))
+            first.subscribe(seen.append)
+            other.execute("UPDATE t SET x = 1")
+            until(lambda seen=seen: seen[-1:] == [1])
+            assert repr(db).endswith(" 1 live>"), where
+        if not interrupter.interrupted:
+            break
+    assert number > 100

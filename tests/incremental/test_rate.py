@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from reactive_sqlite import Delta, ReactiveDatabase
+from reactive_sqlite import Delta, ReactiveDatabase, State
 
 SQL = "SELECT id, x FROM t ORDER BY id"
 
@@ -81,6 +82,24 @@ def test_what_comes_back_to_the_same_is_not_delivered_again(db: ReactiveDatabase
     set_x(db, 9)
     assert again.wait(10)
     assert values == [0, 9]
+
+
+def test_that_it_works_again_is_told_also_when_the_value_is_the_old_one(
+    db: ReactiveDatabase,
+) -> None:
+    works_again = threading.Event()
+    told: list[bool] = []
+
+    def receive(state: State[object]) -> None:
+        told.append(state.error is None)
+        if told == [True, False, True]:
+            works_again.set()
+
+    db.query_value("SELECT x FROM t", max_rate=20).states().subscribe(receive)
+    time.sleep(0.1)
+    db.execute("ALTER TABLE t RENAME TO u")
+    db.execute("ALTER TABLE u RENAME TO t")
+    assert works_again.wait(5), told
 
 
 def test_the_last_value_arrives_before_the_end() -> None:

@@ -57,6 +57,36 @@ def test_a_slow_consumer_gets_the_newest_and_slows_nobody(db: ReactiveDatabase) 
     assert asyncio.run(main()) == [0, 1000]
 
 
+def test_a_slow_consumer_is_not_told_of_what_is_as_it_was(db: ReactiveDatabase) -> None:
+    async def main() -> list[int]:
+        seen = []
+        async for x in db.query_value("SELECT x FROM t"):
+            seen.append(x)
+            if len(seen) == 2:
+                return seen
+            db.execute("UPDATE t SET x = 5")
+            db.execute("UPDATE t SET x = 0")
+            asyncio.get_running_loop().call_later(0.05, db.execute, "UPDATE t SET x = 7")
+        raise AssertionError("the stream ended")
+
+    assert asyncio.run(main()) == [0, 7]
+
+
+def test_a_slow_consumer_of_states_is_told_that_it_works_again(db: ReactiveDatabase) -> None:
+    async def main() -> None:
+        states = aiter(db.query_value("SELECT x FROM t").states())
+        assert (await anext(states)).error is None
+        db.execute("ALTER TABLE t RENAME TO u")
+        assert (await anext(states)).error is not None
+        db.execute("ALTER TABLE u RENAME TO t")
+        db.execute("UPDATE t SET x = 1")
+        db.execute("UPDATE t SET x = 0")
+        state = await asyncio.wait_for(anext(states), PATIENCE)
+        assert (state.value, state.error) == (0, None)
+
+    asyncio.run(main())
+
+
 def test_several_loops_at_once(db: ReactiveDatabase) -> None:
     ends: list[object] = []
 

@@ -15,8 +15,9 @@ import pytest
 from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.delivery import Delivery
 from reactive_sqlite.foreign import ForeignCommits
+from reactive_sqlite.handout import Handout
 from reactive_sqlite.journal import Journal
-from reactive_sqlite.live import LiveResult, LiveStore
+from reactive_sqlite.live import LiveStore
 from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.readers import ReaderPool
@@ -40,8 +41,8 @@ def races() -> Iterator[None]:
 MARKED = [
     *((Delivery, name) for name in ("enqueue", "_deliver_up_to", "catch_up")),
     *((LiveStore, name) for name in ("join", "leave", "place", "touched_by")),
-    *((LiveResult, name) for name in ("welcome",)),
     *((Publisher, name) for name in ("publish", "_evaluate", "_start")),
+    *((Handout, name) for name in ("tell",)),
     *((RegionIndex, name) for name in ("add",)),
     *((ForeignCommits, name) for name in ("moved", "read")),
     *((Journal, name) for name in ("wanted", "note", "committed")),
