@@ -29,6 +29,8 @@ DatabaseError = apsw.Error
 BusyError = apsw.BusyError
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
+#: The statement would break a constraint, or a trigger refuses it.
+ConstraintError = apsw.ConstraintError
 
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.

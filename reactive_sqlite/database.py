@@ -443,8 +443,9 @@ class ReactiveDatabase:
         and asks again from there. When that lies too far back, or was never there (as -1), it is
         told to start over: to read what it needs, then to go on from the version it gets. Counts
         the file's commits, not those of `version`. From the first call on the file's journal is
-        kept for good. Writers that were open before, and have no live query, should be opened
-        with ``journal=True``; other programs' commits are not in the journal.
+        kept for good, unless this database is read-only: then each call says to start over until
+        another one has asked. Writers that were open before, and have no live query, should be
+        opened with ``journal=True``; other programs' commits are not in the journal.
 
         >>> import os, tempfile
         >>> db = ReactiveDatabase(os.path.join(tempfile.mkdtemp(), "some.db"))

@@ -159,8 +159,8 @@ class Engine:
             raise ReactiveSqliteError("a database in memory keeps no journal of its changes")
         if self.journal is not None:
             with self.lock:
-                if self.lock.transaction is None:
-                    self.journal.make_durable()
+                if self.lock.transaction is None and self.journal.make_durable():
+                    version = -1  # what was before is not known: nobody had to write it down
         with self._readers.borrow() as reader:
             reader.run("BEGIN")
             try:

@@ -427,6 +427,64 @@ def test_a_consumer_that_was_away_too_long_starts_over(path: Path) -> None:
         assert db.changes_since(start + 10**6).start_over
 
 
+def test_who_may_not_write_is_not_told_that_nothing_was_committed(path: Path) -> None:
+    """It cannot have a journal kept; so it starts over until somebody else does."""
+    with ReactiveDatabase(path, readonly=True) as reader, participant(path) as other:
+        start = reader.changes_since()
+        other.runs("UPDATE t SET x = 1")
+        assert reader.changes_since(start.version).start_over
+        other.does("db.changes_since()")
+        start = reader.changes_since()
+        other.runs("UPDATE t SET x = 2")
+        assert [str(change) for change in reader.changes_since(start.version).changes] == ["#1 t×1"]
+
+
+@pytest.mark.parametrize("removed", ["DROP TABLE", "DELETE FROM"])
+def test_a_consumer_of_a_journal_that_was_removed_starts_over(path: Path, removed: str) -> None:
+    """Even if the new one has as many records by now as the old one had."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        version = db.changes_since().version
+        for n in range(3):
+            db.execute("UPDATE t SET x = ?", (n,))
+            version = db.changes_since(version).version
+        other.runs(f"{removed} _reactive_journal")
+        for n in range(3, 10):
+            db.execute("UPDATE t SET x = ?", (n,))
+        found = db.changes_since(version)
+        assert found.start_over
+        db.execute("UPDATE t SET x = 10")
+        assert [str(change) for change in db.changes_since(found.version).changes] == [
+            f"#{found.version + 1} t×1"
+        ]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "CREATE TABLE _reactive_journal(a)",
+        "CREATE TABLE _reactive_journal(seq INTEGER PRIMARY KEY, change BLOB, more NOT NULL)",
+        "CREATE VIEW _reactive_journal AS SELECT 1 AS seq, 2 AS change",
+    ],
+)
+def test_what_is_no_journal_gives_way_to_one(
+    db: ReactiveDatabase, path: Path, nonsense: str
+) -> None:
+    """Nobody's commit fails because of it."""
+    with participant(path) as friend, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            friend.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            other.runs("DROP TABLE _reactive_journal")
+            other.runs(nonsense)
+            friend.runs("UPDATE t SET x = 2")
+            until(lambda: seen.last == 2)
+            before = unexplained(db)
+            friend.runs("UPDATE t SET x = 3")
+            until(lambda: seen.last == 3)
+            assert unexplained(db) == before
+        assert db.changes_since().start_over
+
+
 def test_memory_has_no_cursor() -> None:
     with ReactiveDatabase() as db, pytest.raises(ReactiveSqliteError, match="in memory"):
         db.changes_since(0)
