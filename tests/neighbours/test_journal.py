@@ -286,6 +286,15 @@ def test_what_changes_no_rows_is_written_down(writer: ReactiveDatabase) -> None:
     assert len(records(writer)) == 6
     writer.execute("UPDATE t SET x = 1")
     assert records(writer)[-1] == "#7 t×1"
+    for n, pragma in enumerate(("user_version = 3", "application_id = 4", "incremental_vacuum"), 8):
+        writer.execute(f"PRAGMA {pragma}")
+        assert records(writer)[-1] == f"#{n} pragma_{pragma.split()[0]}×?"
+    with writer.transaction():
+        writer.execute("PRAGMA main.user_version(5)")
+        writer.execute("UPDATE t SET x = 2")
+    assert records(writer)[-1] == "#11 t×1, pragma_user_version×?"
+    writer.execute("PRAGMA user_version")
+    assert len(records(writer)) == 11
 
 
 def test_the_release_that_commits_is_written_down(writer: ReactiveDatabase) -> None:
@@ -309,6 +318,27 @@ def test_neighbours_count_what_changes_no_rows(db: ReactiveDatabase, path: Path)
         other.does("run('SAVEPOINT s'); run('UPDATE t SET x = 4'); run('RELEASE s')")
         until(lambda: seen.last == 4)
         assert unexplained(db) == 0
+
+
+def test_pragmas_that_store_something_wake_who_reads_it(db: ReactiveDatabase, path: Path) -> None:
+    """And nobody else: a file of which much was deleted is made smaller in many steps."""
+    with participant(path) as other, Emissions(db.query_value("SELECT x FROM t")) as seen:
+        with Emissions(db.query_value("SELECT user_version FROM pragma_user_version")) as number:
+            other.runs("CREATE TABLE big(x)")
+            other.runs("INSERT INTO big VALUES (zeroblob(1000000))")
+            other.runs("DELETE FROM big")
+            other.runs("PRAGMA user_version = 1")
+            until(lambda: number.last == 1)
+        before = db.stats.refetched
+        for n in range(5):
+            other.runs("PRAGMA incremental_vacuum(10)")
+            other.runs(f"PRAGMA application_id = {n}")
+        other.runs("UPDATE t SET x = 4")
+        until(lambda: seen.last == 4)
+        assert unexplained(db) == 0
+        assert db.stats.refetched == before + 1
+        free = db.query_value("SELECT freelist_count FROM pragma_freelist_count").get()
+        assert free < 250 - 40, "it was done to the end"
 
 
 def test_who_chooses_when_to_write_the_log_back_is_counted_all_the_same(
