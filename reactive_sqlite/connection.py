@@ -77,9 +77,11 @@ class Connection:
         """What `last_insert_rowid` says from now on."""
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
-        self.checkpoints = Checkpoints()
+        wait = LockWait(busy_timeout)
+        set_wait = self._apsw.set_busy_handler
+        self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, wait)
         self._read_wal_index: Callable[[], bytes] | None = None
-        self._apsw.set_busy_handler(LockWait(busy_timeout))
+        set_wait(wait)
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
         try:
@@ -117,11 +119,9 @@ class Connection:
             self.wal_commits += 1
         if self.checkpoints.due(pages):
             try:
-                log, written = self._apsw.wal_checkpoint(database)
+                self.checkpoints.make(database, self._apsw.db_filename(database))
             except apsw.Error as error:  # the commit is made; the next one will try again
                 logger.debug("no checkpoint: %s", error)
-            else:
-                self.checkpoints.made(self._apsw.db_filename(database), log, written)
         return apsw.SQLITE_OK
 
     def keep_checkpoints(self) -> None:

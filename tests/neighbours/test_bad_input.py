@@ -199,6 +199,38 @@ def test_a_long_reader_is_named(
         assert path.with_name("some.db-wal").stat().st_size < 200 * 4120
 
 
+def test_short_readers_that_overlap_do_not_make_the_log_grow(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each commit some reader reads a state of before, so that the log is never done with."""
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(checkpoints, "WARN_PAGES", 30)
+    read = """
+import threading, time
+stop = time.monotonic() + {seconds}
+def reading(late):
+    own = sqlite3.connect(sys.argv[1], isolation_level=None)
+    time.sleep(late)
+    while time.monotonic() < stop:
+        own.execute("BEGIN").execute("SELECT * FROM t").fetchall()
+        time.sleep(0.02)
+        own.execute("COMMIT")
+threads = [threading.Thread(target=reading, args=(n * 0.01,)) for n in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    with stranger(path) as other, ReactiveDatabase(path) as db:
+        other.start(read.format(seconds=2))
+        end = time.monotonic() + 1.5
+        commits = 0
+        while time.monotonic() < end:
+            db.execute("UPDATE t SET x = ?", (commits,))
+            commits += 1
+            time.sleep(0.001)
+        other.answer("done")
+        assert path.with_name("some.db-wal").stat().st_size < commits * 4120 / 2
+
+
 @pytest.mark.parametrize(
     ("file", "kind"),
     [
