@@ -193,6 +193,7 @@ def test_a_long_reader_is_named(
         warned = [record.message for record in caplog.records if "has grown" in record.message]
         assert 1 <= len(warned) <= 3, "not with each commit"
         assert f"Process: {other.process.pid} " in warned[0]
+        assert "\n" not in warned[0], "though it was started with a program of several lines"
         other.runs("ROLLBACK")
         db.execute("UPDATE t SET x = -1")
         db.execute("UPDATE t SET x = -2")
