@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, aclosing
 from inspect import iscoroutinefunction
@@ -89,6 +90,7 @@ class ReactiveDatabase:
     ) -> None:
         if not busy_timeout >= 0:
             raise ValueError(f"busy_timeout is in seconds, 0 or more, not {busy_timeout!r}")
+        busy_timeout = min(busy_timeout, threading.TIMEOUT_MAX / 2)  # room to add the time of now
         if journal not in (None, True, False):
             raise ValueError(f"journal is True, False or None, not {journal!r}")
         self._stats = Stats()
