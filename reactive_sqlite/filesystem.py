@@ -69,7 +69,19 @@ def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
 
 
 def warn_if_shared(path: str) -> None:
-    """Log a warning when the file lies on a network file system."""
+    """Log a warning when others may use the file in a way that is unsafe.
+
+    As on a network file system, or by another name, which has another write-ahead log:
+    https://sqlite.org/howtocorrupt.html, 2.5.
+    """
+    names = os.stat(path).st_nlink
+    if names > 1:
+        logger.warning(
+            "%s has %d names (hard links): whoever opens it by another one does not see its "
+            "write-ahead log, and damages it",
+            path,
+            names,
+        )
     kind = network_file_system(path)
     if kind is not None:
         logger.warning(

@@ -260,6 +260,16 @@ def test_network_file_systems_are_warned_of(
         assert "network file system (nfs4)" in caplog.text
 
 
+def test_a_file_with_two_names_is_warned_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.with_name("symbolic.db").symlink_to(path)
+    for name in ("symbolic.db", "some.db"):
+        ReactiveDatabase(path.with_name(name)).close()
+    assert caplog.text == ""
+    path.with_name("hard.db").hardlink_to(path)
+    with ReactiveDatabase(path):
+        assert "has 2 names (hard links)" in caplog.text
+
+
 def test_a_write_lock_taken_elsewhere_is_waited_for(path: Path) -> None:
     with participant(path) as one, participant(path) as two, ReactiveDatabase(path) as db:
         loop = (
