@@ -6,21 +6,37 @@ https://sqlite.org/wal.html#ckpt
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from reactive_sqlite.locks import locks_on, processes
+from reactive_sqlite.locks import LockWait, locks_on, processes
 
 logger = logging.getLogger("reactive_sqlite")
 
 #: Pages in the log from which on each commit tries to write them back, as SQLite does by itself.
 CHECKPOINT_PAGES = 1000
-#: Pages from which on a log that cannot be written back is worth a warning.
+#: Pages from which on a log that cannot be written back is worth waiting, or else a warning.
 WARN_PAGES = 10 * CHECKPOINT_PAGES
+#: Seconds to wait then for those who read.
+PATIENCE = 0.2
+_PASSIVE, _RESTART = 0, 2  # https://sqlite.org/c3ref/c_checkpoint_full.html
 
 
 class Checkpoints:
-    """The care of one connection for the logs of its databases."""
+    """The care of one connection for the logs of its databases.
 
-    def __init__(self) -> None:
+    ``checkpoint`` makes one, and gives the pages in the log and those written back; ``wait_by``
+    sets what waits for a lock, which is ``wait`` usually.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Callable[[str, int], tuple[int, int]],
+        wait_by: Callable[[LockWait], None],
+        wait: LockWait,
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._wait_by = wait_by
+        self._wait = wait
         self._chosen: int | None = None
         self.pages = CHECKPOINT_PAGES
         """a log of so many is to be written back; never for 0 and less"""
@@ -35,16 +51,34 @@ class Checkpoints:
         if self._chosen is None:
             self.pages = times * CHECKPOINT_PAGES
 
-    def made(self, path: str, log: int, written: int) -> None:
-        """A checkpoint was made: of ``log`` pages so many are written back."""
-        if log == written:
+    def make(self, database: str, path: str) -> None:
+        """Write the log of a database back. Raises SQLite's error when that cannot be now."""
+        log, written = self._checkpoint(database, _PASSIVE)
+        if log < WARN_PAGES:
             self._warned_at = WARN_PAGES
         elif log >= self._warned_at:
             self._warned_at = 2 * log
-            logger.warning(
-                "the write-ahead log of %s has grown to %d pages: a read transaction keeps it from "
-                "being written back. Process: %s",
-                path,
-                log,
-                processes(locks_on(path).readers) or "unknown",
-            )
+            self._restart(database, path, log, all_written=log == written)
+
+    def _restart(self, database: str, path: str, log: int, *, all_written: bool) -> None:
+        """Have the log begin from its start again: wait for those who read it.
+
+        Where there is always somebody who reads a state of before, however shortly, the log is
+        never done with unless writers wait once.
+        https://sqlite.org/wal.html#avoiding_excessively_large_wal_files
+        """
+        done = all_written
+        self._wait_by(LockWait(PATIENCE))
+        try:
+            self._checkpoint(database, _RESTART)
+            done = True
+        finally:
+            self._wait_by(self._wait)
+            if not done:
+                logger.warning(
+                    "the write-ahead log of %s has grown to %d pages: a read transaction keeps it "
+                    "from being written back. Process: %s",
+                    path,
+                    log,
+                    processes(locks_on(path).readers) or "unknown",
+                )

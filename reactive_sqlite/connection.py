@@ -28,6 +28,8 @@ DatabaseError = apsw.Error
 BusyError = apsw.BusyError
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
+#: The statement would break a constraint, or a trigger refuses it.
+ConstraintError = apsw.ConstraintError
 
 # Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
 # it out.
@@ -77,9 +79,11 @@ class Connection:
         the hook itself. The row has the attributes of `net.PreUpdate`."""
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
-        self.checkpoints = Checkpoints()
+        wait = LockWait(busy_timeout)
+        set_wait = self._apsw.set_busy_handler
+        self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, wait)
         self._read_wal_index: Callable[[], bytes] | None = None
-        self._apsw.set_busy_handler(LockWait(busy_timeout))
+        set_wait(wait)
         # Installed once and for all: setting an authorizer expires every prepared statement.
         self._apsw.authorizer = self._authorize
         try:
@@ -116,16 +120,11 @@ class Connection:
         if database == "main":
             self.wal_commits += 1
         if 0 < self.checkpoints.pages <= pages:
-            self._checkpoint(database)
+            try:
+                self.checkpoints.make(database, self._apsw.db_filename(database))
+            except apsw.Error as error:  # the commit is made; the next one will try again
+                logger.debug("no checkpoint: %s", error)
         return 0  # SQLITE_OK
-
-    def _checkpoint(self, database: str) -> None:
-        try:
-            log, written = self._apsw.wal_checkpoint(database)
-        except apsw.Error as error:  # the commit is made; the next one will try again
-            logger.debug("no checkpoint: %s", error)
-        else:
-            self.checkpoints.made(self._apsw.db_filename(database), log, written)
 
     def keep_checkpoints(self) -> None:
         """PRAGMA wal_autocheckpoint has put SQLite's own hook there: ours, with its number."""

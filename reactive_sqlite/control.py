@@ -56,7 +56,9 @@ class Control:
         if name == "wal_autocheckpoint" and argument is not None:  # it puts SQLite's own hook back
             self._connection.keep_checkpoints()
         effect = effect_of(name, argument)
-        if effect is not Effect.NONE:
+        if effect is Effect.PRAGMAS:
+            self._recorder.touch(f"pragma_{name}")  # who reads any of them looks at all commits
+        elif effect is not Effect.NONE:
             self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
             self.schema_is_new()
         if effect is Effect.CONNECTION:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, aclosing
 from inspect import iscoroutinefunction
@@ -89,6 +90,7 @@ class ReactiveDatabase:
     ) -> None:
         if not busy_timeout >= 0:
             raise ValueError(f"busy_timeout is in seconds, 0 or more, not {busy_timeout!r}")
+        busy_timeout = min(busy_timeout, threading.TIMEOUT_MAX / 2)  # room to add the time of now
         if journal not in (None, True, False):
             raise ValueError(f"journal is True, False or None, not {journal!r}")
         self._stats = Stats()
@@ -443,8 +445,9 @@ class ReactiveDatabase:
         and asks again from there. When that lies too far back, or was never there (as -1), it is
         told to start over: to read what it needs, then to go on from the version it gets. Counts
         the file's commits, not those of `version`. From the first call on the file's journal is
-        kept for good. Writers that were open before, and have no live query, should be opened
-        with ``journal=True``; other programs' commits are not in the journal.
+        kept for good, unless this database is read-only: then each call says to start over until
+        another one has asked. Writers that were open before, and have no live query, should be
+        opened with ``journal=True``; other programs' commits are not in the journal.
 
         >>> import os, tempfile
         >>> db = ReactiveDatabase(os.path.join(tempfile.mkdtemp(), "some.db"))

@@ -33,6 +33,9 @@ _HARMLESS = frozenset(
 )
 #: Pragmas that do something without being given a value.
 _ACTIVE = frozenset({"incremental_vacuum", "optimize"})
+#: Pragmas that change what others of them tell, and no row: the number in the file's header that
+#: they store, or where in the file its pages are.
+_STORING = frozenset({"application_id", "incremental_vacuum", "user_version"})
 #: Pragmas of one connection that change what its queries return.
 _SHAPING = frozenset(
     {
@@ -50,6 +53,7 @@ class Effect(enum.Enum):
     """What a PRAGMA may change."""
 
     NONE = "nothing that a query returns"
+    PRAGMAS = "what a pragma tells; a rollback undoes it"
     DATABASE = "anything; a rollback undoes it"
     CONNECTION = "what queries of this connection return, also after a rollback"
 
@@ -60,13 +64,18 @@ def effect_of(name: str, argument: str | None) -> Effect:
     https://sqlite.org/pragma.html
 
     >>> effect_of("user_version", "7")
-    <Effect.DATABASE: 'anything; a rollback undoes it'>
+    <Effect.PRAGMAS: 'what a pragma tells; a rollback undoes it'>
     """
     if name in _HARMLESS or (argument is None and name not in _ACTIVE):
         return Effect.NONE
+    if name in _STORING:
+        return Effect.PRAGMAS
     return Effect.CONNECTION if name in _SHAPING else Effect.DATABASE
 
 
 def is_recorded(statement: Statement) -> bool:
     """Whether it changes what the file holds, though it is no INSERT, UPDATE or DELETE."""
+    pragma = statement.access.pragma
+    if pragma is not None:
+        return effect_of(*pragma) is Effect.PRAGMAS
     return statement.kind in _RECORDED and "main" in statement.access.databases

@@ -17,7 +17,7 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.control import Control
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.filesystem import warn_if_shared
+from reactive_sqlite.filesystem import Identity, identity_of, warn_if_shared, why_lost
 from reactive_sqlite.foreign import ForeignCommits
 from reactive_sqlite.journal import ChangesSince, Journal, changes_since
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
@@ -54,17 +54,18 @@ class Engine:
     ) -> None:
         writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
         self.filename = writer.filename
-        if self.filename and not readonly:
-            warn_if_shared(self.filename)
+        self.identity: Identity | None = None
+        """which file it is, should the path name another one some day; None in memory"""
+        if self.filename:
+            self.identity = identity_of(self.filename)
+            if not readonly:
+                warn_if_shared(self.filename)
         self.readonly = readonly
         self.lock = WriterLock(busy_timeout, self._abandon)
         self._setup: list[Callable[[Connection], None]] = []
         self._readers: ReaderPool | None = None
         if self.filename:
-            self._readers = ReaderPool(
-                lambda: Connection(self.filename, readonly=True, busy_timeout=busy_timeout),
-                self._setup,
-            )
+            self._readers = ReaderPool(self._open_reader, self._setup)
         self.schema = Schema(writer, self.lock, self._readers)
         self.recorder = ChangeRecorder(
             self.schema.route_of, index, partial(writer.set_hook, None), self.schema.catalog
@@ -91,6 +92,16 @@ class Engine:
         self.transactions = Transactions(
             self.lock, self.schema, self.reads, self.writes, self._abandon, readonly=readonly
         )
+
+    def _open_reader(self) -> Connection:
+        """One more connection to the same file, whatever its path names by now."""
+        reader = Connection(self.filename, readonly=True, busy_timeout=self.lock.timeout)
+        assert self.identity is not None
+        why = why_lost(self.filename, self.identity)
+        if why is not None:
+            reader.close()
+            raise ReactiveSqliteError(why)
+        return reader
 
     def execute(self, statement: Statement, params: Params) -> Result:
         """Run any one statement on the writing connection."""
@@ -152,8 +163,8 @@ class Engine:
             raise ReactiveSqliteError("a database in memory keeps no journal of its changes")
         if self.journal is not None:
             with self.lock:
-                if self.lock.transaction is None:
-                    self.journal.make_durable()
+                if self.lock.transaction is None and self.journal.make_durable():
+                    version = -1  # what was before is not known: nobody had to write it down
         with self._readers.snapshot() as reader:
             return changes_since(reader, version)
 

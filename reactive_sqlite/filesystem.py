@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import NamedTuple
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -21,6 +22,30 @@ _NETWORK = frozenset(
     }
 )
 _MOUNTS = "/proc/mounts"
+
+
+class Identity(NamedTuple):
+    """Which file a path names."""
+
+    device: int
+    inode: int
+
+
+def identity_of(path: str) -> Identity:
+    """Asks the directory; the file itself is not opened. Raises OSError when there is none."""
+    found = os.stat(path)
+    return Identity(found.st_dev, found.st_ino)
+
+
+def why_lost(path: str, identity: Identity) -> str | None:
+    """Why a path does not name the file any more that it did, as a sentence; None if it does."""
+    try:
+        if identity_of(path) == identity:
+            return None
+        why = "was replaced"
+    except OSError:
+        why = "was deleted or moved"
+    return f"{path} {why} while it was open"
 
 
 def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
@@ -44,7 +69,19 @@ def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
 
 
 def warn_if_shared(path: str) -> None:
-    """Log a warning when the file lies on a network file system."""
+    """Log a warning when others may use the file in a way that is unsafe.
+
+    As on a network file system, or by another name, which has another write-ahead log:
+    https://sqlite.org/howtocorrupt.html, 2.5.
+    """
+    names = os.stat(path).st_nlink
+    if names > 1:
+        logger.warning(
+            "%s has %d names (hard links): whoever opens it by another one does not see its "
+            "write-ahead log, and damages it",
+            path,
+            names,
+        )
     kind = network_file_system(path)
     if kind is not None:
         logger.warning(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection, SQLError
+from reactive_sqlite.connection import Connection, ConstraintError, SQLError
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.records import Record, decoded, encoded
 
@@ -32,7 +32,7 @@ _RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
 #: Record 0 holds no commit; it is there when the journal is to be kept for good.
 _DURABLE = "INSERT OR IGNORE INTO main._reactive_journal(seq) VALUES (0)"
 _IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
-_EXISTS = "SELECT 1 FROM main.sqlite_schema WHERE name = '_reactive_journal'"
+_EXISTS = "SELECT type FROM main.sqlite_schema WHERE name = '_reactive_journal'"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
@@ -58,8 +58,14 @@ class ChangesSince(NamedTuple):
 
 
 def changes_since(connection: Connection, version: int) -> ChangesSince:
-    """The journal after a version, in the state that this connection sees."""
-    records = records_since(connection, version) if version >= 0 else None
+    """The journal after a version, in the state that this connection sees.
+
+    A journal that is not kept for good may have been left out for a while, or be another one than
+    that of the version.
+    """
+    records = None
+    if version >= 0 and _is_durable(connection):
+        records = records_since(connection, version)
     if records is None:
         return ChangesSince(last_record(connection), (), start_over=True)
     changes = tuple(record.change for record in records)
@@ -122,30 +128,42 @@ class Journal:
 
     def read_durable(self) -> bool:
         """Whether somebody reads the journal across restarts, as the file itself says."""
-        run = self._connection.run
-        try:
-            self._durable = bool(run(_EXISTS)) and bool(run(_IS_DURABLE))
-        except SQLError:  # not what it should be, or just removed
-            self._durable = False
+        self._durable = _is_durable(self._connection)
         return self._durable
 
-    def make_durable(self) -> None:
-        """From here on keep the journal whether somebody watches or not. May wait for the lock.
+    def make_durable(self) -> bool:
+        """From here on keep the journal whether somebody watches or not; false if that was so.
 
-        When it returns, the other processes know.
+        May wait for the lock. When it returns, the other processes know.
         """
-        if not self.read_durable():
-            self._connection.run("BEGIN IMMEDIATE")
-            try:
-                with self._unnoticed():
-                    self._connection.run(_CREATE)
-                    self._connection.run(_DURABLE)
-            except BaseException:
-                self._connection.run("ROLLBACK")
-                raise
-            self._connection.run("COMMIT")
-            self._durable, self._asked = True, 0.0
-            sleep(2 * _ASK_AFTER)
+        if self.read_durable():
+            return False
+        run = self._connection.run
+        run("BEGIN IMMEDIATE")
+        try:
+            with self._unnoticed():
+                try:
+                    run(_CREATE)
+                    run(_DURABLE)
+                except SQLError:
+                    self._make_anew()
+                    run(_DURABLE)
+        except BaseException:
+            run("ROLLBACK")
+            raise
+        run("COMMIT")
+        self._durable, self._asked = True, 0.0
+        sleep(2 * _ASK_AFTER)
+        return True
+
+    def _make_anew(self) -> None:
+        """Make the table, in the place of whatever else has its name: no record can be in that.
+
+        A cursor starts over then: who wrote the record that said so is not known any more.
+        """
+        for (kind,) in self._connection.run(_EXISTS):
+            self._connection.run(f"DROP {kind} main._reactive_journal")
+        self._connection.run(_CREATE)
 
     def note(self, version: int) -> None:
         """Write down the commit that is about to be made, in its transaction."""
@@ -210,8 +228,8 @@ class Journal:
         rowid = connection.last_insert_rowid()
         try:
             connection.execute(_INSERT, (record,))
-        except SQLError:  # the table is not there yet, or not any more
-            connection.run(_CREATE)
+        except (SQLError, ConstraintError):  # the table is not there, or is not what it should be
+            self._make_anew()
             connection.run(_INSERT, (record,))
         seq: int = connection.last_insert_rowid()
         if seq % _PRUNE_EVERY == 0:
@@ -229,6 +247,13 @@ class Journal:
         Raises nothing for a record that no participant can have written: it is missing.
         """
         return records_since(self._connection, seq)
+
+
+def _is_durable(connection: Connection) -> bool:
+    try:
+        return bool(connection.run(_EXISTS)) and bool(connection.run(_IS_DURABLE))
+    except SQLError:  # not what it should be, or just removed
+        return False
 
 
 def last_record(connection: Connection) -> int:

@@ -106,7 +106,7 @@ def process(pid: int) -> str:
         return f"{pid} (this process)"
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            command = " ".join(file.read().replace(b"\0", b" ").decode(errors="replace").split())
     except OSError:
         command = ""
     return f"{pid} ({command[:80]})" if command else str(pid)

@@ -63,6 +63,7 @@ class Publisher:
         """returns when all that was queued is delivered; inside a callback: at once"""
         self.timer = Timer()
         self._waiting: list[LiveResult] = []
+        self._gone: Exception | None = None
         self._listeners = Listeners(self.enqueue)
         self.at_end = self._listeners.at_end
         """has a call made when the database is closed; the result takes it back"""
@@ -115,8 +116,7 @@ class Publisher:
             several = reads.on_file and refresher.needs_snapshot(touched)
             foreign = reads.begin_refresh(several=several)
             if foreign is not None:
-                theirs = self._count(foreign)
-                own, change = change, merged(change, theirs)
+                own, change = change, merged(change, self._count(foreign))
                 touched = self._store.touched_by(change, own, *foreign.each)
             refresher.refresh(touched, change, own=foreign is None, drawn=drawn)
         except BusyError as error:
@@ -195,8 +195,7 @@ class Publisher:
         begun, done, version = writes.begun, writes.done, writes.version
         self._stats.opened += 1
         value, region, error, _ = node.source.evaluate()
-        if error is not None:
-            self._stats.failed += 1
+        self._stats.failed += error is not None
         with self._store.lock:
             if node.loaded:  # a commit has refreshed it meanwhile
                 return True
@@ -217,6 +216,9 @@ class Publisher:
                 node.receivers, node.newcomers = node.receivers + newcomers, ()
                 if interrupted is not None:
                     raise interrupted
+                if self._gone is not None:
+                    failure = Emission(node.value, None, node.version, self._gone)
+                    self.tell(newcomers, failure)
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""
@@ -252,11 +254,11 @@ class Publisher:
         self._refresher.refresh(touched, change)
 
     def fail(self, error: Exception) -> None:
-        """Tell all subscribers that their values are not kept up to date any more."""
-        with self._attached.lock:
+        """Tell all subscribers, now and later, that values are not kept up to date any more."""
+        with self._store.lock:  # the writer's may be taken for as long as a transaction is open
+            self._gone = error
             for node in self._store.nodes():
-                emission = Emission(node.value, None, node.version, error)
-                self.tell(node.receivers, emission)
+                self.tell(node.receivers, Emission(node.value, None, node.version, error))
         self.deliver()
 
     def _audience_changed(self) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 from smithers_db.facade import SmithersDB
 
-#: Seconds between two looks at whether another process has written.
-LOOK = 0.05
+#: Seconds without news after which a run that has ended has no more of them.
+QUIET = 0.05
 
 
 def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterator[tuple[str, Any]]:
     """A pair (kind, row) for each row of a run, and again whenever its status changes.
 
     Ends when the run has ended, and with ``follow=False`` when all there is now has been given.
+    Raises what keeps a query from being answered, such as that the file was deleted.
     """
     families: dict[str, Callable[[], Any]] = {
         "phase": lambda: db.phases.list(execution_id),
@@ -31,7 +32,10 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
         return lambda rows: arrived.put((kind, rows))
 
     # The first values are there when subscribe returns: what there is now, in the order of time.
-    watching = [db.observe(read).subscribe(receiver(kind)) for kind, read in families.items()]
+    watching = [
+        db.observe(read).subscribe(receiver(kind), receiver(kind))
+        for kind, read in families.items()
+    ]
     told: dict[str, str] = {}
     ended = False
     try:
@@ -42,11 +46,10 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
             ended = ended or (kind == "run" and row.completed_at is not None)
         while True:
             try:
-                kind, rows = arrived.get(timeout=LOOK)
+                kind, rows = _answered(arrived.get(timeout=QUIET))
             except queue.Empty:
                 if ended or not follow:
                     return
-                db.db.look()
                 continue
             for row in rows:
                 if row is None:  # the run was deleted
@@ -62,7 +65,13 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
 
 def _drained(arrived: queue.SimpleQueue[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     while not arrived.empty():
-        yield arrived.get()
+        yield _answered(arrived.get())
+
+
+def _answered(news: tuple[str, Any]) -> tuple[str, Any]:
+    if isinstance(news[1], Exception):
+        raise news[1]
+    return news
 
 
 def label(row: Any) -> str:

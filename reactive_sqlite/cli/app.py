@@ -6,12 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from json import dumps
 from typing import Annotated, NoReturn
 
 import typer
 
-from reactive_sqlite.cli.display import JsonLines, PlainLines, Screen, View
+from reactive_sqlite.cli.display import JsonLines, PlainLines, Screen, View, json_line
 from reactive_sqlite.cli.watch import Watch
 from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.database import ReactiveDatabase
@@ -55,8 +54,19 @@ def check_file(file: str) -> None:
         fail(f"there is no file {file!r}")
     if os.path.isdir(file):
         fail(f"{file!r} is a directory, not a database file")
+    if not os.path.isfile(file):
+        fail(f"{file!r} is no regular file, and so no database file")
+    if not _is_utf8(os.path.abspath(file)):
+        fail(f"the name {os.path.abspath(file)!r} is not UTF-8, which is all that SQLite knows")
     if not os.access(file, os.R_OK):
         fail(f"no permission to read {file!r}")
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:  # it stands for bytes that are none
+        return False
 
 
 def open_to_read(file: str) -> ReactiveDatabase:
@@ -80,7 +90,7 @@ def doctor(
         findings = examine(os.path.abspath(file))
     for finding in findings:
         if json:
-            print(dumps(finding._asdict(), ensure_ascii=False))
+            print(json_line(finding._asdict()))
         else:
             mark = {"ok": " ", "note": "!", "wrong": "✗"}[finding.verdict]
             print(f"{mark} {finding.topic:16} {finding.text}")

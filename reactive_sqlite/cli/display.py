@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from abc import ABC, abstractmethod
 from datetime import datetime
 from types import TracebackType
@@ -75,7 +76,7 @@ class JsonLines(View):
             rows = state.value or ()
             found["columns"] = self.columns_of(rows)
             found["rows"] = [[_jsonable(value) for value in row] for row in rows]
-        print(json.dumps(found, ensure_ascii=False), flush=True)
+        print(json_line(found), flush=True)
 
 
 class Screen(View):
@@ -118,6 +119,11 @@ class Screen(View):
         if state.error is not None:
             line = Text(f"fails: {_printable(str(state.error))}", style="bold red")
         self._live.update(Group(table, line), refresh=True)
+
+
+def json_line(found: dict[str, Any]) -> str:
+    """One JSON object, with escapes of its own for letters that the output may not know."""
+    return json.dumps(found, ensure_ascii=sys.stdout.encoding.lower() != "utf-8")
 
 
 def _now() -> str:

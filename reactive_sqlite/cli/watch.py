@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
+import select
 import sys
 import time
 from typing import Any
@@ -32,7 +31,8 @@ class Watch:
     def run(self, *, count: int | None, seconds: float | None) -> None:
         """Show values until ``count`` of them were shown, the time is up, or Ctrl-C.
 
-        Raises `ReactiveSqliteError` when the query fails from the start; later failures are shown.
+        Also until nobody reads them any more, as at the end of a pipe. Raises `ReactiveSqliteError`
+        when the query fails from the start; later failures are shown.
         """
         end = None if seconds is None else time.monotonic() + seconds
         try:
@@ -40,10 +40,6 @@ class Watch:
                 self._show(count, end)
         except KeyboardInterrupt:
             pass
-        except BrokenPipeError:
-            # Whoever read the output has gone; the interpreter must not fail when it flushes.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _show(self, count: int | None, end: float | None) -> None:
         shown = 0
@@ -52,8 +48,19 @@ class Watch:
                 # Not for ever: a wait without end cannot be interrupted everywhere.
                 state = self._states.get(timeout=LONGEST_WAIT)
             except queue.Empty:
+                if _nobody_reads():
+                    return
                 continue
             if state.error is not None and not shown:
                 raise ReactiveSqliteError(f"the query fails: {state.error}") from state.error
             self._view.show(state)
             shown += 1
+
+
+def _nobody_reads() -> bool:
+    """Whether the output is a pipe or a terminal that the other side has left."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # only what is told unasked: an error, the other's end
+    return bool(poll.poll(0))

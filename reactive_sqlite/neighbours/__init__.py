@@ -13,7 +13,7 @@ from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
-from reactive_sqlite.neighbours.watcher import Member, Watcher, identity_of, join, leave
+from reactive_sqlite.neighbours.watcher import Member, Watcher, join, leave
 from reactive_sqlite.publisher import Publisher
 
 logger = logging.getLogger("reactive_sqlite")
@@ -32,9 +32,10 @@ class Neighbours:
     def __init__(self, engine: Engine, publisher: Publisher) -> None:
         self._engine = engine
         self._publisher = publisher
-        self._path = path = engine.filename
+        assert engine.identity is not None
+        self._path, self._identity = engine.filename, engine.identity
         self._member = Member(self._glance, self._lost)
-        self._bells = Doorbells(bells_of(*identity_of(path)))
+        self._bells = Doorbells(bells_of(*self._identity))
         if engine.journal is not None:
             engine.journal.audience = self._has_audience
         self._lock = threading.Lock()
@@ -48,7 +49,7 @@ class Neighbours:
             watcher = self._watcher
             if wanted and watcher is None:
                 try:
-                    watcher = self._watcher = join(self._path, self._member)
+                    watcher = self._watcher = join(self._path, self._identity, self._member)
                 except OSError as error:
                     logger.error("%s cannot be watched for other processes: %s", self._path, error)
                     return

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from reactive_sqlite.filesystem import Identity, why_lost
 from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of, sweep
 from reactive_sqlite.neighbours.inotify import Inotify
 
@@ -27,19 +28,6 @@ LOOK_WITH_HINTS = 0.25
 LOOK_WITHOUT_HINTS = 0.02
 #: A hint can come before the commit can be seen: look again after so many seconds.
 LOOK_AGAIN = (0.001, 0.003, 0.008)
-
-
-class Identity(NamedTuple):
-    """Which file a path names."""
-
-    device: int
-    inode: int
-
-
-def identity_of(path: str) -> Identity:
-    """Asks the directory; the file itself is not opened. Raises OSError when there is none."""
-    found = os.stat(path)
-    return Identity(found.st_dev, found.st_ino)
 
 
 class Member(NamedTuple):
@@ -163,15 +151,13 @@ class Watcher:
         """Notice when the path names another file now, or none."""
         if self.hints is not None:
             self.hints.watch_again()
-        try:
-            why = None if identity_of(self.path) == self.identity else "was replaced"
-        except OSError:
-            why = "was deleted or moved"
+        why = why_lost(self.path, self.identity) if self.members else None
         if why is not None:
-            logger.error("%s %s; its live queries show the file of before", self.path, why)
-            members, self.members = self.members, ()
+            logger.error("%s; its live queries show the file of before", why)
+            with _lock:
+                members, self.members = self.members, ()
             for member in members:
-                member.lost(f"{self.path} {why} while it was open")
+                member.lost(why)
 
 
 _lock = threading.Lock()
@@ -200,9 +186,11 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def join(path: str, member: Member) -> Watcher:
-    """Have the file watched for this member, by the process's one watcher of the file."""
-    identity = identity_of(path)
+def join(path: str, identity: Identity, member: Member) -> Watcher:
+    """Have the file watched for this member, by the process's one watcher of the file.
+
+    ``identity`` is that of the file which the member has open, whatever the path names by now.
+    """
     with _lock:
         watcher = _watchers.get(identity)
         if watcher is None:

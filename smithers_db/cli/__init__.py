@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -14,6 +15,12 @@ def main() -> None:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit("smithers-db: install the command with: pip install 'reactive-sqlite[cli]'")
+    if sys.stdout is None:
+        print("smithers-db: standard output is closed", file=sys.stderr)
+        sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for letters that it does not know
     try:
         app()
     except BrokenPipeError:  # whoever read has read enough

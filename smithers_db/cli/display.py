@@ -6,6 +6,7 @@ characters, nor markup, that somebody's text may hold.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,7 +66,10 @@ def refuse(message: str) -> NoReturn:
 
 def write_json(value: Any) -> None:
     """Writes a value as a line of JSON."""
-    sys.stdout.write(compact(value) + "\n")
+    line = compact(value)
+    if sys.stdout.encoding.lower() != "utf-8":  # with escapes of its own for what is not known
+        line = json.dumps(json.loads(line))
+    sys.stdout.write(line + "\n")
 
 
 def say(text: str, style: str = "") -> None:

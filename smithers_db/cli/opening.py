@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
 from smithers_db import migrations
 from smithers_db.cli.display import refuse
 from smithers_db.cli.wording import plain
@@ -31,7 +31,7 @@ def asked(file: Path) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
-    except (SmithersError, OSError) as error:
+    except (SmithersError, ReactiveSqliteError, OSError) as error:
         refuse(str(error))
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "apsw":  # SQLite's own, by their names

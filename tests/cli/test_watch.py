@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -115,12 +116,54 @@ def test_on_a_terminal_the_result_stays_in_place(file: Path) -> None:
     os.close(ours)
 
 
+def test_it_ends_when_nobody_reads_any_more(file: Path) -> None:
+    """Even if nothing is ever written to the file again."""
+    command = [*COMMAND, "watch", str(file), "SELECT x FROM t"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            line(p)
+            assert p.stdout is not None
+            p.stdout.close()
+            assert p.wait(20) == 0
+            assert p.stderr is not None
+            assert p.stderr.read() == ""
+        finally:
+            p.kill()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_letters_that_the_output_does_not_know(file: Path, options: list[str]) -> None:
+    write(file, "UPDATE t SET x = 'é長'")
+    command = [*COMMAND, "watch", str(file), "SELECT x FROM t", "--count", "1", *options]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    if options:
+        assert json.loads(done.stdout)["rows"] == [["é長"]]
+    else:
+        assert done.stdout.endswith("\n\\xe9\\u9577\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize("output", ["/dev/full", "&-"])
+@pytest.mark.parametrize("verb", ["watch", "doctor"])
+def test_an_output_that_takes_nothing(file: Path, verb: str, output: str) -> None:
+    arguments = [*COMMAND, verb, str(file), *(["SELECT 1", "--count", "1"] * (verb == "watch"))]
+    command = f"{shlex.join(arguments)} >{output}"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("reactive-sqlite: ")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "sql", "says"),
     [
         ("nothing.db", "SELECT 1", "there is no file"),
         ("", "SELECT 1", "is a directory"),
         ("text.db", "SELECT 1", "file is not a database"),
+        ("pipe", "SELECT 1", "is no regular file"),
+        (os.fsdecode(b"\xff.db"), "SELECT 1", "not UTF-8"),
         ("some.db", "SELEC 1", "syntax error"),
         ("some.db", "SELECT * FROM nope", "no such table: nope"),
         ("some.db", "DELETE FROM t", "DELETE is not a query"),
@@ -131,6 +174,8 @@ def test_on_a_terminal_the_result_stays_in_place(file: Path) -> None:
 @pytest.mark.parametrize("file", ["delete"], indirect=True)
 def test_misuse_is_one_line_and_status_2(file: Path, name: str, sql: str, says: str) -> None:
     (file.parent / "text.db").write_text("hello " * 1000)
+    (file.parent / os.fsdecode(b"\xff.db")).touch()
+    os.mkfifo(file.parent / "pipe")
     with watching(file.parent / name, sql) as process:
         shown, complaint = process.communicate(timeout=20)
     assert process.returncode == 2

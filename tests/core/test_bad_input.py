@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,13 @@ def test_refused(db: ReactiveDatabase, use: str) -> None:
         wrong(db)
     assert db.query_value("SELECT count(*) FROM t").get() == 1, "nothing was done"
     assert db.version == 2
+
+
+@pytest.mark.parametrize("for_ever", [float("inf"), 1e12])
+def test_who_waits_for_ever_waits_long_enough(tmp_path: Path, for_ever: float) -> None:
+    with ReactiveDatabase(tmp_path / "some.db", busy_timeout=for_ever) as db:
+        db.execute("CREATE TABLE t(x)")
+        assert db.query("SELECT * FROM t").get() == ()
 
 
 def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:

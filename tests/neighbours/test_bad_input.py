@@ -193,10 +193,43 @@ def test_a_long_reader_is_named(
         warned = [record.message for record in caplog.records if "has grown" in record.message]
         assert 1 <= len(warned) <= 3, "not with each commit"
         assert f"Process: {other.process.pid} " in warned[0]
+        assert "\n" not in warned[0], "though it was started with a program of several lines"
         other.runs("ROLLBACK")
         db.execute("UPDATE t SET x = -1")
         db.execute("UPDATE t SET x = -2")
         assert path.with_name("some.db-wal").stat().st_size < 200 * 4120
+
+
+def test_short_readers_that_overlap_do_not_make_the_log_grow(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each commit some reader reads a state of before, so that the log is never done with."""
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(checkpoints, "WARN_PAGES", 30)
+    read = """
+import threading, time
+stop = time.monotonic() + {seconds}
+def reading(late):
+    own = sqlite3.connect(sys.argv[1], isolation_level=None)
+    time.sleep(late)
+    while time.monotonic() < stop:
+        own.execute("BEGIN").execute("SELECT * FROM t").fetchall()
+        time.sleep(0.02)
+        own.execute("COMMIT")
+threads = [threading.Thread(target=reading, args=(n * 0.01,)) for n in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    with stranger(path) as other, ReactiveDatabase(path) as db:
+        other.start(read.format(seconds=2))
+        end = time.monotonic() + 1.5
+        commits = 0
+        while time.monotonic() < end:
+            db.execute("UPDATE t SET x = ?", (commits,))
+            commits += 1
+            time.sleep(0.001)
+        other.answer("done")
+        assert path.with_name("some.db-wal").stat().st_size < commits * 4120 / 2
 
 
 @pytest.mark.parametrize(
@@ -225,6 +258,16 @@ def test_network_file_systems_are_warned_of(
     monkeypatch.setattr(filesystem, "network_file_system", lambda file: "nfs4")
     with caplog.at_level(logging.WARNING), ReactiveDatabase(path):
         assert "network file system (nfs4)" in caplog.text
+
+
+def test_a_file_with_two_names_is_warned_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.with_name("symbolic.db").symlink_to(path)
+    for name in ("symbolic.db", "some.db"):
+        ReactiveDatabase(path.with_name(name)).close()
+    assert caplog.text == ""
+    path.with_name("hard.db").hardlink_to(path)
+    with ReactiveDatabase(path):
+        assert "has 2 names (hard links)" in caplog.text
 
 
 def test_a_write_lock_taken_elsewhere_is_waited_for(path: Path) -> None:

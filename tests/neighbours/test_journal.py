@@ -286,6 +286,15 @@ def test_what_changes_no_rows_is_written_down(writer: ReactiveDatabase) -> None:
     assert len(records(writer)) == 6
     writer.execute("UPDATE t SET x = 1")
     assert records(writer)[-1] == "#7 t×1"
+    for n, pragma in enumerate(("user_version = 3", "application_id = 4", "incremental_vacuum"), 8):
+        writer.execute(f"PRAGMA {pragma}")
+        assert records(writer)[-1] == f"#{n} pragma_{pragma.split()[0]}×?"
+    with writer.transaction():
+        writer.execute("PRAGMA main.user_version(5)")
+        writer.execute("UPDATE t SET x = 2")
+    assert records(writer)[-1] == "#11 t×1, pragma_user_version×?"
+    writer.execute("PRAGMA user_version")
+    assert len(records(writer)) == 11
 
 
 def test_the_release_that_commits_is_written_down(writer: ReactiveDatabase) -> None:
@@ -309,6 +318,27 @@ def test_neighbours_count_what_changes_no_rows(db: ReactiveDatabase, path: Path)
         other.does("run('SAVEPOINT s'); run('UPDATE t SET x = 4'); run('RELEASE s')")
         until(lambda: seen.last == 4)
         assert unexplained(db) == 0
+
+
+def test_pragmas_that_store_something_wake_who_reads_it(db: ReactiveDatabase, path: Path) -> None:
+    """And nobody else: a file of which much was deleted is made smaller in many steps."""
+    with participant(path) as other, Emissions(db.query_value("SELECT x FROM t")) as seen:
+        with Emissions(db.query_value("SELECT user_version FROM pragma_user_version")) as number:
+            other.runs("CREATE TABLE big(x)")
+            other.runs("INSERT INTO big VALUES (zeroblob(1000000))")
+            other.runs("DELETE FROM big")
+            other.runs("PRAGMA user_version = 1")
+            until(lambda: number.last == 1)
+        before = db.stats.refetched
+        for n in range(5):
+            other.runs("PRAGMA incremental_vacuum(10)")
+            other.runs(f"PRAGMA application_id = {n}")
+        other.runs("UPDATE t SET x = 4")
+        until(lambda: seen.last == 4)
+        assert unexplained(db) == 0
+        assert db.stats.refetched == before + 1
+        free = db.query_value("SELECT freelist_count FROM pragma_freelist_count").get()
+        assert free < 250 - 40, "it was done to the end"
 
 
 def test_who_chooses_when_to_write_the_log_back_is_counted_all_the_same(
@@ -425,6 +455,64 @@ def test_a_consumer_that_was_away_too_long_starts_over(path: Path) -> None:
         assert KEPT <= kept < KEPT + 100
         assert not db.changes_since(start + 200).start_over
         assert db.changes_since(start + 10**6).start_over
+
+
+def test_who_may_not_write_is_not_told_that_nothing_was_committed(path: Path) -> None:
+    """It cannot have a journal kept; so it starts over until somebody else does."""
+    with ReactiveDatabase(path, readonly=True) as reader, participant(path) as other:
+        start = reader.changes_since()
+        other.runs("UPDATE t SET x = 1")
+        assert reader.changes_since(start.version).start_over
+        other.does("db.changes_since()")
+        start = reader.changes_since()
+        other.runs("UPDATE t SET x = 2")
+        assert [str(change) for change in reader.changes_since(start.version).changes] == ["#1 t×1"]
+
+
+@pytest.mark.parametrize("removed", ["DROP TABLE", "DELETE FROM"])
+def test_a_consumer_of_a_journal_that_was_removed_starts_over(path: Path, removed: str) -> None:
+    """Even if the new one has as many records by now as the old one had."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        version = db.changes_since().version
+        for n in range(3):
+            db.execute("UPDATE t SET x = ?", (n,))
+            version = db.changes_since(version).version
+        other.runs(f"{removed} _reactive_journal")
+        for n in range(3, 10):
+            db.execute("UPDATE t SET x = ?", (n,))
+        found = db.changes_since(version)
+        assert found.start_over
+        db.execute("UPDATE t SET x = 10")
+        assert [str(change) for change in db.changes_since(found.version).changes] == [
+            f"#{found.version + 1} t×1"
+        ]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "CREATE TABLE _reactive_journal(a)",
+        "CREATE TABLE _reactive_journal(seq INTEGER PRIMARY KEY, change BLOB, more NOT NULL)",
+        "CREATE VIEW _reactive_journal AS SELECT 1 AS seq, 2 AS change",
+    ],
+)
+def test_what_is_no_journal_gives_way_to_one(
+    db: ReactiveDatabase, path: Path, nonsense: str
+) -> None:
+    """Nobody's commit fails because of it."""
+    with participant(path) as friend, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            friend.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            other.runs("DROP TABLE _reactive_journal")
+            other.runs(nonsense)
+            friend.runs("UPDATE t SET x = 2")
+            until(lambda: seen.last == 2)
+            before = unexplained(db)
+            friend.runs("UPDATE t SET x = 3")
+            until(lambda: seen.last == 3)
+            assert unexplained(db) == before
+        assert db.changes_since().start_over
 
 
 def test_memory_has_no_cursor() -> None:

@@ -7,17 +7,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, delivery
+from reactive_sqlite.filesystem import identity_of
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.neighbours import doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
-from reactive_sqlite.neighbours.watcher import identity_of
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import Other, participant, stranger, until
@@ -168,6 +169,65 @@ def test_a_file_that_is_replaced_is_noticed(path: Path, caplog: pytest.LogCaptur
         assert isinstance(states[-1], ReactiveSqliteError)
         assert str(errors[0]) == f"{path} was replaced while it was open"
         assert "was replaced" in caplog.text
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other.db")
+    with ReactiveDatabase(other) as db:
+        db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (99);")
+    os.replace(other, path)
+
+
+def test_a_replaced_file_is_told_of_though_a_transaction_is_open(path: Path) -> None:
+    """Longer than anybody waits for the lock; and other databases hear of it all the same."""
+    with ReactiveDatabase(path, busy_timeout=0.01) as db, ReactiveDatabase(path) as second:
+        errors: list[Exception] = []
+        db.query("SELECT x FROM t").subscribe(lambda rows: None, errors.append)
+        second.query("SELECT x FROM t").subscribe(lambda rows: None, errors.append)
+        with db.transaction():
+            replace(path)
+            until(lambda: len(errors) == 2)
+
+
+def test_a_replaced_file_is_told_of_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ReactiveDatabase(path) as db:
+        states: list[object] = []
+        db.query("SELECT x FROM t").states().subscribe(states.append)
+        replace(path)
+        until(lambda: len(states) == 2)
+        watching = db._neighbours._watcher if db._neighbours else None
+        assert watching is not None
+        until(lambda before=watching.looks: watching.looks > before + 3)
+        assert len(caplog.records) == 1
+        assert len(states) == 2
+
+
+@pytest.mark.parametrize("lost", [replace, os.unlink])
+def test_who_subscribes_after_the_file_is_lost_is_told_too(
+    path: Path, lost: Callable[[Path], None]
+) -> None:
+    """Whether anybody watched when it went, or nobody did."""
+    with ReactiveDatabase(path) as db:
+        db.query("SELECT x FROM t").get()
+        lost(path)
+        errors: list[Exception] = []
+        for n in range(1, 4):
+            db.query("SELECT x FROM t").subscribe(lambda rows: None, errors.append)
+            until(lambda n=n: len(errors) == n)
+        assert "while it was open" in str(errors[0])
+
+
+def test_nothing_is_read_from_the_file_that_took_its_place(path: Path) -> None:
+    with ReactiveDatabase(path) as db:
+        x = db.query_value("SELECT x FROM t")
+        assert x.get() == 0
+        replace(path)
+        assert x.get() == 0
+        with db._engine.reads.snapshot():  # the idle connection is in use: this opens another one
+            with ThreadPoolExecutor(1) as pool:
+                error = pool.submit(x.get).exception()
+        assert isinstance(error, ReactiveSqliteError)
+        assert str(error) == f"{path} was replaced while it was open"
 
 
 def test_a_look_that_fails_is_made_again(

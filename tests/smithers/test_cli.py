@@ -27,12 +27,19 @@ MAIN = "from smithers_db.cli import main; main()"
 VERBS = ["runs", "show", "tail", "stats", "doctor", "migrate", "export", "prune"]
 
 
-def command(*args: Any, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def command(
+    *args: Any, timeout: float = 60, encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", MAIN, *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            "PYTHONIOENCODING": encoding,
+        },
         capture_output=True,
-        text=True,
+        encoding=encoding,
         timeout=timeout,
     )
 
@@ -113,6 +120,35 @@ def test_tail_ends_with_the_run(tmp_path: Path) -> None:
         ["phase", "completed", "build"],
         ["run", "completed", "r"],
     ]
+
+
+def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+        program = "from smithers_db.cli import main; main()"
+        tail = subprocess.Popen(
+            [sys.executable, "-c", program, "tail", path, run],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert tail.stdout is not None
+        tail.stdout.readline()
+        path.rename(tmp_path / "b.db")
+        _, complaint = tail.communicate(timeout=30)
+    assert tail.returncode == 2
+    assert "was deleted or moved while it was open" in complaint.splitlines()[-1]
+
+
+def test_letters_that_the_output_does_not_know(tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("é長", "f")
+    arguments = "tail", tmp_path / "a.db", run, "--no-follow"
+    assert command(*arguments, encoding="ascii").stdout.endswith("\\xe9\\u9577\n")
+    found = command(*arguments, "--json", encoding="ascii").stdout
+    assert json.loads(found)["row"]["name"] == "é長"
 
 
 def test_export_holds_everything(toured: tuple[Path, str]) -> None:
