@@ -413,6 +413,23 @@ class ReactiveDatabase:
         return self._engine.writes.version
 
     @property
+    def transaction_thread(self) -> int | None:
+        """The thread that has a transaction open between two statements, or None.
+
+        To be compared with `threading.get_ident()`: what this thread does now may yet be undone.
+
+        >>> import threading
+        >>> db = ReactiveDatabase()
+        >>> with db.transaction():
+        ...     db.transaction_thread == threading.get_ident()
+        True
+        >>> print(db.transaction_thread)
+        None
+        """
+        transaction = self._engine.lock.transaction
+        return None if transaction is None else transaction.thread
+
+    @property
     def stats(self) -> Stats:
         """A copy of the counters: commits, skipped, refetched, emitted and so on."""
         return self._stats.copy()

@@ -72,7 +72,7 @@ class SmithersDB:
 
     def __init__(self, db: ReactiveDatabase, outputs: Outputs) -> None:
         self.db = db
-        self._ambient = ambient = Ambient()
+        self._ambient = ambient = Ambient(db)
         self.outputs = outputs
         self._owner = owner = Owner(db)
         self.execution = Executions(db, ambient, owner, self._sweep)

@@ -115,7 +115,7 @@ class Agents:
         )
         if not started.changes:
             raise NotFound(f"no execution {execution_id!r} with a phase {phase_id!r}")
-        self._ambient.set(Context(execution_id, phase_id, agent_id, context.step_id))
+        self._life.enter(Context(execution_id, phase_id, agent_id, context.step_id))
         return agent_id
 
     def complete(

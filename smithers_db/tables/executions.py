@@ -99,7 +99,7 @@ class Executions:
                     for key, value in FRESH.items()
                 ],
             )
-        self._ambient.set(Context(execution_id))
+        self._life.enter(Context(execution_id))
         return execution_id
 
     def _insert(
@@ -221,7 +221,7 @@ class Executions:
                 )
             self._db.execute("UPDATE executions SET status = 'running' WHERE id = ?", (id,))
             self._owner.own(id, moment)
-        self._ambient.set(Context(id))
+        self._ambient.set(Context(id), lambda: self._owner.is_mine(self._owner.of(id)))
         return self._table.one(id)
 
     def heartbeat(self, id: str | None = None) -> None:
@@ -295,7 +295,7 @@ class Executions:
                 _TRANSITION,
                 [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],
             )
-        self._ambient.set(Context(execution_id))
+        self._life.enter(Context(execution_id))
         return execution_id
 
     def _sequence(self, execution_id: str, transition_id: str | None) -> int:
