@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite import ReactiveDatabase, TransactionError
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
 from smithers_db.outputs import Outputs
@@ -79,8 +80,26 @@ def _value(db: ReactiveDatabase, sql: str) -> int:
     return int(db.execute(sql).rows[0][0] or 0)
 
 
+def _in_transaction(db: ReactiveDatabase) -> bool:
+    return db.transaction_thread == threading.get_ident()
+
+
+def _refuse_inside_transaction(db: ReactiveDatabase, verb: str) -> None:
+    if _in_transaction(db):
+        raise TransactionError(
+            f"{verb}() removes files and gives room back, which cannot be undone: "
+            "call it outside the transaction"
+        )
+
+
 def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
-    """Removes the files of deleted rows; returns the bytes that they took."""
+    """Removes the files of deleted rows; returns the bytes that they took.
+
+    Inside a transaction nothing is removed: it may be undone, and a file cannot be brought back.
+    The rows of `discarded_outputs` keep their paths for the next time.
+    """
+    if _in_transaction(db):
+        return 0
     removed = 0
     for (path,) in db.execute("SELECT path FROM discarded_outputs").rows:
         removed += outputs.remove(path)
@@ -125,6 +144,8 @@ def prune(
     if keep is not None and whole("keep", keep) < 0:
         raise InvalidValue("keep is a number of runs, 0 or more")
     before = moment(older_than) if older_than is not None else None
+    if not dry_run:
+        _refuse_inside_transaction(db, "prune")
     chosen = [
         row[0]
         for row in db.execute(
@@ -287,6 +308,7 @@ def _runs(db: ReactiveDatabase, progress: Callable[[int, str], object]) -> list[
 
 def empty(db: ReactiveDatabase, outputs: Outputs) -> None:
     """Deletes every row of every table, and the output files."""
+    _refuse_inside_transaction(db, "reset")
     with db.transaction():
         for table in ROW_TYPES:
             if table != "discarded_outputs":

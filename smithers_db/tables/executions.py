@@ -251,6 +251,8 @@ class Executions:
     def delete(self, id: str) -> None:
         """Deletes a run with all that belongs to it, its output files too.
 
+        Inside a transaction the files stay for now: the next `delete` or prune removes them.
+
         Raises:
             NotFound: there is no such run. InvalidTransition: another worker is at it.
         """

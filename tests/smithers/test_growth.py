@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactive_sqlite import TransactionError
 from smithers_db import InvalidValue, SmithersDB, create_smithers_db
 from smithers_db.clock import later
 from smithers_db.doctor import examine
@@ -176,3 +177,33 @@ def test_progress_is_told(db: SmithersDB) -> None:
     told.clear()
     db.stats(progress=lambda *at: told.append(at))
     assert [done for done, _, _ in told] == list(range(told[0][1]))
+
+
+class _UndoError(Exception):
+    pass
+
+
+def test_a_delete_that_is_undone_leaves_the_files(file_db: SmithersDB) -> None:
+    db = file_db
+    run, other = a_run(db, "r"), a_run(db, "s")
+    before = everything(db, run)
+    with pytest.raises(_UndoError), db.db.transaction():
+        db.execution.delete(run)
+        raise _UndoError
+    assert everything(db, run) == before
+    assert examine(db) == []
+    with db.db.transaction():
+        db.execution.delete(run)
+    db.execution.delete(other)  # and with it goes what waited for the commit
+    assert list(db.outputs.files()) == []
+
+
+def test_prune_and_reset_refuse_to_be_part_of_a_transaction(file_db: SmithersDB) -> None:
+    db = file_db
+    run = a_run(db, "r")
+    before = everything(db, run)
+    for call in (lambda: db.prune(keep=0), db.reset):
+        with db.db.transaction(), pytest.raises(TransactionError, match="outside"):
+            call()
+    assert db.prune(keep=0, dry_run=True).executions == [run]
+    assert everything(db, run) == before
