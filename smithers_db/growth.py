@@ -21,6 +21,7 @@ from smithers_db.table import whole
 INCREMENTAL = 2
 #: Pages given back at a time, so that other writers get their turn in between.
 VACUUM_STEP = 500
+_CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: The rows of a run, by table; stream events hang on its agents.
@@ -100,10 +101,9 @@ def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
     """
     if _in_transaction(db):
         return 0
-    removed = 0
-    for (path,) in db.execute("SELECT path FROM discarded_outputs").rows:
-        removed += outputs.remove(path)
-        db.execute("DELETE FROM discarded_outputs WHERE path = ?", (path,))
+    paths = [row[0] for row in db.execute("SELECT path FROM discarded_outputs").rows]
+    removed = sum(map(outputs.remove, paths))  # first of all: on a full disk nothing can be written
+    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", [(path,) for path in paths])
     return removed
 
 
@@ -125,7 +125,7 @@ def vacuum(db: ReactiveDatabase) -> int:
         if left >= free:  # others free pages as fast, or nothing more can be given back
             break
         free = left
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute(_CHECKPOINT)
     return (before - _value(db, "PRAGMA page_count")) * _value(db, "PRAGMA page_size")
 
 
@@ -156,27 +156,24 @@ def prune(
             (before, before, keep or 0),
         ).rows
     ]
-    pruned = []
+    pruned: list[str] = []
     rows: dict[str, int] = {}
     output_bytes = 0
     for done, execution_id in enumerate(chosen):
         progress(done, len(chosen), execution_id)
-        with db.transaction():  # one per run: the write lock is never held for long
-            counts = rows_of(db, execution_id)
-            size = db.execute(
-                "SELECT sum(output_size_bytes) FROM tool_calls "
-                "WHERE execution_id = ? AND output_path IS NOT NULL",
-                (execution_id,),
-            ).rows[0][0]
-            if (
-                not dry_run
-                and not db.execute(
-                    f"DELETE FROM executions WHERE id = ? AND {_FINISHED}", (execution_id,)
-                ).changes
-            ):
-                continue
+        try:
+            removed = _remove_run(db, execution_id, dry_run)
+        except Exception:  # a full disk, most likely: what has gone makes room
+            if dry_run or not pruned:
+                raise
+            sweep(db, outputs)
+            db.execute(_CHECKPOINT)
+            removed = _remove_run(db, execution_id, dry_run)
+        if removed is None:
+            continue
         pruned.append(execution_id)
-        output_bytes += size or 0
+        counts, size = removed
+        output_bytes += size
         for table, count in counts.items():
             rows[table] = rows.get(table, 0) + count
     for table, condition, params in _beside_runs(before):
@@ -190,6 +187,23 @@ def prune(
         freed = vacuum(db)
     rows = {table: count for table, count in rows.items() if count}
     return PruneReport(pruned, rows, output_bytes, freed, dry_run)
+
+
+def _remove_run(
+    db: ReactiveDatabase, execution_id: str, dry_run: bool
+) -> tuple[dict[str, int], int] | None:
+    """Removes one run; returns its rows and the bytes of its files, None if it is not finished."""
+    with db.transaction():  # one per run: the write lock is never held for long
+        counts = rows_of(db, execution_id)
+        (size,) = db.execute(
+            "SELECT sum(output_size_bytes) FROM tool_calls "
+            "WHERE execution_id = ? AND output_path IS NOT NULL",
+            (execution_id,),
+        ).rows[0]
+        delete = f"DELETE FROM executions WHERE id = ? AND {_FINISHED}"
+        if not dry_run and not db.execute(delete, (execution_id,)).changes:
+            return None
+    return counts, size or 0
 
 
 def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:

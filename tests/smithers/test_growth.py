@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -207,3 +208,19 @@ def test_prune_and_reset_refuse_to_be_part_of_a_transaction(file_db: SmithersDB)
             call()
     assert db.prune(keep=0, dry_run=True).executions == [run]
     assert everything(db, run) == before
+
+
+def test_pruning_needs_little_room(tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        for number in range(30):
+            a_run(db, str(number), 10)
+    size = (tmp_path / "a.db").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with create_smithers_db(tmp_path / "a.db") as db:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))  # of the log, too
+        try:
+            assert len(db.prune(keep=1).executions) == 29
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert len(list(db.outputs.files())) == 10
+        assert examine(db) == []
