@@ -197,6 +197,25 @@ def test_a_dead_workers_item_comes_back_and_its_late_answer_is_refused(tmp_path:
         db.vcs_queue.dequeue(lease=0)
 
 
+def test_an_end_that_is_rolled_back_can_be_told_again(db: SmithersDB) -> None:
+    number = db.vcs_queue.enqueue("push", None)
+    with pytest.raises(ZeroDivisionError), db.db.transaction():
+        assert db.vcs_queue.dequeue() is not None
+        raise ZeroDivisionError
+    with pytest.raises(InvalidTransition, match="not leased"):
+        db.vcs_queue.complete(number)
+    item = db.vcs_queue.dequeue()
+    assert item is not None
+    with pytest.raises(ZeroDivisionError), db.db.transaction():
+        db.vcs_queue.complete(number)
+        raise ZeroDivisionError
+    with pytest.raises(InvalidTransition, match="not leased"):
+        db.vcs_queue.complete(number, lease_id="another's")
+    db.vcs_queue.complete(number)
+    with pytest.raises(InvalidTransition, match="completed"):
+        db.vcs_queue.complete(number, lease_id=item.lease_id)
+
+
 def test_many_threads_never_get_one_item(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     taken: list[int] = []
