@@ -130,7 +130,10 @@ class Ambient:
         if phase_id is not None and phase_id != old.phase_id:
             old = Context(old.execution_id, phase_id)
         return Context(
-            old.execution_id, old.phase_id, agent_id or old.agent_id, step_id or old.step_id
+            old.execution_id,
+            old.phase_id,
+            old.agent_id if agent_id is None else agent_id,
+            old.step_id if step_id is None else step_id,
         )
 
     def execution_id(self, given: str | None = None) -> str:
@@ -139,7 +142,7 @@ class Ambient:
         Raises:
             NoActiveExecution: there is neither.
         """
-        found = given or self.get().execution_id
+        found = self.known_execution_id(given)
         return found if found is not None else self._missing("execution_id")
 
     def phase_id(self, execution_id: str) -> str | None:
@@ -147,10 +150,16 @@ class Ambient:
         context = self.get()
         return context.phase_id if context.execution_id == execution_id else None
 
-    def agent_id(self, execution_id: str) -> str | None:
-        """The ambient agent, if it belongs to this execution."""
+    def agent_id(self, execution_id: str, given: str | None = None) -> str | None:
+        """The agent given, else the ambient one, if that belongs to this execution."""
+        if given is not None:
+            return given
         context = self.get()
         return context.agent_id if context.execution_id == execution_id else None
+
+    def known_execution_id(self, given: str | None = None) -> str | None:
+        """The id given, else the ambient one, else None."""
+        return self.get().execution_id if given is None else given
 
     def needed_agent_id(self, given: str | None) -> str:
         """The agent given, else the ambient one.
@@ -158,7 +167,7 @@ class Ambient:
         Raises:
             NoActiveExecution: there is neither.
         """
-        found = given or self.get().agent_id
+        found = self.get().agent_id if given is None else given
         return found if found is not None else self._missing("agent_id")
 
     def bind(self, function: Callable[P, T]) -> Callable[P, T]:

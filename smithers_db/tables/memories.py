@@ -98,7 +98,7 @@ class Memories:
             content=content,
             confidence=confidence,
             source=source,
-            source_execution_id=source_execution_id or self._ambient.get().execution_id,
+            source_execution_id=self._ambient.known_execution_id(source_execution_id),
             created_at=moment,
             updated_at=moment,
             accessed_at=moment,

@@ -196,7 +196,7 @@ class Tickets:
         Raises:
             InvalidTransition: a ticket has the given id already.
         """
-        ticket_id = id or new_id()
+        ticket_id = new_id() if id is None else id
         made = self._insert(
             "ON CONFLICT (id) DO NOTHING",
             {

@@ -66,7 +66,7 @@ class Vcs:
         return {
             "id": new_id(),
             "execution_id": execution_id,
-            "agent_id": agent_id or self._ambient.agent_id(execution_id),
+            "agent_id": self._ambient.agent_id(execution_id, agent_id),
             "created_at": now(),
         }
 

@@ -54,7 +54,7 @@ class VcsQueue:
     def enqueue(self, operation: str, payload: Any, *, execution_id: str | None = None) -> int:
         """Puts an operation at the end; returns its id. It belongs to a run if there is one."""
         return self._table.insert(
-            execution_id=execution_id or self._ambient.get().execution_id,
+            execution_id=self._ambient.known_execution_id(execution_id),
             operation=operation,
             payload={} if payload is None else payload,
             created_at=now(),

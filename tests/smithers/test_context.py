@@ -48,6 +48,30 @@ def test_explicit_ids_need_no_context(db: SmithersDB) -> None:
     assert db.phases.get(phase).execution_id == run  # type: ignore[union-attr]
 
 
+def test_an_empty_id_is_an_id_and_not_the_current_one(db: SmithersDB, run: str) -> None:
+    agent = db.agents.start("a")
+    for call in (
+        lambda: db.phases.start("p", execution_id=""),
+        lambda: db.agents.start("a", execution_id=""),
+        lambda: db.steps.start(execution_id=""),
+        lambda: db.tasks.start("t", execution_id=""),
+        lambda: db.state.set("k", 1, execution_id=""),
+        lambda: db.tools.start("Bash", {}, ""),
+        lambda: db.human.request("text", "?", execution_id=""),
+        lambda: db.artifacts.add("a", "b", "c", agent_id=""),
+        lambda: db.vcs_queue.enqueue("push", None, execution_id=""),
+        lambda: db.execution.heartbeat(""),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    db.human.request("text", "?")
+    assert db.human.list_pending("") == db.agents.list("") == db.tools.list("") == []
+    assert db.state.get_all(execution_id="") == {}
+    with db.context(agent_id=""):
+        assert db.current == Context(run, None, "")
+    assert db.current == Context(run, None, agent)
+
+
 def test_start_sets_and_finishing_clears(db: SmithersDB) -> None:
     run = db.execution.start("r", "f")
     assert db.current == Context(run)
