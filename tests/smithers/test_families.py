@@ -337,6 +337,17 @@ def test_seeding_again_keeps_progress(db: SmithersDB) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kept", "then"),
+    [(None, ["b"]), ("[]", ["b"]), ("a", ["a", "b"]), ('{"a":1}', [{"a": 1}, "b"])],
+)
+def test_a_note_is_never_lost(db: SmithersDB, kept: str | None, then: list[Any]) -> None:
+    db.tickets.seed([ticket("T", 1)])
+    db.db.execute("UPDATE tickets SET progress_notes = ?", (kept,))
+    db.tickets.add_progress_note("T", "b")
+    assert db.tickets.get("T").progress_notes == then  # type: ignore[union-attr]
+
+
 def test_a_bad_seed_changes_nothing(db: SmithersDB) -> None:
     bad: list[dict[str, Any]] = [
         ticket("x", 1, status="nearly"),
