@@ -90,8 +90,9 @@ class Executions:
         Returns the id. Raises `InvalidTransition` when an execution has the given id already.
         """
         execution_id = new_id() if id is None else text("id", id)
+        config = {} if config is None else config
         with self._db.transaction():
-            moment = self._insert(execution_id, name, file_path, encode(config or {}))
+            moment = self._insert(execution_id, name, file_path, encode(config))
             self._db.executemany(
                 _TRANSITION,
                 [
