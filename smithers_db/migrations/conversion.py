@@ -57,6 +57,8 @@ _REFERENCES = (
 )
 #: Dropped last, in this order: the others refer to them.
 _PARENTS = ("agents", "phases", "supersmithers_versions", "executions")
+#: How the names of tables begin that SQLite keeps, and that neighbours tell each other things in.
+_NOT_CONTENT = ("sqlite_", "_reactive_")
 _PART = ".part"  # the suffix of a backup that is being made
 _LOST = "lost"  # the execution of what does not say whose it was
 _MISSING = "this row was missing; it stands in for what refers to it"
@@ -78,9 +80,9 @@ def _columns(db: ReactiveDatabase, table: str) -> list[Column]:
 
 
 def tables(db: ReactiveDatabase) -> list[str]:
-    """The tables of a file in lower case, SQLite's own left out."""
-    names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").rows
-    return [row[0].lower() for row in names if not row[0].startswith("sqlite_")]
+    """The tables of a file in lower case, SQLite's and the journal's left out."""
+    names = db.execute("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'").rows
+    return [row[0] for row in names if not row[0].startswith(_NOT_CONTENT)]
 
 
 def is_original(db: ReactiveDatabase) -> bool:

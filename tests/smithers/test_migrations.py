@@ -101,6 +101,17 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_a_file_that_somebody_watched_before_there_was_anything(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with ReactiveDatabase(path, journal=True) as watching:
+        watching.changes_since()
+        seen = watching.query("SELECT count(*) FROM sqlite_schema").subscribe(lambda rows: None)
+        with create_smithers_db(path) as db:
+            run = db.execution.start("r", "f")
+            assert db.execution.get(run) is not None
+        seen.dispose()
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
