@@ -87,6 +87,8 @@ class ReactiveDatabase:
         verify: float = 0.0,
         on_difference: Callable[[Difference], object] | None = None,
     ) -> None:
+        if not os.fspath(path):  # SQLite would open a file that is gone when it is closed
+            raise ValueError('an empty path names no file; ":memory:" is a database in memory')
         if not busy_timeout >= 0:
             raise ValueError(f"busy_timeout is in seconds, 0 or more, not {busy_timeout!r}")
         if journal not in (None, True, False):
@@ -657,7 +659,11 @@ class _Filling:
         self._kind = kind
 
     def __call__(self, row: Row) -> Any:
-        return msgspec.convert(row.as_dict(), self._kind, strict=False)
+        try:
+            return msgspec.convert(row.as_dict(), self._kind, strict=False)
+        except msgspec.ValidationError as error:
+            error.add_note(f"while making a {self._kind.__qualname__} of {row!r:.200}")
+            raise
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Filling) and self._kind is other._kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -41,6 +42,8 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "None for params": (lambda db: db.execute("SELECT 1", None), TypeError, r"not NoneType"),
     "text for params": (lambda db: db.execute("SELECT ?", "a"), TypeError, r"write \(value,\)"),
     "bytes for params": (lambda db: db.execute("SELECT ?", b"a"), TypeError, r"write \(value,\)"),
+    "a set for params": (lambda db: db.query("SELECT ?, ?", {1, 2}), TypeError, "no first"),
+    "an empty path": (lambda db: ReactiveDatabase(""), ValueError, "names no file"),
     "no rate": (lambda db: db.query("SELECT 1", max_rate=0), ValueError, "more than 0, not 0"),
     "a negative rate": (lambda db: db.query_one("SELECT 1", max_rate=-1), ValueError, "not -1"),
     "a row type": (lambda db: db.query("SELECT 1", row=5), TypeError, "not 5"),
@@ -75,6 +78,18 @@ def test_refused(db: ReactiveDatabase, use: str) -> None:
         wrong(db)
     assert db.query_value("SELECT count(*) FROM t").get() == 1, "nothing was done"
     assert db.version == 2
+
+
+@dataclass
+class Wanted:
+    id: int
+    b: str
+
+
+def test_a_row_that_does_not_fit_its_type_is_shown(db: ReactiveDatabase) -> None:
+    with pytest.raises(ValueError, match="`b`") as caught:
+        db.query("SELECT id, a FROM t", row=Wanted).get()
+    assert caught.value.__notes__ == ["while making a Wanted of Row(id=1, a=2)"]
 
 
 def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:
