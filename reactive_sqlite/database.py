@@ -88,6 +88,8 @@ class ReactiveDatabase:
         verify: float = 0.0,
         on_difference: Callable[[Difference], object] | None = None,
     ) -> None:
+        if not os.fspath(path):  # SQLite would open a file that is gone when it is closed
+            raise ValueError('an empty path names no file; ":memory:" is a database in memory')
         if not busy_timeout >= 0:
             raise ValueError(f"busy_timeout is in seconds, 0 or more, not {busy_timeout!r}")
         busy_timeout = min(busy_timeout, threading.TIMEOUT_MAX / 2)  # room to add the time of now
@@ -210,6 +212,10 @@ class ReactiveDatabase:
         row: Callable[..., T],
         max_rate: float | None = None,
     ) -> LiveQuery[tuple[T, ...]]: ...
+    @overload
+    def query(
+        self, sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
+    ) -> LiveQuery[tuple[T, ...]]: ...
     def query(
         self,
         sql: str,
@@ -246,6 +252,10 @@ class ReactiveDatabase:
         *,
         row: Callable[..., T],
         max_rate: float | None = None,
+    ) -> LiveQuery[T | None]: ...
+    @overload
+    def query_one(
+        self, sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
     ) -> LiveQuery[T | None]: ...
     def query_one(
         self,
@@ -413,6 +423,23 @@ class ReactiveDatabase:
     def version(self) -> int:
         """The number of the last commit seen. Every `State` and `Delta` carries its own."""
         return self._engine.writes.version
+
+    @property
+    def transaction_thread(self) -> int | None:
+        """The thread that has a transaction open between two statements, or None.
+
+        To be compared with `threading.get_ident()`: what this thread does now may yet be undone.
+
+        >>> import threading
+        >>> db = ReactiveDatabase()
+        >>> with db.transaction():
+        ...     db.transaction_thread == threading.get_ident()
+        True
+        >>> print(db.transaction_thread)
+        None
+        """
+        transaction = self._engine.lock.transaction
+        return None if transaction is None else transaction.thread
 
     @property
     def stats(self) -> Stats:
@@ -643,7 +670,11 @@ class _Filling:
         self._kind = kind
 
     def __call__(self, row: Row) -> Any:
-        return msgspec.convert(row.as_dict(), self._kind, strict=False)
+        try:
+            return msgspec.convert(row.as_dict(), self._kind, strict=False)
+        except msgspec.ValidationError as error:
+            error.add_note(f"while making a {self._kind.__qualname__} of {row!r:.200}")
+            raise
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Filling) and self._kind is other._kind

@@ -38,6 +38,8 @@ def frozen_params(params: Params) -> Params:
             f"params must be a sequence or a mapping of values, not {type(params).__name__}; "
             "for one value write (value,)"
         )
+    if isinstance(params, set | frozenset):
+        raise TypeError("params must be a sequence: a set has no first and no second value")
     return tuple(params)
 
 

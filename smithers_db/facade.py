@@ -72,7 +72,7 @@ class SmithersDB:
 
     def __init__(self, db: ReactiveDatabase, outputs: Outputs) -> None:
         self.db = db
-        self._ambient = ambient = Ambient()
+        self._ambient = ambient = Ambient(db)
         self.outputs = outputs
         self._owner = owner = Owner(db)
         self.execution = Executions(db, ambient, owner, self._sweep)
@@ -161,6 +161,7 @@ class SmithersDB:
 
         Raises:
             InvalidValue: neither ``keep`` nor ``older_than``, or no such number or time.
+            TransactionError: the calling thread has a transaction open.
         """
         return growth.prune(
             self.db,
@@ -179,9 +180,13 @@ class SmithersDB:
         return growth.stats(self.db, self.outputs, progress)
 
     def reset(self) -> None:
-        """Deletes every row of every table, and the output files."""
-        self._ambient.set(Context())
+        """Deletes every row of every table, and the output files.
+
+        Raises:
+            TransactionError: the calling thread has a transaction open.
+        """
         growth.empty(self.db, self.outputs)
+        self._ambient.set(Context())
 
     def _sweep(self) -> int:
         return growth.sweep(self.db, self.outputs)

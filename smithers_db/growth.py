@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite import ReactiveDatabase, TransactionError
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
 from smithers_db.outputs import Outputs
@@ -20,6 +21,7 @@ from smithers_db.table import whole
 INCREMENTAL = 2
 #: Pages given back at a time, so that other writers get their turn in between.
 VACUUM_STEP = 500
+_CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: The rows of a run, by table; stream events hang on its agents.
@@ -79,12 +81,29 @@ def _value(db: ReactiveDatabase, sql: str) -> int:
     return int(db.execute(sql).rows[0][0] or 0)
 
 
+def _in_transaction(db: ReactiveDatabase) -> bool:
+    return db.transaction_thread == threading.get_ident()
+
+
+def _refuse_inside_transaction(db: ReactiveDatabase, verb: str) -> None:
+    if _in_transaction(db):
+        raise TransactionError(
+            f"{verb}() removes files and gives room back, which cannot be undone: "
+            "call it outside the transaction"
+        )
+
+
 def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
-    """Removes the files of deleted rows; returns the bytes that they took."""
-    removed = 0
-    for (path,) in db.execute("SELECT path FROM discarded_outputs").rows:
-        removed += outputs.remove(path)
-        db.execute("DELETE FROM discarded_outputs WHERE path = ?", (path,))
+    """Removes the files of deleted rows; returns the bytes that they took.
+
+    Inside a transaction nothing is removed: it may be undone, and a file cannot be brought back.
+    The rows of `discarded_outputs` keep their paths for the next time.
+    """
+    if _in_transaction(db):
+        return 0
+    paths = [row[0] for row in db.execute("SELECT path FROM discarded_outputs").rows]
+    removed = sum(map(outputs.remove, paths))  # first of all: on a full disk nothing can be written
+    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", [(path,) for path in paths])
     return removed
 
 
@@ -106,7 +125,7 @@ def vacuum(db: ReactiveDatabase) -> int:
         if left >= free:  # others free pages as fast, or nothing more can be given back
             break
         free = left
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute(_CHECKPOINT)
     return (before - _value(db, "PRAGMA page_count")) * _value(db, "PRAGMA page_size")
 
 
@@ -125,6 +144,8 @@ def prune(
     if keep is not None and whole("keep", keep) < 0:
         raise InvalidValue("keep is a number of runs, 0 or more")
     before = moment(older_than) if older_than is not None else None
+    if not dry_run:
+        _refuse_inside_transaction(db, "prune")
     chosen = [
         row[0]
         for row in db.execute(
@@ -135,27 +156,24 @@ def prune(
             (before, before, keep or 0),
         ).rows
     ]
-    pruned = []
+    pruned: list[str] = []
     rows: dict[str, int] = {}
     output_bytes = 0
     for done, execution_id in enumerate(chosen):
         progress(done, len(chosen), execution_id)
-        with db.transaction():  # one per run: the write lock is never held for long
-            counts = rows_of(db, execution_id)
-            size = db.execute(
-                "SELECT sum(output_size_bytes) FROM tool_calls "
-                "WHERE execution_id = ? AND output_path IS NOT NULL",
-                (execution_id,),
-            ).rows[0][0]
-            if (
-                not dry_run
-                and not db.execute(
-                    f"DELETE FROM executions WHERE id = ? AND {_FINISHED}", (execution_id,)
-                ).changes
-            ):
-                continue
+        try:
+            removed = _remove_run(db, execution_id, dry_run)
+        except Exception:  # a full disk, most likely: what has gone makes room
+            if dry_run or not pruned:
+                raise
+            sweep(db, outputs)
+            db.execute(_CHECKPOINT)
+            removed = _remove_run(db, execution_id, dry_run)
+        if removed is None:
+            continue
         pruned.append(execution_id)
-        output_bytes += size or 0
+        counts, size = removed
+        output_bytes += size
         for table, count in counts.items():
             rows[table] = rows.get(table, 0) + count
     for table, condition, params in _beside_runs(before):
@@ -169,6 +187,23 @@ def prune(
         freed = vacuum(db)
     rows = {table: count for table, count in rows.items() if count}
     return PruneReport(pruned, rows, output_bytes, freed, dry_run)
+
+
+def _remove_run(
+    db: ReactiveDatabase, execution_id: str, dry_run: bool
+) -> tuple[dict[str, int], int] | None:
+    """Removes one run; returns its rows and the bytes of its files, None if it is not finished."""
+    with db.transaction():  # one per run: the write lock is never held for long
+        counts = rows_of(db, execution_id)
+        (size,) = db.execute(
+            "SELECT sum(output_size_bytes) FROM tool_calls "
+            "WHERE execution_id = ? AND output_path IS NOT NULL",
+            (execution_id,),
+        ).rows[0]
+        delete = f"DELETE FROM executions WHERE id = ? AND {_FINISHED}"
+        if not dry_run and not db.execute(delete, (execution_id,)).changes:
+            return None
+    return counts, size or 0
 
 
 def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
@@ -287,6 +322,7 @@ def _runs(db: ReactiveDatabase, progress: Callable[[int, str], object]) -> list[
 
 def empty(db: ReactiveDatabase, outputs: Outputs) -> None:
     """Deletes every row of every table, and the output files."""
+    _refuse_inside_transaction(db, "reset")
     with db.transaction():
         for table in ROW_TYPES:
             if table != "discarded_outputs":

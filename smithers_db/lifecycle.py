@@ -84,17 +84,26 @@ class Lifecycle(Generic[R]):
             f"{self._table.name} {row_id!r} is {found[0][0]}, and cannot become {status}"
         )
 
+    def enter(self, context: Context) -> None:
+        """Makes the row that a context has in this slot the calling task's current one."""
+        row_id = getattr(context, self._slot or "")
+        self._ambient.set(context, lambda: self._exists(row_id))
+
     def leave(self, row_id: str) -> None:
         """Takes the row out of the calling task's context, if it is in it."""
         if self._slot is not None:
             context = self._ambient.get()
             if getattr(context, self._slot) == row_id:
-                self._ambient.set(_LEFT[self._slot](context))
+                self._ambient.set(_LEFT[self._slot](context), lambda: not self.is_open(row_id))
 
     def current(self) -> R | None:
         """The row in the calling task's context, or None."""
         current_id = getattr(self._ambient.get(), self._slot or "")
         return None if current_id is None else self._table.get(current_id)
+
+    def _exists(self, row_id: str) -> bool:
+        sql = f"SELECT 1 FROM {self._table.name} WHERE id = ?"
+        return bool(self._table.db.execute(sql, (row_id,)).rows)
 
     def is_open(self, row_id: str) -> bool:
         """Whether the row can still come to an end."""

@@ -113,7 +113,7 @@ class ToolCall(msgspec.Struct, frozen=True):
     execution_id: str
     tool_name: str
     input: Json
-    output_inline: str | None
+    output_inline: str | bytes | None
     output_path: str | None
     output_encoding: str | None
     output_git_hash: str | None

@@ -81,7 +81,7 @@ SIGNATURES = """
     mutation(sql, on_success=None, on_error=None, invalidates=())
 """
 LINES = [line.strip() for line in re.sub(r",\n {8}", ", ", SIGNATURES).strip().split("\n")]
-PROPERTIES = {"commits", "is_closed", "stats", "traces", "version"}
+PROPERTIES = {"commits", "is_closed", "stats", "traces", "transaction_thread", "version"}
 
 
 def is_exception_or_enum(member: object) -> bool:

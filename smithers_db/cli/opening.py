@@ -13,7 +13,7 @@ from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
 from smithers_db import migrations
 from smithers_db.cli.display import refuse
 from smithers_db.cli.wording import plain
-from smithers_db.errors import SmithersError
+from smithers_db.errors import MigrationError, SmithersError
 from smithers_db.facade import SmithersDB, create_smithers_db
 from smithers_db.rows import Execution
 
@@ -26,11 +26,13 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 def asked(file: Path) -> Iterator[None]:
     """Turns what is wrong with a file into a line and an exit status."""
     if not file.is_file():
-        refuse(f"no such file: {file}")
+        refuse(f"{file} is a folder" if file.is_dir() else f"no such file: {file}")
     try:
         yield
     except BrokenPipeError:
         raise
+    except MigrationError as error:
+        refuse(f"{file}: {error}")
     except (SmithersError, ReactiveSqliteError, OSError) as error:
         refuse(str(error))
     except Exception as error:

@@ -62,9 +62,13 @@ def pending(db: ReactiveDatabase) -> list[Migration]:
 
     Raises:
         MigrationError: it remembers one that is unknown here, or was changed since, or that comes
-            after one which is missing.
+            after one which is missing; or it remembers none, and holds the tables of something
+            else.
     """
     remembered = applied(db)
+    if not remembered and conversion.tables(db) and not conversion.is_original(db):
+        names = ", ".join(sorted(conversion.tables(db))[:5])
+        raise MigrationError(f"this is no Smithers database: it holds {names}, …")
     migrations = known()
     newer = sorted(remembered.keys() - {migration.id for migration in migrations})
     if newer:
@@ -160,9 +164,6 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
         before = db.execute("PRAGMA data_version").rows
         if applied(db):  # another process was faster
             return migrate(db)
-        if not conversion.is_original(db):
-            names = ", ".join(sorted(conversion.tables(db))[:5])
-            raise MigrationError(f"this is no Smithers database: it holds {names}, …")
         progress(0, 1, "backup")
         copy = conversion.backup(db)
         try:

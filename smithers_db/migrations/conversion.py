@@ -57,6 +57,8 @@ _REFERENCES = (
 )
 #: Dropped last, in this order: the others refer to them.
 _PARENTS = ("agents", "phases", "supersmithers_versions", "executions")
+#: How the names of tables begin that SQLite keeps, and that neighbours tell each other things in.
+_NOT_CONTENT = ("sqlite_", "_reactive_")
 _PART = ".part"  # the suffix of a backup that is being made
 _LOST = "lost"  # the execution of what does not say whose it was
 _MISSING = "this row was missing; it stands in for what refers to it"
@@ -73,13 +75,14 @@ class Column(msgspec.Struct, frozen=True):
 
 def _columns(db: ReactiveDatabase, table: str) -> list[Column]:
     sql = 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)'
-    return [Column(row[0], row[1], bool(row[2]), row[3]) for row in db.execute(sql, (table,)).rows]
+    rows = db.execute(sql, (table,)).rows
+    return [Column(row[0].lower(), row[1], bool(row[2]), row[3]) for row in rows]
 
 
 def tables(db: ReactiveDatabase) -> list[str]:
-    """The tables of a file, SQLite's own left out."""
-    names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").rows
-    return [row[0] for row in names if not row[0].startswith("sqlite_")]
+    """The tables of a file in lower case, SQLite's and the journal's left out."""
+    names = db.execute("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'").rows
+    return [row[0] for row in names if not row[0].startswith(_NOT_CONTENT)]
 
 
 def is_original(db: ReactiveDatabase) -> bool:
@@ -87,6 +90,12 @@ def is_original(db: ReactiveDatabase) -> bool:
     return all(
         marks <= {column.name for column in _columns(db, table)} for table, marks in _MARKS.items()
     )
+
+
+def _key_of(table: str, columns: set[str]) -> str:
+    """What a row of the original's table is known by: its key, or its place where it has none."""
+    key, place = _KEYS.get(table, "id"), f"'{_LOST}-{table}-' || rowid"
+    return f'coalesce("{key}", {place})' if key in columns else place
 
 
 def _normal_time(column: str) -> str:
@@ -197,17 +206,25 @@ class Conversion:
             expression = self._expression(table, column, {other.name for other in old})
             if expression is not None:
                 filled[column.name] = expression
-        self._db.execute(
+        (count,) = self._db.execute(f"SELECT count(*) FROM original_{table}").rows[0]
+        carried = self._db.execute(
             f"INSERT OR IGNORE INTO {table} ({', '.join(filled)}) "
             f"SELECT {', '.join(filled.values())} FROM original_{table} ORDER BY rowid"
         )
-        key = _KEYS.get(table, "id")
-        whole = ", ".join(f"'{column.name}', \"{column.name}\"" for column in old)
+        if carried.changes == count:
+            return
+        whole = ", ".join(
+            f"'{column.name}', CASE typeof(\"{column.name}\") WHEN 'blob' "
+            f'THEN hex("{column.name}") ELSE "{column.name}" END'
+            for column in old
+        )
+        key = _key_of(table, {column.name for column in old})
         self._note(
             table,
-            f'o."{key}"',
-            f'FROM original_{table} o WHERE o."{key}" IS NOT NULL '
-            f'AND NOT EXISTS (SELECT 1 FROM {table} n WHERE n."{key}" = o."{key}")',
+            key,
+            f"FROM original_{table} "
+            f'WHERE {key} NOT IN (SELECT "{_KEYS.get(table, "id")}" FROM {table}) '
+            f"OR rowid NOT IN (SELECT min(rowid) FROM original_{table} GROUP BY {key})",
             value=f"json_object({whole})",
             why="this row could not be kept beside another one",
         )
@@ -216,21 +233,26 @@ class Conversion:
         """What fills a new column from the old table; None where its default is right."""
         name = column.name
         source = name if name in old else _RENAMED.get((table, name), name)
+        default = column.default or ("''" if column.type == "TEXT" else "0")
+        is_key = name == _KEYS.get(table, "id")
         if source not in old:
             if name == "output_encoding":
                 return "'utf-8'"
-            return self._fallback(old) if column.required and name.endswith("_at") else None
+            if not column.required or column.default:
+                return None
+            if is_key:
+                return _key_of(table, old)
+            return self._fallback(old) if name.endswith("_at") else default
         is_time = name.endswith("_at") or name in _TIMES
         value = _normal_time(source) if is_time else f'"{source}"'
         if (table, name) == ("transitions", "key"):
             return f"CASE {value} WHEN 'ralphCount' THEN 'iteration' ELSE {value} END"
         if not column.required:
             return value
-        if name == _KEYS.get(table, "id"):
-            return f"coalesce({value}, '{_LOST}-{table}-' || rowid)"
+        if is_key:
+            return _key_of(table, old)
         if is_time:
             return f"coalesce({value}, {self._fallback(old)})"
-        default = column.default or ("''" if column.type == "TEXT" else "0")
         return f"coalesce({value}, {default})"
 
     def _fallback(self, old: set[str]) -> str:
@@ -265,13 +287,15 @@ class Conversion:
         )
 
     def _note_unknown_columns(self, table: str) -> None:
+        columns = _columns(self._db, f"original_{table}")
+        key = _key_of(table, {column.name for column in columns})
         known = {*ROW_TYPES[table].__struct_fields__}
         known |= {source for (name, _), source in _RENAMED.items() if name == table}
-        for column in _columns(self._db, f"original_{table}"):
+        for column in columns:
             if column.name not in known:
                 self._note(
                     table,
-                    f'"{_KEYS.get(table, "id")}"',
+                    key,
                     f'FROM original_{table} WHERE "{column.name}" IS NOT NULL',
                     column=column.name,
                     value=f'"{column.name}"',

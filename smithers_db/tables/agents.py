@@ -115,7 +115,7 @@ class Agents:
         )
         if not started.changes:
             raise NotFound(f"no execution {execution_id!r} with a phase {phase_id!r}")
-        self._ambient.set(Context(execution_id, phase_id, agent_id, context.step_id))
+        self._life.enter(Context(execution_id, phase_id, agent_id, context.step_id))
         return agent_id
 
     def complete(
@@ -194,7 +194,13 @@ class Agents:
     def stream_events(
         self, agent_id: str, types: Sequence[str] = (), limit: int = 1000
     ) -> Sequence[AgentStreamEvent]:
-        """The first events of an agent's stream in order, all or of some types."""
+        """The first events of an agent's stream in order, all or of some types.
+
+        Raises:
+            InvalidValue: types is one text.
+        """
+        if isinstance(types, str):
+            raise InvalidValue(f"types is a list of texts, not one text: [{types!r}]")
         chosen = f"AND event_type IN ({', '.join('?' * len(types))}) " if types else ""
         return self._events.all(
             f"WHERE agent_id = ? {chosen}ORDER BY rowid LIMIT ?", (agent_id, *types, limit)

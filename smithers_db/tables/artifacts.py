@@ -54,7 +54,7 @@ class Artifacts:
         self._table.insert(
             id=artifact_id,
             execution_id=execution_id,
-            agent_id=agent_id or self._ambient.agent_id(execution_id),
+            agent_id=self._ambient.agent_id(execution_id, agent_id),
             name=name,
             type=type,
             file_path=file_path,

@@ -90,8 +90,9 @@ class Executions:
         Returns the id. Raises `InvalidTransition` when an execution has the given id already.
         """
         execution_id = new_id() if id is None else text("id", id)
+        config = {} if config is None else config
         with self._db.transaction():
-            moment = self._insert(execution_id, name, file_path, encode(config or {}))
+            moment = self._insert(execution_id, name, file_path, encode(config))
             self._db.executemany(
                 _TRANSITION,
                 [
@@ -99,7 +100,7 @@ class Executions:
                     for key, value in FRESH.items()
                 ],
             )
-        self._ambient.set(Context(execution_id))
+        self._life.enter(Context(execution_id))
         return execution_id
 
     def _insert(
@@ -221,7 +222,7 @@ class Executions:
                 )
             self._db.execute("UPDATE executions SET status = 'running' WHERE id = ?", (id,))
             self._owner.own(id, moment)
-        self._ambient.set(Context(id))
+        self._ambient.set(Context(id), lambda: self._owner.is_mine(self._owner.of(id)))
         return self._table.one(id)
 
     def heartbeat(self, id: str | None = None) -> None:
@@ -250,6 +251,8 @@ class Executions:
 
     def delete(self, id: str) -> None:
         """Deletes a run with all that belongs to it, its output files too.
+
+        Inside a transaction the files stay for now: the next `delete` or prune removes them.
 
         Raises:
             NotFound: there is no such run. InvalidTransition: another worker is at it.
@@ -295,7 +298,7 @@ class Executions:
                 _TRANSITION,
                 [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],
             )
-        self._ambient.set(Context(execution_id))
+        self._life.enter(Context(execution_id))
         return execution_id
 
     def _sequence(self, execution_id: str, transition_id: str | None) -> int:

@@ -143,7 +143,7 @@ class Human:
 
     def list_pending(self, execution_id: str | None = None) -> Sequence[HumanInteraction]:
         """The unanswered questions, oldest first: of the run given or current, else of all."""
-        execution_id = execution_id or self._ambient.get().execution_id
+        execution_id = self._ambient.known_execution_id(execution_id)
         if execution_id is None:
             return self._table.all("WHERE status = 'pending' ORDER BY rowid")
         return self._table.all(

@@ -14,6 +14,7 @@ from smithers_db.context import Ambient
 from smithers_db.errors import InvalidValue
 from smithers_db.rows import Memory
 from smithers_db.table import Table
+from smithers_db.table import text as checked
 
 #: Without a scope, the nearer one is the one that counts.
 PRECEDENCE = {"session": 0, "project": 1, "global": 2}
@@ -98,7 +99,7 @@ class Memories:
             content=content,
             confidence=confidence,
             source=source,
-            source_execution_id=source_execution_id or self._ambient.get().execution_id,
+            source_execution_id=self._ambient.known_execution_id(source_execution_id),
             created_at=moment,
             updated_at=moment,
             accessed_at=moment,
@@ -152,10 +153,13 @@ class Memories:
 
         With ``syntax`` the text is an FTS5 query (https://sqlite.org/fts5.html#full_text_query_syntax)
         instead; without it no character of it means anything special.
+
+        Raises:
+            InvalidValue: the text is no str, or not Unicode.
         """
         if not isinstance(text, str):
             raise InvalidValue(f"a text to search for is a str, not {type(text).__name__}")
-        query = text if syntax else _quoted(text)
+        query = checked("text", text if syntax else _quoted(text))
         if not query.strip():
             return []
         condition, params = (

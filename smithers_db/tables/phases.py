@@ -69,7 +69,7 @@ class Phases:
         )
         if not started.changes:
             raise NotFound(f"no execution has the id {execution_id!r}")
-        self._ambient.set(Context(execution_id, phase_id))
+        self._life.enter(Context(execution_id, phase_id))
         return phase_id
 
     def complete(self, id: str) -> None:

@@ -80,7 +80,7 @@ class Steps:
         # An agent at hand stays at hand, unless it is of another phase.
         same_phase = phase_id == self._ambient.phase_id(execution_id)
         agent_id = self._ambient.agent_id(execution_id) if same_phase else None
-        self._ambient.set(Context(execution_id, phase_id, agent_id, step_id))
+        self._life.enter(Context(execution_id, phase_id, agent_id, step_id))
         return step_id
 
     def complete(

@@ -27,6 +27,13 @@ _CATALOGUE = (
     "budgets",
     "tags",
 )
+# A file of the original, or another program, may have left something else than a list of notes.
+_NOTES = (
+    "CASE WHEN progress_notes IS NULL THEN '[]' "
+    "WHEN NOT json_valid(progress_notes) THEN json_array(progress_notes) "
+    "WHEN json_type(progress_notes) <> 'array' THEN json_array(json(progress_notes)) "
+    "ELSE progress_notes END"
+)
 # A dependency that is not in the catalogue is not done.
 _READY = (
     "NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tickets.deps) THEN tickets.deps "
@@ -159,9 +166,8 @@ class Tickets:
     def add_progress_note(self, id: str, note: str) -> None:
         """Appends a note. Raises `NotFound`."""
         added = self._db.execute(
-            "UPDATE tickets SET progress_notes = json_insert(CASE WHEN json_valid(progress_notes) "
-            "THEN progress_notes ELSE json_array(progress_notes) END, '$[#]', ?), updated_at = ? "
-            "WHERE id = ?",
+            f"UPDATE tickets SET progress_notes = json_insert({_NOTES}, '$[#]', ?), "
+            "updated_at = ? WHERE id = ?",
             (text("note", note), now(), id),
         )
         if not added.changes:
@@ -196,7 +202,7 @@ class Tickets:
         Raises:
             InvalidTransition: a ticket has the given id already.
         """
-        ticket_id = id or new_id()
+        ticket_id = new_id() if id is None else id
         made = self._insert(
             "ON CONFLICT (id) DO NOTHING",
             {

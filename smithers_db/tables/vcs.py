@@ -8,6 +8,7 @@ from typing import Any
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
+from smithers_db.errors import InvalidValue
 from smithers_db.rows import Commit, Report, Review, Snapshot
 from smithers_db.table import Table
 
@@ -66,7 +67,7 @@ class Vcs:
         return {
             "id": new_id(),
             "execution_id": execution_id,
-            "agent_id": agent_id or self._ambient.agent_id(execution_id),
+            "agent_id": self._ambient.agent_id(execution_id, agent_id),
             "created_at": now(),
         }
 
@@ -146,8 +147,10 @@ class Vcs:
         """Records a review; returns its id.
 
         ``columns``: target_ref, approvals, reviewer_model, blocking, posted_to_github,
-        posted_to_git_notes. Raises as `log_commit` does.
+        posted_to_git_notes. Raises as `log_commit` does, and `InvalidValue` for issues in one text.
         """
+        if isinstance(issues, str):
+            raise InvalidValue("issues is a list of them, not one text")
         row = self._new(execution_id, agent_id)
         self._reviews.insert(
             **row,

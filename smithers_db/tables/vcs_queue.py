@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -23,7 +22,7 @@ _DEQUEUE = (
 )
 _COMPLETE = (
     "UPDATE vcs_queue SET status = ?, error = ?, completed_at = ?, lease_until = NULL "
-    "WHERE id = ? AND status = 'running' AND lease_id IS ?"
+    "WHERE id = ? AND status = 'running' AND "
 )
 
 
@@ -50,13 +49,12 @@ class VcsQueue:
         self._db = db
         self._ambient = ambient
         self._table = Table(db, "vcs_queue", VcsQueueItem)
-        self._leases: dict[int, str] = {}
-        self._lock = threading.Lock()
+        self._worker = new_id()  # what the leases of this object begin with
 
     def enqueue(self, operation: str, payload: Any, *, execution_id: str | None = None) -> int:
         """Puts an operation at the end; returns its id. It belongs to a run if there is one."""
         return self._table.insert(
-            execution_id=execution_id or self._ambient.get().execution_id,
+            execution_id=self._ambient.known_execution_id(execution_id),
             operation=operation,
             payload={} if payload is None else payload,
             created_at=now(),
@@ -67,15 +65,11 @@ class VcsQueue:
         seconds: Any = lease.total_seconds() if isinstance(lease, timedelta) else lease
         if not isinstance(seconds, int | float) or not 0 < seconds < 10**8:
             raise InvalidValue(f"a lease lasts more than 0 seconds, not {lease!r}")
-        lease_id = new_id()
+        lease_id = f"{self._worker}/{new_id()}"
         moment = now()
         with self._db.transaction():
             self._db.execute(_DEQUEUE, (lease_id, later(int(seconds * 1000)), moment, moment))
-            item = self._table.first("WHERE completed_at IS NULL AND lease_id = ?", (lease_id,))
-        if item is not None:
-            with self._lock:
-                self._leases[item.id] = lease_id
-        return item
+            return self._table.first("WHERE completed_at IS NULL AND lease_id = ?", (lease_id,))
 
     def complete(self, id: int, error: str | None = None, *, lease_id: str | None = None) -> None:
         """Ends a leased item, well or with an error.
@@ -86,15 +80,15 @@ class VcsQueue:
             NotFound: there is no such item. InvalidTransition: its lease is another's by now, or
             it has ended.
         """
-        with self._lock:
-            held = lease_id or self._leases.get(id)
         status = "completed" if error is None else "failed"
-        values = (status, optional_text("error", error), now(), id, held)
-        if held is None or not self._db.execute(_COMPLETE, values).changes:
+        values = (status, optional_text("error", error), now(), id)
+        if lease_id is None:
+            ended = self._db.execute(_COMPLETE + "lease_id GLOB ?", (*values, f"{self._worker}/*"))
+        else:
+            ended = self._db.execute(_COMPLETE + "lease_id = ?", (*values, lease_id))
+        if not ended.changes:
             item = self._table.one(id)
             raise InvalidTransition(f"item {id} is {item.status}, and not leased by this worker")
-        with self._lock:
-            self._leases.pop(id, None)
 
     def get(self, id: int) -> VcsQueueItem | None:
         """The item with this id, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "None for params": (lambda db: db.execute("SELECT 1", None), TypeError, r"not NoneType"),
     "text for params": (lambda db: db.execute("SELECT ?", "a"), TypeError, r"write \(value,\)"),
     "bytes for params": (lambda db: db.execute("SELECT ?", b"a"), TypeError, r"write \(value,\)"),
+    "a set for params": (lambda db: db.query("SELECT ?, ?", {1, 2}), TypeError, "no first"),
+    "an empty path": (lambda db: ReactiveDatabase(""), ValueError, "names no file"),
     "no rate": (lambda db: db.query("SELECT 1", max_rate=0), ValueError, "more than 0, not 0"),
     "a negative rate": (lambda db: db.query_one("SELECT 1", max_rate=-1), ValueError, "not -1"),
     "a row type": (lambda db: db.query("SELECT 1", row=5), TypeError, "not 5"),
@@ -83,6 +86,18 @@ def test_who_waits_for_ever_waits_long_enough(tmp_path: Path, for_ever: float) -
     with ReactiveDatabase(tmp_path / "some.db", busy_timeout=for_ever) as db:
         db.execute("CREATE TABLE t(x)")
         assert db.query("SELECT * FROM t").get() == ()
+
+
+@dataclass
+class Wanted:
+    id: int
+    b: str
+
+
+def test_a_row_that_does_not_fit_its_type_is_shown(db: ReactiveDatabase) -> None:
+    with pytest.raises(ValueError, match="`b`") as caught:
+        db.query("SELECT id, a FROM t", row=Wanted).get()
+    assert caught.value.__notes__ == ["while making a Wanted of Row(id=1, a=2)"]
 
 
 def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:

@@ -59,6 +59,11 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a path that is a Path": lambda db: db.execution.start("r", Path("f")),  # type: ignore[arg-type]
     "a confidence of NaN": lambda db: db.memories.add("c", "k", "v", confidence=math.nan),
     "a memory without content": lambda db: db.memories.add("c", "k", None),  # type: ignore[arg-type]
+    "a search for half of a surrogate pair": lambda db: db.memories.search("a \ud800"),
+    "types of events that are one text": lambda db: db.agents.stream_events("a", "text"),
+    "issues that are one text": lambda db: db.vcs.log_review(
+        target_type="pr", approved=True, summary="s", issues="a.py:3"
+    ),
     "a search for a number": lambda db: db.memories.search(5),  # type: ignore[arg-type]
     "a line count that is a float": lambda db: db.artifacts.add("a", "b", "c", line_count=1.5),  # type: ignore[arg-type]
     "a review approved by text": lambda db: db.vcs.log_review(

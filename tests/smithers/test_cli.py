@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
 
 from . import original
@@ -213,6 +214,18 @@ def test_migrate(tmp_path: Path) -> None:
     assert Path(report["backup"]).is_file()
     assert command("migrate", path).stdout == "nothing to do\n"
     assert command("runs", path).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["runs", "migrate"])
+def test_a_database_of_something_else_is_not_sent_to_migrate(tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "places.db"
+    with ReactiveDatabase(path) as db:
+        db.execute("CREATE TABLE moz_places(id INTEGER PRIMARY KEY)")
+    done = command(verb, path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"smithers-db: {path}: this is no Smithers database: it holds moz_places, …\n"
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS)

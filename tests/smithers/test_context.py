@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactive_sqlite import TransactionError
 from smithers_db import Context, NoActiveExecution, NotFound, SmithersDB, create_smithers_db
 
 
@@ -43,6 +46,30 @@ def test_explicit_ids_need_no_context(db: SmithersDB) -> None:
     assert db.current == Context()
     phase = db.phases.start("p", execution_id=run)
     assert db.phases.get(phase).execution_id == run  # type: ignore[union-attr]
+
+
+def test_an_empty_id_is_an_id_and_not_the_current_one(db: SmithersDB, run: str) -> None:
+    agent = db.agents.start("a")
+    for call in (
+        lambda: db.phases.start("p", execution_id=""),
+        lambda: db.agents.start("a", execution_id=""),
+        lambda: db.steps.start(execution_id=""),
+        lambda: db.tasks.start("t", execution_id=""),
+        lambda: db.state.set("k", 1, execution_id=""),
+        lambda: db.tools.start("Bash", {}, ""),
+        lambda: db.human.request("text", "?", execution_id=""),
+        lambda: db.artifacts.add("a", "b", "c", agent_id=""),
+        lambda: db.vcs_queue.enqueue("push", None, execution_id=""),
+        lambda: db.execution.heartbeat(""),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    db.human.request("text", "?")
+    assert db.human.list_pending("") == db.agents.list("") == db.tools.list("") == []
+    assert db.state.get_all(execution_id="") == {}
+    with db.context(agent_id=""):
+        assert db.current == Context(run, None, "")
+    assert db.current == Context(run, None, agent)
 
 
 def test_start_sets_and_finishing_clears(db: SmithersDB) -> None:
@@ -230,3 +257,118 @@ def test_bound_threads_at_once(db: SmithersDB) -> None:
         list(pool.map(db.bind(work), [f"r0a{n}" for n in range(60)]))
     assert db.current == Context(run)
     _nothing_is_mixed(db, 60)
+
+
+class _UndoError(Exception):
+    pass
+
+
+@pytest.fixture(params=["memory", "file"])
+def either_db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmithersDB]:
+    with create_smithers_db(":memory:" if request.param == "memory" else tmp_path / "a.db") as db:
+        yield db
+
+
+def _undone(db: SmithersDB, *work: Callable[[], object]) -> None:
+    with pytest.raises(_UndoError), db.db.transaction():
+        for one in work:
+            one()
+        raise _UndoError
+
+
+def test_what_is_undone_leaves_the_context(either_db: SmithersDB) -> None:
+    db = either_db
+    _undone(db, lambda: db.execution.start("r", "f"))
+    assert db.current == Context()
+    with pytest.raises(NoActiveExecution):
+        db.phases.start("p")
+    first = db.execution.start("first", "f")
+    phase = db.phases.start("p")
+    _undone(db, lambda: db.execution.start("second", "f"), lambda: db.phases.start("q"))
+    assert db.current == Context(first, phase)
+    _undone(db, lambda: db.phases.complete(phase), lambda: db.phases.start("q"))
+    assert db.current == Context(first, phase)
+    _undone(db, lambda: db.steps.start("s"), lambda: db.agents.start("a"))
+    assert db.current == Context(first, phase)
+    _undone(db, lambda: db.execution.fork(first))
+    _undone(db, lambda: db.execution.delete(first))
+    assert db.current == Context(first, phase)
+    _undone(db, lambda: db.execution.complete(first))
+    assert db.current == Context(first, phase)
+
+
+def test_what_is_committed_stays_in_the_context(either_db: SmithersDB) -> None:
+    db = either_db
+    with db.db.transaction():
+        run = db.execution.start("r", "f")
+        assert db.current == Context(run)
+        _undone(db, lambda: db.phases.start("undone"))
+        assert db.current == Context(run)
+        phase = db.phases.start("p")
+        with db.context(agent_id="a"):
+            assert db.current == Context(run, phase, "a")
+        with db.steps.running("s"):
+            assert db.current.phase_id == phase
+        assert db.current == Context(run, phase)
+    assert db.current == Context(run, phase)
+    with db.db.transaction():
+        db.execution.complete(run)
+        assert db.current == Context()
+    assert db.current == Context()
+
+
+def test_undone_by_a_statement_or_by_an_await(either_db: SmithersDB) -> None:
+    db = either_db
+    run = db.execution.start("r", "f")
+    db.db.execute("BEGIN")
+    db.db.execute("SAVEPOINT s")
+    db.phases.start("p")
+    db.db.execute("ROLLBACK TO s")
+    assert db.current == Context(run)
+    db.phases.start("p")
+    db.db.execute("ROLLBACK")
+    assert db.current == Context(run)
+
+    async def main() -> None:
+        with pytest.raises(TransactionError), db.db.transaction():
+            db.phases.start("p")
+            await asyncio.sleep(0)
+        assert db.current == Context(run)
+
+    asyncio.run(main())
+
+
+def test_a_resume_that_is_undone(tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+    with create_smithers_db(tmp_path / "a.db") as db:
+        _undone(db, lambda: db.execution.resume(run))
+        assert db.current == Context()
+        with db.db.transaction():
+            db.execution.resume(run)
+        assert db.current == Context(run)
+
+
+def test_a_thread_that_is_told_before_the_commit(either_db: SmithersDB) -> None:
+    db = either_db
+
+    def work() -> str:
+        return db.phases.start("p")
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.db.transaction():
+            run = db.execution.start("r", "f")
+            phase = pool.submit(db.bind(work))  # waits for the commit
+        assert db.phases.get(phase.result()).execution_id == run  # type: ignore[union-attr]
+        db.execution.complete(run)
+        bound = []
+        _undone(db, lambda: db.execution.start("s", "f"), lambda: bound.append(db.bind(work)))
+        with pytest.raises(NoActiveExecution):
+            pool.submit(bound[0]).result()
+
+    async def main() -> None:
+        _undone(db, lambda: db.execution.start("s", "f"))
+        with pytest.raises(NoActiveExecution):
+            await asyncio.to_thread(work)
+
+    asyncio.run(main())

@@ -197,6 +197,25 @@ def test_a_dead_workers_item_comes_back_and_its_late_answer_is_refused(tmp_path:
         db.vcs_queue.dequeue(lease=0)
 
 
+def test_an_end_that_is_rolled_back_can_be_told_again(db: SmithersDB) -> None:
+    number = db.vcs_queue.enqueue("push", None)
+    with pytest.raises(ZeroDivisionError), db.db.transaction():
+        assert db.vcs_queue.dequeue() is not None
+        raise ZeroDivisionError
+    with pytest.raises(InvalidTransition, match="not leased"):
+        db.vcs_queue.complete(number)
+    item = db.vcs_queue.dequeue()
+    assert item is not None
+    with pytest.raises(ZeroDivisionError), db.db.transaction():
+        db.vcs_queue.complete(number)
+        raise ZeroDivisionError
+    with pytest.raises(InvalidTransition, match="not leased"):
+        db.vcs_queue.complete(number, lease_id="another's")
+    db.vcs_queue.complete(number)
+    with pytest.raises(InvalidTransition, match="completed"):
+        db.vcs_queue.complete(number, lease_id=item.lease_id)
+
+
 def test_many_threads_never_get_one_item(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     taken: list[int] = []
@@ -316,6 +335,17 @@ def test_seeding_again_keeps_progress(db: SmithersDB) -> None:
         "no access",
         ['half "way" \\', "there"],
     )
+
+
+@pytest.mark.parametrize(
+    ("kept", "then"),
+    [(None, ["b"]), ("[]", ["b"]), ("a", ["a", "b"]), ('{"a":1}', [{"a": 1}, "b"])],
+)
+def test_a_note_is_never_lost(db: SmithersDB, kept: str | None, then: list[Any]) -> None:
+    db.tickets.seed([ticket("T", 1)])
+    db.db.execute("UPDATE tickets SET progress_notes = ?", (kept,))
+    db.tickets.add_progress_note("T", "b")
+    assert db.tickets.get("T").progress_notes == then  # type: ignore[union-attr]
 
 
 def test_a_bad_seed_changes_nothing(db: SmithersDB) -> None:

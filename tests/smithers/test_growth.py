@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactive_sqlite import TransactionError
 from smithers_db import InvalidValue, SmithersDB, create_smithers_db
 from smithers_db.clock import later
 from smithers_db.doctor import examine
@@ -176,3 +178,49 @@ def test_progress_is_told(db: SmithersDB) -> None:
     told.clear()
     db.stats(progress=lambda *at: told.append(at))
     assert [done for done, _, _ in told] == list(range(told[0][1]))
+
+
+class _UndoError(Exception):
+    pass
+
+
+def test_a_delete_that_is_undone_leaves_the_files(file_db: SmithersDB) -> None:
+    db = file_db
+    run, other = a_run(db, "r"), a_run(db, "s")
+    before = everything(db, run)
+    with pytest.raises(_UndoError), db.db.transaction():
+        db.execution.delete(run)
+        raise _UndoError
+    assert everything(db, run) == before
+    assert examine(db) == []
+    with db.db.transaction():
+        db.execution.delete(run)
+    db.execution.delete(other)  # and with it goes what waited for the commit
+    assert list(db.outputs.files()) == []
+
+
+def test_prune_and_reset_refuse_to_be_part_of_a_transaction(file_db: SmithersDB) -> None:
+    db = file_db
+    run = a_run(db, "r")
+    before = everything(db, run)
+    for call in (lambda: db.prune(keep=0), db.reset):
+        with db.db.transaction(), pytest.raises(TransactionError, match="outside"):
+            call()
+    assert db.prune(keep=0, dry_run=True).executions == [run]
+    assert everything(db, run) == before
+
+
+def test_pruning_needs_little_room(tmp_path: Path) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        for number in range(30):
+            a_run(db, str(number), 10)
+    size = (tmp_path / "a.db").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with create_smithers_db(tmp_path / "a.db") as db:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))  # of the log, too
+        try:
+            assert len(db.prune(keep=1).executions) == 29
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert len(list(db.outputs.files())) == 10
+        assert examine(db) == []

@@ -189,3 +189,10 @@ def test_end_with_another_exit_code_is_a_failure(db: SmithersDB, run: str) -> No
     assert row is not None
     assert (row.status, row.exit_code, row.end_reason) == ("failed", 3, "max_iterations")
     assert row.end_summary == {"files": [1]}
+
+
+@pytest.mark.parametrize("config", [None, {}, [], 0, False, "", {"a": [1]}])
+def test_a_config_comes_back_as_it_was(db: SmithersDB, config: Any) -> None:
+    found = db.execution.get(db.execution.start("r", "f", config))
+    assert found is not None
+    assert found.config == ({} if config is None else config)

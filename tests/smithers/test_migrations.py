@@ -101,6 +101,17 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_a_file_that_somebody_watched_before_there_was_anything(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with ReactiveDatabase(path, journal=True) as watching:
+        watching.changes_since()
+        seen = watching.query("SELECT count(*) FROM sqlite_schema").subscribe(lambda rows: None)
+        with create_smithers_db(path) as db:
+            run = db.execution.start("r", "f")
+            assert db.execution.get(run) is not None
+        seen.dispose()
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +330,31 @@ ODDITIES: dict[str, Callable[[apsw.Connection], object]] = {
         "UPDATE agents SET duration_ms = 'long', tokens_input = 1.5"
     ),
     "blobs": lambda c: c.execute("UPDATE tool_calls SET output_inline = x'00ff'"),
+    "memories of no scope, with a blob": lambda c: c.execute(
+        "INSERT INTO memories (id, category, key, content, scope) VALUES "
+        "('m1', 'c', 'k', 'one', NULL), (NULL, 'c', 'k', x'ff', NULL)"
+    ),
+    "no column for what is needed": lambda c: c.execute(
+        "ALTER TABLE agents RENAME COLUMN prompt TO wish"
+    ),
+    "no column for the key": lambda c: [
+        c.execute("CREATE TABLE p AS SELECT execution_id, name, 'x' AS mood FROM phases"),
+        c.execute("DROP TABLE phases"),
+        c.execute("ALTER TABLE p RENAME TO phases"),
+    ],
+    "a key twice": lambda c: [
+        c.execute("CREATE TABLE p AS SELECT * FROM phases"),
+        c.execute("INSERT INTO p SELECT * FROM p WHERE id = 'phases-1'"),
+        c.execute("UPDATE p SET name = 'again' WHERE rowid = 3"),
+        c.execute("DROP TABLE phases"),
+        c.execute("ALTER TABLE p RENAME TO phases"),
+    ],
+    "capitals": lambda c: [
+        c.execute("ALTER TABLE agents RENAME TO a"),
+        c.execute("ALTER TABLE a RENAME TO AGENTS"),
+        c.execute("ALTER TABLE AGENTS RENAME COLUMN prompt TO p"),
+        c.execute("ALTER TABLE AGENTS RENAME COLUMN p TO Prompt"),
+    ],
     "no time": lambda c: c.execute("UPDATE phases SET started_at = 'yesterday'"),
 }
 
@@ -342,6 +378,25 @@ def test_oddities_are_kept(tmp_path: Path, oddity: str) -> None:
         elif oddity == "memories of no scope":
             assert [row.id for row in db.memories.list("c")] == ["m1"]
             assert [(note.row_key, '"two"' in note.value) for note in notes] == [("m2", True)]
+        elif oddity == "memories of no scope, with a blob":
+            assert [(note.row_key, '"FF"' in note.value) for note in notes] == [
+                ("lost-memories-4", True)
+            ]
+        elif oddity == "no column for what is needed":
+            assert [row.prompt for row in db.agents.list("executions-1")] == [""]
+            assert said[0] == ("agents", "agents-1", "wish", "prompt 1, not JSON: naïve ✓")
+        elif oddity == "no column for the key":
+            assert next(iter(db.phases.list("executions-1"))).id == "lost-phases-1"
+            assert ("phases", "lost-phases-1", "mood", "x") in said
+        elif oddity == "a key twice":
+            assert [(note.row_key, '"again"' in note.value) for note in notes] == [
+                ("phases-1", True)
+            ]
+        elif oddity == "capitals":
+            assert notes == ()
+            agent = db.agents.get("agents-2")
+            assert agent is not None
+            assert agent.prompt == "prompt 2, not JSON: naïve ✓"
         elif oddity == "no key":
             assert [row.id for row in db.agents.list("executions-1")] == [
                 "agents-1",

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from smithers_db import InvalidTransition, InvalidValue, OutputError, SmithersDB, create_smithers_db
 from smithers_db.clock import later
 from smithers_db.doctor import examine
+from smithers_db.rows import ToolCall
 
 
 @pytest.fixture
@@ -279,3 +280,15 @@ def test_a_crash_between_file_and_row_leaves_an_orphan_that_is_found(tmp_path: P
         assert {finding.kind for finding in examine(db)} == {"orphan output", "dead run"}
         assert any(f.kind == "orphan output" and f.repaired for f in examine(db, repair=True))
         assert files(db) == []
+
+
+@pytest.mark.parametrize("output", [None, "text", b"bytes"])
+def test_the_row_type_tells_what_an_inline_output_is(
+    file_db: SmithersDB, agent: str, output: str | bytes | None
+) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, output)
+    row = file_db.tools.get(call)
+    assert row is not None
+    assert row.output_inline == output
+    assert type(output) in get_args(get_type_hints(ToolCall)["output_inline"])

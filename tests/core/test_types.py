@@ -1,0 +1,36 @@
+"""What a type checker makes of a program that uses the verbs: mypy is given this very file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_type
+
+from mypy import api
+
+from reactive_sqlite import LiveQuery, ReactiveDatabase, Row, query, query_one, use_database
+
+
+@dataclass(frozen=True)
+class Order:
+    id: int
+
+
+def test_mypy_agrees() -> None:
+    out, err, status = api.run(["--strict", __file__])
+    assert status == 0, out + err
+
+
+def test_the_type_of_a_row_is_the_type_of_the_result() -> None:
+    sql = "SELECT 1 AS id"
+    with ReactiveDatabase() as db, use_database(db):
+        one = Order(1)
+        assert_type(db.query(sql).get(), tuple[Row, ...])
+        assert_type(db.query_one(sql).get(), Row | None)
+        assert assert_type(db.query(sql, row=Order).get(), tuple[Order, ...]) == (one,)
+        assert assert_type(db.query(sql, (), Order).get(), tuple[Order, ...]) == (one,)
+        assert assert_type(db.query_one(sql, row=Order).get(), Order | None) == one
+        assert assert_type(db.query_one(sql, (), Order).get(), Order | None) == one
+        assert assert_type(query(sql, (), Order).get(), tuple[Order, ...]) == (one,)
+        assert assert_type(query_one(sql, (), Order).get(), Order | None) == one
+        assert assert_type(db.query_value(sql), LiveQuery[Any]).get() == 1
+        assert assert_type(db.observe(lambda: 1), LiveQuery[int]).get() == 1
