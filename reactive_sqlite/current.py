@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from reactive_sqlite.connection import Params
 from reactive_sqlite.database import Mutation, ReactiveDatabase
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.observable import LiveQuery
 from reactive_sqlite.result import Result
+from reactive_sqlite.row import Row
+
+T = TypeVar("T")
 
 _current: ContextVar[ReactiveDatabase] = ContextVar("reactive_sqlite_database")
 
@@ -60,13 +63,25 @@ def current_database() -> ReactiveDatabase:
         ) from None
 
 
+@overload
+def query(
+    sql: str, params: Params = (), *, max_rate: float | None = None
+) -> LiveQuery[tuple[Row, ...]]: ...
+@overload
+def query(
+    sql: str, params: Params = (), *, row: Callable[..., T], max_rate: float | None = None
+) -> LiveQuery[tuple[T, ...]]: ...
+@overload
+def query(
+    sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
+) -> LiveQuery[tuple[T, ...]]: ...
 def query(
     sql: str,
     params: Params = (),
     row: Callable[..., Any] | None = None,
     *,
     max_rate: float | None = None,
-) -> LiveQuery[tuple[Any, ...]]:
+) -> LiveQuery[Any]:
     """`ReactiveDatabase.query` on the current database.
 
     >>> with use_database(ReactiveDatabase()):
@@ -79,6 +94,18 @@ def query(
     return database.query(sql, params, row=row, max_rate=max_rate)
 
 
+@overload
+def query_one(
+    sql: str, params: Params = (), *, max_rate: float | None = None
+) -> LiveQuery[Row | None]: ...
+@overload
+def query_one(
+    sql: str, params: Params = (), *, row: Callable[..., T], max_rate: float | None = None
+) -> LiveQuery[T | None]: ...
+@overload
+def query_one(
+    sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
+) -> LiveQuery[T | None]: ...
 def query_one(
     sql: str,
     params: Params = (),

@@ -210,6 +210,10 @@ class ReactiveDatabase:
         row: Callable[..., T],
         max_rate: float | None = None,
     ) -> LiveQuery[tuple[T, ...]]: ...
+    @overload
+    def query(
+        self, sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
+    ) -> LiveQuery[tuple[T, ...]]: ...
     def query(
         self,
         sql: str,
@@ -246,6 +250,10 @@ class ReactiveDatabase:
         *,
         row: Callable[..., T],
         max_rate: float | None = None,
+    ) -> LiveQuery[T | None]: ...
+    @overload
+    def query_one(
+        self, sql: str, params: Params, row: Callable[..., T], *, max_rate: float | None = None
     ) -> LiveQuery[T | None]: ...
     def query_one(
         self,
