@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
+from dataclasses import fields, is_dataclass
+from math import copysign
 from typing import Any
+
+import msgspec
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.engine import Engine
@@ -75,9 +79,19 @@ class FunctionSource:
 
     @staticmethod
     def same(old: Any, new: Any) -> bool:
-        """Equal by their own ``==``, and of the same type."""
+        """Equal by their own ``==``, and of the same types, also in what they are made of."""
         if type(old) is not type(new):
             return False
         if isinstance(old, tuple | list):
             return len(old) == len(new) and all(map(FunctionSource.same, old, new))
-        return bool(old == new)
+        if not bool(old == new):
+            return False
+        # Equal, and yet it may hold 1 where it held True.
+        if isinstance(old, dict):
+            return all(FunctionSource.same(value, new[key]) for key, value in old.items())
+        if isinstance(old, msgspec.Struct):
+            return FunctionSource.same(msgspec.structs.astuple(old), msgspec.structs.astuple(new))
+        if is_dataclass(old):
+            names = [field.name for field in fields(old) if field.compare]
+            return all(FunctionSource.same(getattr(old, n), getattr(new, n)) for n in names)
+        return not isinstance(old, float) or copysign(1.0, old) == copysign(1.0, new)

@@ -38,6 +38,7 @@ from smithers_db.tables.tickets import Tickets
 from smithers_db.tables.tools import Tools
 from smithers_db.tables.vcs import Vcs
 from smithers_db.tables.vcs_queue import VcsQueue
+from smithers_db.vacuum import make_incremental
 
 logger = logging.getLogger("smithers_db")
 
@@ -253,7 +254,7 @@ def create_smithers_db(
         db.execute("PRAGMA recursive_triggers = ON")
         report = migrations.migrate(db)
         if report.applied and not in_memory:
-            growth.make_incremental(db)
+            make_incremental(db)
         if report.backup is not None:
             logger.warning(
                 "%s was a file of the original: converted, and kept as %s; %d conversion_notes",

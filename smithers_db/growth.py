@@ -16,12 +16,7 @@ from smithers_db.outputs import Outputs
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import whole
-
-#: https://sqlite.org/pragma.html#pragma_auto_vacuum
-INCREMENTAL = 2
-#: Pages given back at a time, so that other writers get their turn in between.
-VACUUM_STEP = 500
-_CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+from smithers_db.vacuum import number, vacuum, write_back
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: The rows of a run, by table; stream events hang on its agents.
@@ -77,10 +72,6 @@ class DatabaseStats(msgspec.Struct, frozen=True):
     runs: list[RunStats]
 
 
-def _value(db: ReactiveDatabase, sql: str) -> int:
-    return int(db.execute(sql).rows[0][0] or 0)
-
-
 def _in_transaction(db: ReactiveDatabase) -> bool:
     return db.transaction_thread == threading.get_ident()
 
@@ -105,28 +96,6 @@ def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
     removed = sum(map(outputs.remove, paths))  # first of all: on a full disk nothing can be written
     db.executemany("DELETE FROM discarded_outputs WHERE path = ?", [(path,) for path in paths])
     return removed
-
-
-def make_incremental(db: ReactiveDatabase) -> None:
-    """Prepares a file for incremental vacuum, if it is not: for that it is written anew, once."""
-    if _value(db, "PRAGMA auto_vacuum") != INCREMENTAL:
-        db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
-        db.execute("VACUUM")
-
-
-def vacuum(db: ReactiveDatabase) -> int:
-    """Gives free pages back to the file system; returns how many bytes the database shrank by."""
-    before = _value(db, "PRAGMA page_count")
-    make_incremental(db)
-    free = _value(db, "PRAGMA freelist_count")
-    while free:
-        db.execute(f"PRAGMA incremental_vacuum({VACUUM_STEP})")
-        left = _value(db, "PRAGMA freelist_count")
-        if left >= free:  # others free pages as fast, or nothing more can be given back
-            break
-        free = left
-    db.execute(_CHECKPOINT)
-    return (before - _value(db, "PRAGMA page_count")) * _value(db, "PRAGMA page_size")
 
 
 def prune(
@@ -167,7 +136,7 @@ def prune(
             if dry_run or not pruned:
                 raise
             sweep(db, outputs)
-            db.execute(_CHECKPOINT)
+            write_back(db)
             removed = _remove_run(db, execution_id, dry_run)
         if removed is None:
             continue
@@ -250,22 +219,22 @@ def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> Databas
     tables = []
     for done, name in enumerate(ROW_TYPES, 1):
         progress(done, total, name)
-        count = _value(db, f"SELECT count(*) FROM {name}")
+        count = number(db, f"SELECT count(*) FROM {name}")
         tables.append(TableStats(name, count, pages.get(name, 0)))
     search = sum(size for name, size in pages.items() if name.startswith("memories_fts"))
     tables.append(
-        TableStats("memories_fts", _value(db, "SELECT count(*) FROM memories_fts"), search)
+        TableStats("memories_fts", number(db, "SELECT count(*) FROM memories_fts"), search)
     )
     tables += [  # SQLite's own, and what neighbours tell each other
-        TableStats(name, _value(db, f'SELECT count(*) FROM "{name}"'), pages[name])
+        TableStats(name, number(db, f'SELECT count(*) FROM "{name}"'), pages[name])
         for name in pages.keys() - ROW_TYPES.keys()
         if not name.startswith("memories_fts")
     ]
     files = list(outputs.files())
-    page_size = _value(db, "PRAGMA page_size")
+    page_size = number(db, "PRAGMA page_size")
     return DatabaseStats(
-        _value(db, "PRAGMA page_count") * page_size,
-        _value(db, "PRAGMA freelist_count") * page_size,
+        number(db, "PRAGMA page_count") * page_size,
+        number(db, "PRAGMA freelist_count") * page_size,
         len(files),
         sum(_size(file) for file in files),
         sorted(tables, key=lambda table: -table.bytes),

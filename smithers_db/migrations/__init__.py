@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db import growth
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
 from smithers_db.migrations import conversion
+from smithers_db.migrations.backup import backup
 from smithers_db.progress import Progress, silent
+from smithers_db.vacuum import make_incremental
 
 _REMEMBERED = (
     "CREATE TABLE IF NOT EXISTS schema_migrations "
@@ -146,7 +147,7 @@ def migrate_file(file: Path, *, progress: Progress = silent) -> Report:
     """
     with ReactiveDatabase(file) as db:
         report = migrate(db, progress)
-        growth.make_incremental(db)
+        make_incremental(db)
     return report
 
 
@@ -165,7 +166,7 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
         if applied(db):  # another process was faster
             return migrate(db)
         progress(0, 1, "backup")
-        copy = conversion.backup(db)
+        copy = backup(db)
         try:
             with db.transaction():
                 if applied(db) or db.execute("PRAGMA data_version").rows != before:

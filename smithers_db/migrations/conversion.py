@@ -13,17 +13,12 @@ where it has 0, the rows are counted.
 
 from __future__ import annotations
 
-import glob
-import os
-from pathlib import Path
-
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import rollups
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
-from smithers_db.owner import process_started
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 
@@ -59,7 +54,6 @@ _REFERENCES = (
 _PARENTS = ("agents", "phases", "supersmithers_versions", "executions")
 #: How the names of tables begin that SQLite keeps, and that neighbours tell each other things in.
 _NOT_CONTENT = ("sqlite_", "_reactive_")
-_PART = ".part"  # the suffix of a backup that is being made
 _LOST = "lost"  # the execution of what does not say whose it was
 _MISSING = "this row was missing; it stands in for what refers to it"
 
@@ -105,31 +99,6 @@ def _normal_time(column: str) -> str:
         f"OR julianday({name}) IS NULL THEN {name} "
         f"ELSE strftime('%Y-%m-%dT%H:%M:%fZ', {name}) END"
     )
-
-
-def backup(db: ReactiveDatabase) -> Path:
-    """A copy of the file beside it, as it was; it has its name once it is whole."""
-    (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
-    stamp = now().replace(":", "").replace("-", "").replace(".", "")
-    copy = Path(f"{file}.{stamp}-{os.getpid()}.backup")
-    _remove_parts(Path(file))
-    part = copy.with_suffix(_PART)
-    try:
-        db.execute("VACUUM INTO ?", (str(part),))
-        os.replace(part, copy)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return copy
-
-
-def _remove_parts(file: Path) -> None:
-    """Removes what processes that died while making a backup of this file have left."""
-    for part in file.parent.glob(f"{glob.escape(file.name)}.*{_PART}"):
-        maker = part.name.removesuffix(_PART).rpartition("-")[2]
-        if maker.isdigit() and process_started(int(maker)) is None:
-            part.unlink(missing_ok=True)
-            Path(f"{part}-journal").unlink(missing_ok=True)
 
 
 class Conversion:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, TransactionError
@@ -121,3 +123,35 @@ def test_parameters_of_another_type_are_another_query(db: ReactiveDatabase) -> N
     for value in (1, 1.0, "1", b"1", 0.0, -0.0, None):
         db.query_value("SELECT ? FROM source", (value,)).subscribe(seen.append)
     assert list(map(repr, seen)) == ["1", "1.0", "'1'", "b'1'", "0.0", "-0.0", "None"]
+
+
+@dataclass
+class Held:
+    a: Any
+
+
+class HeldToo(msgspec.Struct):
+    a: Any
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: a,
+        lambda a: [a],
+        lambda a: {"a": [a]},
+        Held,
+        HeldToo,
+        lambda a: (HeldToo(Held(a)),),
+    ],
+)
+def test_an_observed_value_of_another_type_is_another(
+    db: ReactiveDatabase, make: Callable[[Any], Any]
+) -> None:
+    seen: list[str] = []
+    db.execute("INSERT INTO t VALUES (1, 1)")
+    live = db.observe(lambda: make(db.query_value("SELECT a FROM t").get()))
+    live.subscribe(lambda value: seen.append(repr(value)))
+    for value in (1.0, 1.0, 0.0, -0.0):
+        db.execute("UPDATE t SET a = ?", (value,))
+    assert seen == [repr(make(value)) for value in (1, 1.0, 0.0, -0.0)]

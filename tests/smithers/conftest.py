@@ -14,7 +14,7 @@ from smithers_db import SmithersDB, create_smithers_db
 
 #: Modules whose statements look at the whole database, because that is what they are for; and the
 #: facade, whose query() passes on what its users write.
-WHOLESALE = ("growth", "rollups", "doctor", "export", "migrations", "demo", "facade")
+WHOLESALE = ("growth", "vacuum", "rollups", "doctor", "export", "migrations", "demo", "facade")
 
 #: Every SQL text that the families have run in this session, and which module ran it.
 STATEMENTS: dict[str, str] = {}

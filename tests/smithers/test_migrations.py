@@ -451,8 +451,6 @@ def test_transitions_of_no_run_rebuild_a_state_too(tmp_path: Path) -> None:
 def test_a_killed_backup_is_never_taken_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smithers_db.migrations import conversion
-
     path = original.make(tmp_path / "a.db")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -468,7 +466,7 @@ def test_a_killed_backup_is_never_taken_for_one(
         seen.append(content(source)["executions"] and "whole")
         replace(source, target)
 
-    monkeypatch.setattr(conversion.os, "replace", watched)
+    monkeypatch.setattr(os, "replace", watched)
     create_smithers_db(path).close()
     assert seen == ["whole"]
     assert len(list(tmp_path.glob("*.backup"))) == 1
