@@ -38,8 +38,8 @@ class Watch:
         try:
             with self._view, self._query.states().subscribe(self._states.put):
                 self._show(count, end)
-        except KeyboardInterrupt:
-            pass
+        except (KeyboardInterrupt, BrokenPipeError):
+            pass  # whoever read has read enough
 
     def _show(self, count: int | None, end: float | None) -> None:
         shown = 0
