@@ -14,9 +14,12 @@ from reactive_sqlite.connection import BusyError
 from reactive_sqlite.errors import ClosedError, TransactionError
 
 
+# Not get_running_loop(), which raises where there is none: most transactions are begun there.
+_running_loop = asyncio._get_running_loop
+
+
 def _current_task() -> asyncio.Task[Any] | None:
-    # Not get_running_loop(), which raises where there is none: most transactions are begun there.
-    loop = asyncio._get_running_loop()
+    loop = _running_loop()
     return None if loop is None else asyncio.current_task(loop)
 
 
@@ -33,7 +36,7 @@ class OpenTransaction:
         self.ended = False
         self.thread = get_ident()
         self._loop_turned = False
-        self._task = _current_task()
+        self._task = None if _running_loop() is None else _current_task()
         self._probe: asyncio.Handle | None = None
         self.plain_thread = self.thread
         """its thread, if no task is involved; else none (0): then more has to be asked"""
@@ -158,8 +161,12 @@ class WriterLock:
 
     def hold(self) -> None:
         """The bare lock, whatever transaction is open and also after the end."""
-        if not self.try_acquire(self.timeout):
-            raise self._locked_out()
+        try:
+            if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
+                raise self._locked_out()
+        except BaseException:
+            give_back(self._lock)
+            raise
 
     def _locked_out(self) -> BusyError:
         holder = self.transaction

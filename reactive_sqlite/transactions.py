@@ -79,7 +79,8 @@ class Transactions:
         if transaction.plain_thread != get_ident() or self._lock.refreshing:
             self._check_may_finish(transaction)
         try:
-            self._run("COMMIT" if savepoint is None else f"RELEASE {savepoint}")
+            sql = "COMMIT" if savepoint is None else f"RELEASE {savepoint}"
+            self._writes.run(self._schema.statement(sql), ())
         except BaseException:
             if savepoint is None and self._lock.transaction is not None:  # a deferred foreign key
                 self._run("ROLLBACK")
