@@ -13,7 +13,6 @@ from weakref import WeakSet
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.errors import ClosedError, TransactionError
 
-
 # Not get_running_loop(), which raises where there is none: most transactions are begun there.
 _running_loop = asyncio._get_running_loop
 
