@@ -15,6 +15,7 @@ from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_o
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
+from reactive_sqlite.listing import quoted
 from reactive_sqlite.locks import LockWait, locks_on, process
 from reactive_sqlite.walindex import mapped
 
@@ -280,16 +281,23 @@ class Connection:
         """A picture of the schema as this connection sees it now."""
         return Catalog.load(self.run, self._apsw.column_metadata)
 
-    def data_version(self) -> int:
-        """A number that moves when *another* connection has committed to the main database.
+    def data_version(self, database: str = "main") -> int:
+        """A number that moves when *another* connection has committed to the database.
 
         https://sqlite.org/pragma.html#pragma_data_version
         """
-        return int(self.run("PRAGMA data_version")[0][0])
+        schema = "" if database == "main" else f"{quoted(database)}."
+        return int(self.run(f"PRAGMA {schema}data_version")[0][0])
 
-    def schema_version(self) -> int:
-        """SQLite's own counter of changes to the main schema, also by others."""
-        return int(self.run("PRAGMA schema_version")[0][0])
+    def schema_version(self, database: str = "main") -> int:
+        """SQLite's own counter of changes to a schema, also by others."""
+        schema = "" if database == "main" else f"{quoted(database)}."
+        return int(self.run(f"PRAGMA {schema}schema_version")[0][0])
+
+    def attached(self) -> dict[str, str]:
+        """The files that are attached, by the names of their databases."""
+        listed = self.run("PRAGMA database_list")
+        return {name: file for _, name, file in listed if file and name not in ("main", "temp")}
 
     def create_function(
         self, name: str, function: Callable[..., Any], nargs: int, *, deterministic: bool

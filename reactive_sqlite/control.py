@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reactive_sqlite.attached import AttachedFiles
 from reactive_sqlite.connection import Connection
 from reactive_sqlite.effects import DDL, WHOLESALE, Effect, effect_of
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
 
+_ATTACHES = (StatementKind.ATTACH, StatementKind.DETACH)
+
 
 class Control:
     """Tells the recorder and the schema of CREATE, PRAGMA, SAVEPOINT and the like.
 
     Always under the lock of the writing connection. ``follow`` has the reading connections run
-    what changes a connection.
+    what changes a connection; ``attached`` is told of ATTACH and DETACH.
     """
 
     def __init__(
@@ -24,11 +27,13 @@ class Control:
         schema: Schema,
         recorder: ChangeRecorder,
         follow: Callable[[str], None],
+        attached: AttachedFiles | None,
     ) -> None:
         self._connection = connection
         self._schema = schema
         self._recorder = recorder
         self._follow = follow
+        self._attached = attached
 
     def done(self, statement: Statement) -> None:
         """The statement was run."""
@@ -40,6 +45,8 @@ class Control:
         elif kind in WHOLESALE:
             recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
             self.schema_is_new()
+            if self._attached is not None and kind in _ATTACHES:
+                self._attached.list_anew()
         elif kind is StatementKind.PRAGMA:
             self._pragma(statement)
         elif statement.access.savepoint is not None:

@@ -83,7 +83,13 @@ class Engine:
             self.lock,
             self.schema,
             self.recorder,
-            Control(writer, self.schema, self.recorder, self._follow),
+            Control(
+                writer,
+                self.schema,
+                self.recorder,
+                self._follow,
+                None if self.foreign is None else self.foreign.attached,
+            ),
             self.journal,
             on_commit,
             on_end,
@@ -92,6 +98,11 @@ class Engine:
         self.transactions = Transactions(
             self.lock, self.schema, self.reads, self.writes, self._abandon, readonly=readonly
         )
+
+    @property
+    def attached(self) -> frozenset[str]:
+        """The paths of the files that are attached, as far as others' commits to them are seen."""
+        return frozenset() if self.foreign is None else self.foreign.attached.files
 
     def _open_reader(self) -> Connection:
         """One more connection to the same file, whatever its path names by now."""

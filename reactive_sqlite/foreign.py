@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reactive_sqlite import wal
+from reactive_sqlite.attached import AttachedFiles
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import BusyError, Connection
 from reactive_sqlite.journal import Journal
@@ -53,22 +54,26 @@ class ForeignCommits:
         self._schema_version = connection.schema_version()
         self._seen = _Seen(None, connection.data_version(), 0)
         self._seq = 0
+        self.attached = AttachedFiles(connection)
         self.unexplained = 0
         """looks that found commits which the journal does not explain"""
 
     def moved(self) -> bool:
         """Whether others have committed since the last look, asked of the engine."""
-        return self._connection.data_version() != self._seen.data_version
+        moved = self._connection.data_version() != self._seen.data_version
+        return moved or self.attached.moved()
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
         self._seen = _Seen(None, -1, self._connection.wal_commits)
+        self.attached.forget()
 
     def start(self) -> bool:
         """Remember the present state without asking what led to it; true for a new schema."""
         seen = self._snapshot()
         try:
-            return self._remember(seen, self._journal.last())
+            aside = self.attached.remember()
+            return self._remember(seen, self._journal.last()) or aside
         finally:
             self._connection.run("COMMIT")
 
@@ -82,9 +87,10 @@ class ForeignCommits:
         seen = self._snapshot()
         records = self._journal.since(seq)
         last = self._journal.last() if records is None else seq + len(records)
-        new_schema = self._remember(seen, last)
+        aside = self.attached.remember()
+        new_schema = self._remember(seen, last) or aside
         commits = self._commits(before, seen)
-        if commits is not None and records is not None:
+        if commits is not None and records is not None and not aside:
             foreign = [r.change for r in records if r.participant != self._journal.participant]
             if commits == len(foreign) + seen.own - before.own:
                 if not foreign:

@@ -26,7 +26,8 @@ class Found(NamedTuple):
     """of the columns; empty if all are the usual one"""
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL reads it, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -36,7 +37,7 @@ def find_tables(
     """The tables of one database, of which `listed` are the rows of `pragma_table_list`."""
     if not listed:
         return
-    schema = _quoted(database)
+    schema = quoted(database)
     entries = run(f"SELECT name, sql FROM {schema}.sqlite_schema WHERE type IN ('table', 'view')")
     sql: dict[str, str | None] = dict(entries)
     columns: dict[str, list[tuple[Any, ...]]] = {}

@@ -104,6 +104,8 @@ class Publisher:
             return
         if listeners.calls:
             listeners.tell(change)
+        if change.everything:
+            self._audience_changed()  # what is attached may be other files
         touched = self._store.touched_by(change)
         drawn = refresher.verifies and refresher.draws()
         if not touched:

@@ -25,8 +25,8 @@ LAYERS = {
     "understanding": "listing catalog access reference statement filing routing analysis",
     "engine": """
         bulk recorder net effects filesystem locks checkpoints walindex wal connection records
-        journal foreign readers ownership schema control reads writes scripts transactions engine
-        rehearsal""",
+        journal attached foreign readers ownership schema control reads writes scripts
+        transactions engine rehearsal""",
     "liveness": """
         timer delivery listeners incremental live handout sources functions opening refresh
         publisher neighbours observable""",

@@ -17,6 +17,7 @@ from reactive_sqlite.analysis.lexer import Token, tokens_of
 from reactive_sqlite.analysis.nested import AGGREGATES, UNKNOWN, collapsed
 from reactive_sqlite.analysis.parse import NotUnderstoodError
 from reactive_sqlite.catalog import Catalog, ColumnInfo, TableInfo
+from reactive_sqlite.listing import quoted
 
 Bodies = dict[str, list[Token]]
 
@@ -109,7 +110,7 @@ class Names:
         columns = [_column(item, tables[0]) for item in items]
         if len({column.name for column in columns}) != len(columns):
             raise NotUnderstoodError("two columns of one name")
-        shown = [f"{i.text} AS {_quoted(c.name)}" for i, c in zip(items, columns, strict=True)]
+        shown = [f"{i.text} AS {quoted(c.name)}" for i, c in zip(items, columns, strict=True)]
         shown.append(f"{tables[0].rowid_text()} AS {IDENTITY}")
         condition = f" WHERE {text_of(where)}" if where else ""
         return Derived(
@@ -149,7 +150,3 @@ def _info(table: FromTable, items: Sequence[Item], columns: Sequence[ColumnInfo]
         primary_key=(),
         has_virtual_columns=False,
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

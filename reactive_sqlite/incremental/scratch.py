@@ -13,6 +13,7 @@ from reactive_sqlite.catalog import TableInfo
 from reactive_sqlite.change import Image
 from reactive_sqlite.connection import Connection
 from reactive_sqlite.incremental.step import NotMaintainable
+from reactive_sqlite.listing import quoted
 
 
 class Scratch:
@@ -28,14 +29,14 @@ class Scratch:
         connection.run("PRAGMA ignore_check_constraints=ON")
         connection.run(table.sql)
         self._places = [n for n, column in enumerate(table.columns) if not column.generated]
-        names = [_quoted(table.columns[place].name) for place in self._places]
+        names = [quoted(table.columns[place].name) for place in self._places]
         self._rowid = False
         if not table.without_rowid and table.rowid_column is None:
             free = [n for n in ("rowid", "oid", "_rowid_") if table.position(n) is None]
             names += free[:1]
             self._rowid = bool(free)
         marks = ", ".join("?" * len(names))
-        name = _quoted(table.name)
+        name = quoted(table.name)
         self._insert = f"INSERT INTO {name}({', '.join(names)}) VALUES ({marks})"
         self._clear = f"DELETE FROM {name}"
 
@@ -59,7 +60,3 @@ class Scratch:
     def calculate(self, sql: str, params: Mapping[str, Any]) -> tuple[Any, ...]:
         """The one row of a query that reads no table."""
         return self._connection.run(sql, params)[0]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -12,6 +12,7 @@ import threading
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.filesystem import identity_of
 from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
 from reactive_sqlite.neighbours.watcher import Member, Watcher, join, leave
 from reactive_sqlite.publisher import Publisher
@@ -40,6 +41,9 @@ class Neighbours:
             engine.journal.audience = self._has_audience
         self._lock = threading.Lock()
         self._watcher: Watcher | None = None
+        self._beside = Member(self._glance, self._lost)
+        self._attached: dict[str, Watcher] = {}
+        """of the files that are attached, by their paths"""
         self._closed = False
 
     def watch(self) -> None:
@@ -60,6 +64,18 @@ class Neighbours:
                 leave(watcher, self._member)
                 self._watcher = self._bells.own = None
                 self._bells.forget()
+            attached = self._engine.attached if wanted else frozenset()
+            if attached != self._attached.keys():
+                self._watch_attached(attached)
+
+    def _watch_attached(self, paths: frozenset[str]) -> None:
+        for path in self._attached.keys() - paths:
+            leave(self._attached.pop(path), self._beside)
+        for path in paths - self._attached.keys():
+            try:
+                self._attached[path] = join(path, identity_of(path), self._beside)
+            except OSError as error:
+                logger.error("%s cannot be watched for other processes: %s", path, error)
 
     def _start_here(self) -> None:
         """Nobody has a value yet, so that what was committed until now is no news."""
@@ -144,12 +160,13 @@ class Neighbours:
 
     def close(self) -> None:
         """Watch and ring no more; when it returns, no look is under way that this one asked for."""
-        watcher = self._watcher
         with self._lock:
             self._closed = True
+            watchers = (self._watcher, *self._attached.values())
         self.watch()
         self._bells.close()
-        if watcher is None or watcher.members:
-            return
-        if watcher.thread is not threading.current_thread():
-            watcher.thread.join(timeout=5)
+        for watcher in watchers:
+            if watcher is None or watcher.members:
+                continue
+            if watcher.thread is not threading.current_thread():
+                watcher.thread.join(timeout=5)
