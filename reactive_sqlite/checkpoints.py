@@ -16,6 +16,9 @@ logger = logging.getLogger("reactive_sqlite")
 CHECKPOINT_PAGES = 1000
 #: Pages from which on a log that cannot be written back is worth waiting, or else a warning.
 WARN_PAGES = 10 * CHECKPOINT_PAGES
+#: Bytes of the log that are kept when it begins from its start. No whole number of frames, whatever
+#: the size of a page: so it shows that the rest was cut off (`wal._Log.whole_frames`).
+KEPT_BYTES = 1 << 24
 #: Seconds to wait then for those who read.
 PATIENCE = 0.2
 _PASSIVE, _RESTART = 0, 2  # https://sqlite.org/c3ref/c_checkpoint_full.html

@@ -13,7 +13,7 @@ import apsw
 
 from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_of_a_module
 from reactive_sqlite.catalog import Catalog
-from reactive_sqlite.checkpoints import Checkpoints
+from reactive_sqlite.checkpoints import KEPT_BYTES, Checkpoints
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.locks import LockWait, locks_on, process
@@ -95,6 +95,8 @@ class Connection:
                     self.run("PRAGMA auto_vacuum=INCREMENTAL")
                 self._set_journal_mode(busy_timeout)
                 self.run("PRAGMA synchronous=NORMAL")
+                # What a long reader has made of it goes back once the log begins anew.
+                self.run(f"PRAGMA journal_size_limit={KEPT_BYTES}")
                 self._apsw.set_wal_hook(self._committed_to_wal)
             self.run("PRAGMA foreign_keys=ON")
             self.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # not a database? say so now

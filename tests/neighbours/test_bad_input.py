@@ -200,6 +200,28 @@ def test_a_long_reader_is_named(
         assert path.with_name("some.db-wal").stat().st_size < 200 * 4120
 
 
+def test_a_log_that_a_long_reader_has_made_large_becomes_small_again(path: Path) -> None:
+    log = path.with_name("some.db-wal")
+    with participant(path) as watching, stranger(path) as other, ReactiveDatabase(path) as db:
+        watching.does("seen = []; db.query_value('SELECT max(x) FROM t').subscribe(seen.append)")
+        other.does("db.execute('BEGIN'); db.execute('SELECT * FROM t').fetchall()")
+        for _ in range(6):
+            db.execute("INSERT INTO t(x) VALUES (randomblob(4000000))")
+        db.execute("DELETE FROM t WHERE typeof(x) = 'blob'")
+        assert log.stat().st_size > checkpoints.KEPT_BYTES
+        other.runs("ROLLBACK")
+        for n in range(3):
+            db.execute("UPDATE t SET x = ?", (n,))
+        assert log.stat().st_size <= checkpoints.KEPT_BYTES
+        watching.does("import time\nwhile seen[-1] != 2: time.sleep(0.002)")
+
+
+@pytest.mark.parametrize("page_size", [1 << power for power in range(9, 17)])
+def test_a_log_that_was_cut_does_not_look_whole(page_size: int) -> None:
+    header, frame = 32, 24 + page_size
+    assert (checkpoints.KEPT_BYTES - header) % frame
+
+
 def test_short_readers_that_overlap_do_not_make_the_log_grow(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
