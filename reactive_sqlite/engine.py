@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.change import ChangeSet
@@ -123,7 +124,13 @@ class Engine:
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock
-        if lock.transaction is not None and lock.plainly_held:
+        transaction = lock.transaction
+        # `lock.plainly_held`, written out: a transaction may run thousands of statements.
+        if (
+            transaction is not None
+            and transaction.plain_thread == get_ident()
+            and not lock.refreshing
+        ):
             if statement.epoch != self.schema.epoch:
                 statement = self.schema.statement(statement.sql)
             return self.writes.run(statement, params)
