@@ -38,6 +38,29 @@ def test_adding_again_replaces_and_keeps_the_id(db: SmithersDB) -> None:
     assert (row.content, row.confidence, row.source) == ("grey", 0.5, "agent")
 
 
+def test_what_a_second_add_of_a_memory_leaves_out_stays(db: SmithersDB) -> None:
+    expiry, never = "2199-01-01T00:00:00.000Z", None
+    first = db.memories.add("fact", "sky", "blue", confidence=0.5, expires_at=expiry)
+    assert db.memories.add("fact", "sky", "grey") == first
+    row = db.memories.list("fact")[0]
+    assert (row.content, row.confidence, row.expires_at) == ("grey", 0.5, expiry)
+    db.memories.add("fact", "sky", "black", confidence=1.0)
+    row = db.memories.list("fact")[0]
+    assert (row.content, row.confidence, row.expires_at) == ("black", 1.0, expiry)
+    db.memories.add("fact", "sky", "red", expires_at="2198-01-01T00:00:00.000Z")
+    row = db.memories.list("fact")[0]
+    assert (row.confidence, row.expires_at) == (1.0, "2198-01-01T00:00:00.000Z")
+    db.memories.add("fact", "sea", "deep")
+    row = db.memories.list("fact")[1]
+    assert (row.confidence, row.expires_at) == (1.0, never)
+
+
+def test_a_memory_that_has_expired_is_seen_when_it_is_added_again(db: SmithersDB) -> None:
+    db.memories.add("fact", "sky", "blue", expires_at=later(-1))
+    db.memories.add("fact", "sky", "grey")
+    assert [(row.content, row.expires_at) for row in db.memories.list()] == [("grey", None)]
+
+
 def test_expired_memories_are_not_returned(db: SmithersDB) -> None:
     db.memories.add("fact", "old", "the old sky", expires_at=later(-1))
     db.memories.add("fact", "new", "the new sky", expires_at=later(60_000))
