@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -358,6 +359,26 @@ def test_seeding_again_keeps_progress(db: SmithersDB) -> None:
         "no access",
         ['half "way" \\', "there"],
     )
+
+
+def test_seeding_some_columns_leaves_the_others(db: SmithersDB) -> None:
+    db.tickets.seed([ticket("a", 5, deps=["b"], tags=["m1"], smallest_step_hint="begin")])
+    before = db.tickets.get("a")
+    assert before is not None
+    assert db.tickets.seed([{"id": "a", "priority": 7}, {"id": "a", "tags": None}]) == ["a", "a"]
+    after = db.tickets.get("a")
+    assert after is not None
+    changed = {"priority": 7, "tags": [], "updated_at": after.updated_at}
+    assert after == msgspec.structs.replace(before, **changed)
+
+
+def test_a_new_ticket_without_a_column_that_it_needs_is_refused(db: SmithersDB) -> None:
+    for name in ("priority", "title", "description", "acceptance"):
+        wanting = ticket("wanting", 1)
+        del wanting[name]
+        with pytest.raises(InvalidValue, match=f"'wanting' .*{name}"):
+            db.tickets.seed([ticket("good", 1), wanting])
+    assert db.tickets.list() == []
 
 
 @pytest.mark.parametrize(
