@@ -20,12 +20,14 @@ from smithers_db.table import text as checked
 PRECEDENCE = {"session": 0, "project": 1, "global": 2}
 
 _ALIVE = "(expires_at IS NULL OR expires_at > ?)"
-# What is left out of a second add() of the same memory stays as it is.
+# What is left out of a second add() of the same memory stays as it is. Only an expiry that has
+# passed does not: nobody would see what was just added.
 _UPSERT = (
     "ON CONFLICT (category, scope, key) DO UPDATE SET content = excluded.content, "
-    "confidence = excluded.confidence, source = coalesce(excluded.source, source), "
+    "source = coalesce(excluded.source, source), "
     "source_execution_id = coalesce(excluded.source_execution_id, source_execution_id), "
-    "updated_at = excluded.updated_at, expires_at = excluded.expires_at RETURNING id"
+    "updated_at = excluded.updated_at, expires_at = coalesce(excluded.expires_at, "
+    "CASE WHEN expires_at > excluded.updated_at THEN expires_at END)"
 )
 
 
@@ -82,22 +84,30 @@ class Memories:
         content: str,
         *,
         scope: str = "global",
-        confidence: float = 1.0,
+        confidence: float | None = None,
         source: str | None = None,
         source_execution_id: str | None = None,
         expires_at: str | None = None,
     ) -> str:
-        """Adds a memory, or replaces the one with this category, scope and key; returns its id."""
+        """Adds a memory, or replaces the one with this category, scope and key; returns its id.
+
+        A new one has a confidence of 1.0 if that is left out. Of one that is replaced, what is
+        left out stays; `update` takes an expiry away.
+        """
         self.flush_access()
         moment = now()
+        given, ending = {}, f"{_UPSERT} RETURNING id"
+        if confidence is not None:
+            given = {"confidence": confidence}
+            ending = f"{_UPSERT}, confidence = excluded.confidence RETURNING id"
         result = self._table.insert(
-            _UPSERT,
+            ending,
+            **given,
             id=new_id(),
             category=category,
             scope=scope,
             key=key,
             content=content,
-            confidence=confidence,
             source=source,
             source_execution_id=self._ambient.known_execution_id(source_execution_id),
             created_at=moment,

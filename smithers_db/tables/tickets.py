@@ -27,6 +27,8 @@ _CATALOGUE = (
     "budgets",
     "tags",
 )
+# What a new ticket has no default for.
+_REQUIRED = ("priority", "title", "description", "acceptance")
 # A file of the original, or another program, may have left something else than a list of notes.
 _NOTES = (
     "CASE WHEN progress_notes IS NULL THEN '[]' "
@@ -72,10 +74,12 @@ class Tickets:
     def seed(self, tickets: Iterable[Mapping[str, Any]]) -> list[str]:
         """Brings the catalogue up to date, in one transaction; returns the ids.
 
-        Each ticket is a mapping of its columns. One that exists keeps its status and notes.
+        Each ticket is a mapping of its columns. One that exists keeps its status and notes, and
+        the columns that are left out.
 
         Raises:
-            InvalidValue: a value does not fit its column; then nothing is changed.
+            InvalidValue: a value does not fit its column, or a new ticket lacks one that it needs;
+            then nothing is changed.
         """
         with self._db.transaction():
             return [self._put(dict(ticket)) for ticket in tickets]
@@ -83,14 +87,33 @@ class Tickets:
     def _put(self, columns: dict[str, Any]) -> str:
         if "id" not in columns:
             raise InvalidValue(f"a ticket needs an id; this one has {', '.join(columns)}")
-        updated = [name for name in _CATALOGUE if name in columns]
-        changes = ", ".join(f"{name} = excluded.{name}" for name in (*updated, "updated_at"))
-        self._insert(f"ON CONFLICT (id) DO UPDATE SET {changes}", columns)
-        return str(columns["id"])
+        ticket_id = text("id", columns["id"])
+        if self._table.get(ticket_id) is None:
+            self._insert("", columns)
+        else:
+            given = self._checked(columns)
+            for name, value in given.items():
+                self._table.adapted(name, value)
+            changes = {name: given[name] for name in _CATALOGUE if name in given}
+            self._table.update(ticket_id, **changes, updated_at=now())
+        return str(ticket_id)
 
-    def _insert(self, ending: str, columns: dict[str, Any]) -> int:
+    def _checked(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """The columns that are given, its lists as lists."""
         if columns.get("status", "todo") not in STATUSES:
             raise InvalidValue(_no_status(columns["status"]))
+        checked = dict(columns)
+        for name in _LISTS:
+            if isinstance(columns.get(name), str):
+                raise InvalidValue(f"{name} is a list of texts, not one text")
+            if name in columns:
+                checked[name] = list(columns[name] or ())
+        return checked
+
+    def _insert(self, ending: str, columns: dict[str, Any]) -> int:
+        lacking = [name for name in _REQUIRED if name not in columns]
+        if lacking:
+            raise InvalidValue(f"the new ticket {columns['id']!r} lacks {', '.join(lacking)}")
         moment = now()
         full: dict[str, Any] = {
             "deps": [],
@@ -100,12 +123,8 @@ class Tickets:
             "smallest_step_hint": "",
             "created_at": moment,
             "updated_at": moment,
-            **columns,
+            **self._checked(columns),
         }
-        for name in _LISTS:
-            if isinstance(full.get(name), str):
-                raise InvalidValue(f"{name} is a list of texts, not one text")
-            full[name] = list(full.get(name) or ())
         return self._table.insert(ending, **full).changes
 
     def get(self, id: str) -> Ticket | None:

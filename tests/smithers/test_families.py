@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,6 +37,29 @@ def test_adding_again_replaces_and_keeps_the_id(db: SmithersDB) -> None:
     assert db.memories.add("fact", "sky", "grey", confidence=0.5) == first
     (row,) = db.memories.list()
     assert (row.content, row.confidence, row.source) == ("grey", 0.5, "agent")
+
+
+def test_what_a_second_add_of_a_memory_leaves_out_stays(db: SmithersDB) -> None:
+    expiry, never = "2199-01-01T00:00:00.000Z", None
+    first = db.memories.add("fact", "sky", "blue", confidence=0.5, expires_at=expiry)
+    assert db.memories.add("fact", "sky", "grey") == first
+    row = db.memories.list("fact")[0]
+    assert (row.content, row.confidence, row.expires_at) == ("grey", 0.5, expiry)
+    db.memories.add("fact", "sky", "black", confidence=1.0)
+    row = db.memories.list("fact")[0]
+    assert (row.content, row.confidence, row.expires_at) == ("black", 1.0, expiry)
+    db.memories.add("fact", "sky", "red", expires_at="2198-01-01T00:00:00.000Z")
+    row = db.memories.list("fact")[0]
+    assert (row.confidence, row.expires_at) == (1.0, "2198-01-01T00:00:00.000Z")
+    db.memories.add("fact", "sea", "deep")
+    row = db.memories.list("fact")[1]
+    assert (row.confidence, row.expires_at) == (1.0, never)
+
+
+def test_a_memory_that_has_expired_is_seen_when_it_is_added_again(db: SmithersDB) -> None:
+    db.memories.add("fact", "sky", "blue", expires_at=later(-1))
+    db.memories.add("fact", "sky", "grey")
+    assert [(row.content, row.expires_at) for row in db.memories.list()] == [("grey", None)]
 
 
 def test_expired_memories_are_not_returned(db: SmithersDB) -> None:
@@ -335,6 +359,26 @@ def test_seeding_again_keeps_progress(db: SmithersDB) -> None:
         "no access",
         ['half "way" \\', "there"],
     )
+
+
+def test_seeding_some_columns_leaves_the_others(db: SmithersDB) -> None:
+    db.tickets.seed([ticket("a", 5, deps=["b"], tags=["m1"], smallest_step_hint="begin")])
+    before = db.tickets.get("a")
+    assert before is not None
+    assert db.tickets.seed([{"id": "a", "priority": 7}, {"id": "a", "tags": None}]) == ["a", "a"]
+    after = db.tickets.get("a")
+    assert after is not None
+    changed = {"priority": 7, "tags": [], "updated_at": after.updated_at}
+    assert after == msgspec.structs.replace(before, **changed)
+
+
+def test_a_new_ticket_without_a_column_that_it_needs_is_refused(db: SmithersDB) -> None:
+    for name in ("priority", "title", "description", "acceptance"):
+        wanting = ticket("wanting", 1)
+        del wanting[name]
+        with pytest.raises(InvalidValue, match=f"'wanting' .*{name}"):
+            db.tickets.seed([ticket("good", 1), wanting])
+    assert db.tickets.list() == []
 
 
 @pytest.mark.parametrize(
