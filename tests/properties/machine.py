@@ -99,9 +99,11 @@ class Machine(Checks):
                 self._write(op)
         if self.unlooked and op.kind == "foreign":
             return  # the next operation meets a neighbour's commit that nobody has looked at
-        if self.raw is not None and not self.twin.in_transaction:
-            self.db.look()
-        foreign, self.unlooked = self.unlooked or op.kind == "foreign", False
+        foreign = self.unlooked or op.kind == "foreign"
+        if not self.twin.in_transaction:
+            if self.raw is not None:
+                self.db.look()
+            self.unlooked = False
         self.db.flush()
         self.check(op, self.changes[changes:], foreign=foreign)
 
