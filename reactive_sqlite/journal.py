@@ -187,12 +187,13 @@ class Journal:
             self._connection.run("BEGIN IMMEDIATE")
         return self._recording
 
-    def commit_alone(self, version: int, mark: int) -> None:
+    def commit_alone(self, version: int, mark: int, sql: str) -> None:
         """Commit a single statement, begun at ``mark``, together with its record."""
         try:
             self.note(version)
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            self._connection.annotate(error, sql)
             if self._connection.in_transaction:  # a deferred foreign key, a full disk
                 self._connection.run("ROLLBACK")
             self.retract()

@@ -116,7 +116,7 @@ class Writes:
                 if statement.kind is StatementKind.VACUUM and journal is not None:
                     wrapped = journal.begin_alone()
             if wrapped and journal is not None:
-                journal.commit_alone(self.version + 1, mark)
+                journal.commit_alone(self.version + 1, mark, sql)
             if not (wrapped or changes_rows):
                 self._turned(statement)
             elif self._lock.transaction is None:

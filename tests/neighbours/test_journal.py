@@ -373,8 +373,9 @@ def test_what_is_undone_is_not_written_down(writer: ReactiveDatabase) -> None:
 def test_a_commit_that_fails_is_not_written_down(writer: ReactiveDatabase) -> None:
     writer.execute("CREATE TABLE child(x REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
     writer.changes_since()
-    with pytest.raises(apsw.ConstraintError):
+    with pytest.raises(apsw.ConstraintError) as caught:
         writer.execute("INSERT INTO child VALUES (99)")
+    assert caught.value.__notes__ == ["while running: INSERT INTO child VALUES (99)"]
     writer.execute("BEGIN")
     writer.execute("INSERT INTO child VALUES (99)")
     with pytest.raises(apsw.ConstraintError):
