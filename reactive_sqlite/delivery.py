@@ -93,7 +93,8 @@ class Delivery:
                         else:
                             self._jobs[0] = rest
             except BaseException:
-                self._turn_of = None
+                if self._turn_of == me:  # else it is still another thread's
+                    self._turn_of = None
                 give_back(self._turn)
                 raise
             self._turn_of = None

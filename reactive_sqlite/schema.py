@@ -9,6 +9,7 @@ from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
 from reactive_sqlite.connection import Connection, DatabaseError, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
+from reactive_sqlite.listing import quoted
 from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
@@ -160,10 +161,10 @@ class Schema:
         if "fail" in statement.sql.lower():
             return True
         for database in {"main", "temp", *statement.access.databases}:
-            quoted = database.replace('"', '""')
             if self._writer.run(
                 # not LIKE: PRAGMA case_sensitive_like would make it overlook RAISE(FAIL)
-                f"SELECT 1 FROM \"{quoted}\".sqlite_schema WHERE instr(lower(sql), 'fail') LIMIT 1"
+                f"SELECT 1 FROM {quoted(database)}.sqlite_schema "
+                "WHERE instr(lower(sql), 'fail') LIMIT 1"
             ):
                 return True
         return False

@@ -19,6 +19,7 @@ import pytest
 
 import reactive_sqlite
 from reactive_sqlite import Delta, ReactiveDatabase
+from reactive_sqlite.delivery import Delivery
 from tests.neighbours.processes import until
 
 
@@ -286,3 +287,42 @@ def test_when_a_file_is_first_watched(tmp_path: Path) -> None:
         if not interrupter.interrupted:
             break
     assert number > 100
+
+
+def test_while_another_thread_has_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is interrupted in waiting for it takes nothing away from whose turn it is."""
+    delivery, ran = Delivery(), list[str]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def inner() -> None:
+        ran.append("inner")
+
+    def outer() -> None:
+        ran.append("outer")
+        begun.set()
+        assert go_on.wait(30)
+        delivery.enqueue(delivery.once(inner))
+        delivery.deliver()  # inside a job: at once
+        ran.append("outer is done")
+
+    class Interrupted:
+        def acquire(self, *_: object, **__: object) -> bool:
+            raise KeyboardInterrupt
+
+        def _is_owned(self) -> bool:
+            return False
+
+    def deliver() -> None:
+        delivery.enqueue(delivery.once(outer))
+        delivery.deliver()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    assert begun.wait(30)
+    delivery.enqueue(delivery.once(lambda: ran.append("mine")))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(delivery, "_turn", Interrupted())
+        delivery.deliver()
+    go_on.set()
+    thread.join(30)
+    assert ran == ["outer", "outer is done", "mine", "inner"]
