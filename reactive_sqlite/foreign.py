@@ -14,7 +14,7 @@ from reactive_sqlite.walindex import Position, position
 
 #: How often to try for a snapshot whose place in the log is known, while others commit all the
 #: time. Without one, everything is taken as changed.
-TRIES = 20
+TRIES = 200
 
 
 class Foreign(NamedTuple):
