@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import NamedTuple
 
 from reactive_sqlite import wal
@@ -14,7 +15,9 @@ from reactive_sqlite.walindex import Position, position
 
 #: How often to try for a snapshot whose place in the log is known, while others commit all the
 #: time. Without one, everything is taken as changed.
-TRIES = 200
+TRIES = 20
+#: Milliseconds to wait for somebody who writes the log back; after that the place is not told.
+PATIENCE = 50
 
 
 class Foreign(NamedTuple):
@@ -117,10 +120,13 @@ class ForeignCommits:
         nothing was committed in between.
         """
         connection = self._connection
-        try:
-            in_wal_mode = connection.wal_frames() is not None
-        except BusyError:  # somebody changes the journal mode: the place cannot be told
-            in_wal_mode = False
+        in_wal_mode = False
+        for _ in range(PATIENCE):
+            try:
+                in_wal_mode = connection.wal_frames() is not None
+                break
+            except BusyError:  # another one writes the log back, or changes the journal mode
+                sleep(0.001)
         tries = TRIES
         while True:
             header = connection.wal_index() if in_wal_mode else b""
