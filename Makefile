@@ -2,6 +2,7 @@
 # what it needs, the virtual environment included.
 
 VENV         ?= .venv
+WORKERS      ?= 2
 FUZZ_SECONDS ?= 600
 SEED         ?=
 
@@ -22,8 +23,8 @@ help: ## list what can be made
 demo: $(VENV)/.ready-to-run ## watch a live view follow a database that 12 agents write to
 	@$(BIN)/smithers-db demo
 
-test: check ## everything that must hold: the checks, then the whole test suite
-	$(BIN)/python -m pytest
+test: check ## everything that must hold: the checks, then the whole test suite (WORKERS=2 processes)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 check: $(VENV)/.ready-to-develop ## lint, formatting and types
 	$(BIN)/ruff check

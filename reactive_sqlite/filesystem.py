@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -93,21 +94,31 @@ def warn_if_shared(path: str) -> None:
 
 
 def why_not_opened(name: str) -> str:
-    """What the file system says of a path that SQLite could not open."""
-    if name.startswith("file:"):
-        return ""
-    folder = os.path.dirname(os.path.abspath(name))
-    if os.path.isdir(name):
+    """What the file system says of a path or ``file:`` URI that SQLite could not open."""
+    path = path_of(name)
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
         return ": it is a directory"
-    if not os.path.isdir(folder):
+    try:
+        os.stat(os.path.join(folder, "."))
+    except PermissionError:
+        return f": no permission to go to {folder!r}"
+    except OSError:
         return f": there is no directory {folder!r}"
-    if not os.path.exists(name):
+    if not os.path.exists(path):
         return ": there is no such file, or it cannot be created"
-    if not os.access(name, os.R_OK):
+    if not os.access(path, os.R_OK):
         return ": no permission to read it"
     if not os.access(folder, os.W_OK):
         return (
             f": {folder!r} cannot be written to, and write-ahead logging needs two files there, "
             "also to read: copy the database elsewhere"
         )
-    return "" if os.access(name, os.W_OK) else ": no permission to write to it"
+    return "" if os.access(path, os.W_OK) else ": no permission to write to it"
+
+
+def path_of(name: str) -> str:
+    """The path that a name stands for, which may be a URI: https://sqlite.org/uri.html."""
+    if not name.startswith("file:"):
+        return name
+    return unquote(urlsplit(name).path)

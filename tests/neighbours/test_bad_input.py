@@ -8,8 +8,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -29,16 +31,29 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "some.db"
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder with a database that any user can go to, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        with ReactiveDatabase(Path(name) / "some.db") as db:
+            db.execute("CREATE TABLE t(x)")
+        yield Path(name)
+
+
 def test_a_directory(tmp_path: Path) -> None:
     with pytest.raises(apsw.CantOpenError) as raised:
         ReactiveDatabase(tmp_path)
     assert "it is a directory" in raised.value.__notes__[0]
 
 
-def test_a_missing_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["{}", "file:{}", "file://{}?mode=rwc"])
+def test_a_missing_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(apsw.CantOpenError) as raised:
-        ReactiveDatabase(tmp_path / "nowhere" / "some.db")
-    assert "there is no directory" in raised.value.__notes__[0]
+        ReactiveDatabase(name.format(tmp_path / "no%20where" / "some.db"))
+    folder = str(tmp_path / "no%20where")
+    folder = folder if name == "{}" else folder.replace("%20", " ")
+    assert f"there is no directory {folder!r}" in raised.value.__notes__[0]
 
 
 def test_no_database_at_all(tmp_path: Path) -> None:
@@ -48,22 +63,27 @@ def test_no_database_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="changes the user of a process")
-def test_no_permission(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shut", "says"), [("file", "no permission to read it"), ("folder", "no permission to go to")]
+)
+def test_no_permission(open_to_all: Path, shut: str, says: str) -> None:
     program = (
         "import os, sys, apsw\n"
         "from reactive_sqlite import ReactiveDatabase\n"
         "os.setuid(65534)\n"
         "try: ReactiveDatabase(sys.argv[1])\n"
-        "except (apsw.CantOpenError, apsw.ReadOnlyError) as error: print(type(error).__name__)\n"
+        "except apsw.CantOpenError as error: print(*error.__notes__)\n"
     )
-    path.chmod(0o600)
+    path = open_to_all / "some.db"
+    (path if shut == "file" else open_to_all).chmod(0o600)
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
-    assert done.stdout == "CantOpenError\n", done.stderr
+    open_to_all.chmod(0o755)
+    assert says in done.stdout, done.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="changes the user of a process")
 @pytest.mark.parametrize("options", ["", ", readonly=True"])
-def test_a_directory_that_cannot_be_written_to(path: Path, options: str) -> None:
+def test_a_directory_that_cannot_be_written_to(open_to_all: Path, options: str) -> None:
     program = (
         "import ctypes, encodings.unicode_escape, os, sys, apsw\n"
         "from reactive_sqlite import ReactiveDatabase\n"
@@ -71,12 +91,11 @@ def test_a_directory_that_cannot_be_written_to(path: Path, options: str) -> None
         f"try: ReactiveDatabase(sys.argv[1]{options}).query('SELECT * FROM t').get()\n"
         "except apsw.ReadOnlyError as error: print(*error.__notes__)\n"
     )
-    for folder in path.parents[:3]:
-        folder.chmod(0o755)
+    path = open_to_all / "some.db"
     path.chmod(0o444)
-    path.parent.chmod(0o555)
+    open_to_all.chmod(0o555)
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
-    path.parent.chmod(0o755)
+    open_to_all.chmod(0o755)
     assert "cannot be written to, and write-ahead logging" in done.stdout, done.stderr
 
 

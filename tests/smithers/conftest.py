@@ -12,16 +12,18 @@ import pytest
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import SmithersDB, create_smithers_db
 
+from . import plans
+
 #: Modules whose statements look at the whole database, because that is what they are for; and the
 #: facade, whose query() passes on what its users write.
 WHOLESALE = ("growth", "vacuum", "rollups", "doctor", "export", "migrations", "demo", "facade")
 
-#: Every SQL text that the families have run in this session, and which module ran it.
-STATEMENTS: dict[str, str] = {}
-
 
 @pytest.fixture(autouse=True)
-def _traced(monkeypatch: pytest.MonkeyPatch) -> None:
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Every SQL text that the families run in a test, and which module ran it. At its end no plan
+    of theirs may scan a growing table or sort for a list."""
+    seen: dict[str, str] = {}
     for name in ("execute", "executemany", "query", "query_one", "query_value"):
         original = getattr(ReactiveDatabase, name)
 
@@ -30,10 +32,13 @@ def _traced(monkeypatch: pytest.MonkeyPatch) -> None:
         ) -> Any:
             module = sys._getframe(1).f_globals["__name__"]
             if module.startswith("smithers_db.") and module.split(".")[1] not in WHOLESALE:
-                STATEMENTS[sql] = module
+                seen[sql] = module
             return _original(self, sql, *args, **kwargs)
 
         monkeypatch.setattr(ReactiveDatabase, name, traced)
+    yield seen
+    slow = {f"{module}: {sql}": plans.faults(sql) for sql, module in seen.items()}
+    assert not any(slow.values()), {sql: steps for sql, steps in slow.items() if steps}
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_value_comes_back_equal(db: SmithersDB, run: str, value: Any) -> None:
     assert db.state.history("key")[0].new_value == value
 
 
-@pytest.mark.parametrize("value", REFUSED, ids=lambda value: ascii(value)[:30])
+@pytest.mark.parametrize("value", REFUSED, ids=lambda value: ascii(value)[:16])
 def test_or_is_refused_and_nothing_is_changed(db: SmithersDB, run: str, value: Any) -> None:
     db.state.set("key", 1)
     with pytest.raises(InvalidValue):
