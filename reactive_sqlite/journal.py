@@ -18,8 +18,8 @@ import msgspec
 
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, ConstraintError, SQLError
-from reactive_sqlite.recorder import ChangeRecorder
-from reactive_sqlite.records import Record, decoded, encoded
+from reactive_sqlite.recorder import FOR_OTHERS, ChangeRecorder
+from reactive_sqlite.records import Record, as_written, decoded, encoded
 
 #: Records kept; who was away for longer starts over.
 KEPT = 4096
@@ -95,7 +95,7 @@ class Journal:
         self.noted = False
         """whether what the commit under way changes is known here"""
         self._record = _NOT_WRITTEN
-        self._change: ChangeSet | None = None
+        self._net: tuple[ChangeSet | None] | None = None
 
     def wanted(self) -> bool:
         """Whether the commits from here on are to be written down, and their rows recorded.
@@ -111,7 +111,7 @@ class Journal:
             wanted = self._durable or self.audience() or self._durable_by_now()
         if wanted is not self._recording:
             self._recording = wanted
-            self._recorder.record_all("journal", wanted)
+            self._recorder.record_all(FOR_OTHERS, wanted)
             # A commit writes about twice the pages: so a checkpoint is due after as many commits.
             self._connection.checkpoints.scale(2 if wanted else 1)
         return wanted
@@ -170,9 +170,12 @@ class Journal:
         recorder = self._recorder
         if not recorder.events:
             return
-        change = self._change = recorder.net(version)
         self.noted = True
-        record = encoded(self.participant, change)
+        record = as_written(self.participant, recorder.events)
+        if record is None:
+            change = recorder.net(version)
+            self._net = (change,)
+            record = encoded(self.participant, change)
         if record is not None:
             # `_unnoticed`, written out: this is in the path of every commit.
             self._set_hook(None)
@@ -200,20 +203,18 @@ class Journal:
             self._recorder.undo_to(mark)
             raise
 
-    def committed(self) -> ChangeSet | None:
-        """What the commit under way has changed: it is made."""
-        self._recorder.clear()
-        change, self._change = self._change, None
+    def over(self) -> tuple[ChangeSet | None] | None:
+        """The commit under way is made, or given up. Its net effect, if that was asked for."""
+        net, self._net = self._net, None
         self.noted, self._record = False, _NOT_WRITTEN
-        return change
+        return net
 
     def retract(self) -> None:
         """The commit under way could not be made; if its transaction is open, the record goes."""
         if self._connection.in_transaction and self._record != _NOT_WRITTEN:
             with self._unnoticed():
                 self._connection.run(_RETRACT, (self._record,))
-        self._change = None
-        self.noted, self._record = False, _NOT_WRITTEN
+        self.over()
 
     @contextmanager
     def _unnoticed(self) -> Iterator[None]:

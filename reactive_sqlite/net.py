@@ -37,7 +37,7 @@ class PreUpdate(Protocol):
 class TableRoute:
     """How the changes of one table are recorded."""
 
-    __slots__ = ("exact", "key", "primary_key", "rowid_columns", "unheeded")
+    __slots__ = ("by_rowid_in_main", "exact", "key", "primary_key", "rowid_columns", "unheeded")
 
     def __init__(
         self,
@@ -54,6 +54,8 @@ class TableRoute:
         """positions of the key columns of a WITHOUT ROWID table, else empty"""
         self.rowid_columns = rowid_columns
         """positions that stand for the rowid: that of its alias, and -1 for itself"""
+        self.by_rowid_in_main = not primary_key and "." not in key
+        """whether its rows are known by their rowids, in the main database"""
         self.unheeded = UNHEEDED + key
         """the event that stands for rows of which nobody needs to hear"""
 

@@ -2,7 +2,7 @@
 
 The preupdate hook calls `ChangeRecorder.on_row` for each row that SQLite inserts, updates or
 deletes, also through triggers, foreign-key actions and REPLACE. Those are events, not net
-changes: `commit` folds them, per row, into the first old and the last new image and drops what
+changes: `net` folds them, per row, into the first old and the last new image and drops what
 is equal (https://sqlite.org/c3ref/preupdate_blobwrite.html).
 """
 
@@ -27,6 +27,8 @@ logger = logging.getLogger("reactive_sqlite")
 ROWS_PER_TRANSACTION = 10_000
 
 _SCHEMA = "*schema*"
+#: Why `record_all`, other than for somebody here: the journal.
+FOR_OTHERS = "journal"
 #: The key under which a change of unknown extent is recorded.
 EVERYTHING = "*everything*"
 
@@ -70,6 +72,8 @@ class ChangeRecorder:
         self.records_all = False
         """the rows of unwatched tables are kept too: `record_all` says why"""
         self._reasons: set[str] = set()
+        self._listened = False
+        """somebody here wants to hear of the rows of unwatched tables"""
 
     def on_row(self, row: PreUpdate) -> None:
         """The preupdate hook. It never raises: what it cannot tell, it tells by table."""
@@ -97,7 +101,7 @@ class ChangeRecorder:
                 return
             drawers = None if by_all or watched is None else watched.by_value
             if drawers is not None and is_missed(route, row, drawers):
-                # Should a live query be opened before the commit, `commit` will see that the
+                # Should a live query be opened before the commit, `net` will see that the
                 # index has grown, and say that the table was touched.
                 if self._additions is None:
                     self._additions = additions
@@ -120,6 +124,7 @@ class ChangeRecorder:
         """Keep the rows of unwatched tables too, for as long as there is a reason to."""
         (self._reasons.add if wanted else self._reasons.discard)(why)
         self.records_all = bool(self._reasons)
+        self._listened = not self._reasons <= {FOR_OTHERS}
 
     def _grown(self) -> bool:
         """Whether what nobody heeded when it was written may concern somebody now."""
@@ -251,24 +256,22 @@ class ChangeRecorder:
 
     @property
     def unseen(self) -> bool:
-        """Whether there are changes, and all of them in tables that nobody reads.
+        """Whether there are changes, and all of them in tables that nobody here reads.
 
         Then no `ChangeSet` is worth making; `clear` will do.
         """
-        if self._rows or not self.events or self.records_all or self._watching_all:
+        events, watched = self.events, self._watched
+        if not events or self._listened or self._watching_all:
+            return False
+        if self._rows and not self.records_all:
             return False
         if self._additions is not None and self._grown():
             return False
-        for key in self._whole:  # all() would cost more, and this is asked at every commit
-            if key[0] == "*":
+        for event in events:  # all() would cost more, and this is asked at every commit
+            key = event if isinstance(event, str) else event[0].key
+            if key in watched or key[0] == "*":
                 return False
-        return self._watched.keys().isdisjoint(self._whole)
-
-    def commit(self, seq: int) -> ChangeSet | None:
-        """`net`, and a clean slate."""
-        change = self.net(seq)
-        self.clear()
-        return change
+        return True
 
     def net(self, seq: int) -> ChangeSet | None:
         """The net effect of the transaction until now; None when there was none."""

@@ -1,25 +1,32 @@
-"""Commits as records: their form in the file, and what several of them come to."""
+"""Commits as records: their form in the file, and what several of them come to.
+
+Who commits writes down what was written, row by row; the net effect of it is for who reads it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from reactive_sqlite.change import ChangeSet, RowChange, same_image
+from reactive_sqlite.net import Event
 
 #: Bytes of one record, from which on rows are told as tables, and many tables as everything.
 RECORD_BYTES = 8192
+#: Of so many rows and more the net effect is written down: it may be much less.
+_MANY = 64
 
 _Image = tuple[Any, ...] | None
+_Row = tuple[_Image, _Image, int | None, int | None]
 
 
 class _Wire(msgspec.Struct, array_like=True):
     """A `ChangeSet` in the file, without its number, and who made it."""
 
     participant: bytes
-    rows: dict[str, tuple[tuple[_Image, _Image, int | None, int | None], ...]] = {}
+    rows: dict[str, tuple[_Row, ...]] = {}
     tables: tuple[str, ...] = ()
     schema: bool = False
     everything: bool = False
@@ -37,22 +44,40 @@ class Record(NamedTuple):
     """numbered as the journal numbers it"""
 
 
+def as_written(participant: bytes, events: Sequence[Event]) -> bytes | None:
+    """The wire form of what was written to the main database; None where that is not a few rows."""
+    if len(events) >= _MANY:
+        return None
+    rows: dict[str, list[_Row]] = {}
+    for event in events:
+        if isinstance(event, str) or not event[0].by_rowid_in_main:
+            return None
+        route, rowid, rowid_new, old, new = event
+        row: _Row
+        if old is None:
+            row = (None, new, None, rowid)
+        elif new is None:
+            row = (old, None, rowid, None)
+        elif rowid == rowid_new:
+            row = (old, new, rowid, rowid)
+        else:  # the key moved, which is two changes
+            return None
+        if route.key in rows:
+            rows[route.key].append(row)
+        else:
+            rows[route.key] = [row]
+    record = _encode((participant, rows))  # `_Wire`, less what goes without saying
+    return record if len(record) <= RECORD_BYTES else None
+
+
 def encoded(participant: bytes, change: ChangeSet | None) -> bytes | None:
     """The wire form of what a commit changed in the main database, if it wrote there at all.
 
     ``change`` is None for one that wrote without changing anything.
     """
-    rows: Any = {} if change is None else change.rows or {}
-    if change is None or not (change.tables or change.schema or change.everything):
-        for key in rows:
-            if "." in key:
-                break
-        else:
-            record = _encode((participant, rows))  # `_Wire`, less what goes without saying
-            if len(record) <= RECORD_BYTES:
-                return record
-    assert change is not None
-    rows = {key: changes for key, changes in rows.items() if "." not in key}
+    if change is None or change == ChangeSet(change.seq):
+        return _encode((participant,))
+    rows: Any = {key: changes for key, changes in change.rows.items() if "." not in key}
     tables = tuple(sorted(filter(_is_main, change.tables)))
     if not (rows or tables or change.schema or change.everything):
         return None
@@ -72,7 +97,11 @@ def _is_main(key: str) -> bool:
 def decoded(seq: int, record: bytes) -> Record:
     """The other way round. Raises `msgspec.MsgspecError` for what no participant wrote."""
     wire = _decode(record)
-    rows = {key: tuple(RowChange(*row) for row in rows) for key, rows in wire.rows.items()}
+    rows = {
+        key: net
+        for key, written in wire.rows.items()
+        if (net := _net([RowChange(*row) for row in written]))
+    }
     change = ChangeSet(seq, rows, frozenset(wire.tables), wire.schema, wire.everything)
     return Record(wire.participant, change)
 
@@ -90,18 +119,8 @@ def folded(changes: Sequence[ChangeSet]) -> ChangeSet:
         for key, rows in change.rows.items():
             if key in tables:
                 continue
-            known = net.setdefault(key, {})
-            for row in rows:
-                rowid = row.new_rowid if row.old is None else row.old_rowid
-                if rowid is None:  # WITHOUT ROWID: which rows are the same one is not known here
-                    tables.add(key)
-                    break
-                before = known.get(rowid)
-                known[rowid] = (
-                    row
-                    if before is None
-                    else RowChange(before.old, row.new, before.old_rowid, row.new_rowid)
-                )
+            if not _fold(net.setdefault(key, {}), rows):
+                tables.add(key)
     return ChangeSet(
         seq,
         {
@@ -111,6 +130,30 @@ def folded(changes: Sequence[ChangeSet]) -> ChangeSet:
         },
         frozenset(tables),
     )
+
+
+def _net(written: list[RowChange]) -> tuple[RowChange, ...]:
+    """The net effect of rows as they were written, one after the other."""
+    known: dict[int, RowChange] = {}
+    if len(written) > 1 and _fold(known, written):
+        return tuple(filter(_differs, known.values()))
+    return tuple(filter(_differs, written))  # of WITHOUT ROWID it is their net effect already
+
+
+def _fold(known: dict[int, RowChange], rows: Iterable[RowChange]) -> bool:
+    """Add what has happened to rows, by rowid, to what had before.
+
+    False where which rows are the same one is not known here: they are WITHOUT ROWID.
+    """
+    for row in rows:
+        rowid = row.new_rowid if row.old is None else row.old_rowid
+        if rowid is None:
+            return False
+        before = known.get(rowid)
+        if before is not None:
+            row = RowChange(before.old, row.new, before.old_rowid, row.new_rowid)
+        known[rowid] = row
+    return True
 
 
 def _differs(row: RowChange) -> bool:

@@ -270,15 +270,14 @@ class Writes:
     def committed(self) -> None:
         """No transaction is open: publish what has changed since the last time."""
         recorder, journal = self._recorder, self._journal
-        if journal is not None and journal.noted:
-            change = journal.committed()
-        elif recorder.unseen:
+        net = journal.over() if journal is not None and journal.noted else None
+        if recorder.unseen:
             recorder.clear()
             self.version += 1
             self._on_commit(None)
             return
-        else:
-            change = recorder.commit(self.version + 1)
+        change = recorder.net(self.version + 1) if net is None else net[0]
+        recorder.clear()
         if self._schema.pending:
             self._schema.pending = False
             self._schema.is_new()

@@ -8,13 +8,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ChangeSet, ReactiveDatabase, ReactiveSqliteError, RowChange
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
 from reactive_sqlite.journal import KEPT
-from reactive_sqlite.records import RECORD_BYTES, decoded, encoded, folded, merged
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until
 
-ME = b"12345678"
 JOURNAL = "SELECT count(*) FROM sqlite_schema WHERE name = '_reactive_journal'"
 
 
@@ -43,68 +41,6 @@ def unexplained(db: ReactiveDatabase) -> int:
 def settled(db: ReactiveDatabase, version: int) -> None:
     """Wait until the database has seen that many commits."""
     until(lambda: db.version >= version)
-
-
-# -- the record ----------------------------------------------------------------------------------
-
-
-def rows(*changes: RowChange) -> ChangeSet:
-    return ChangeSet(1, {"t": changes})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        rows(RowChange(None, (1, None, 1.5, "é\0", b"\xff", 1 << 62), None, 1)),
-        rows(RowChange((1, "a"), (1, "b"), 1, 1), RowChange((2, ""), None, 2, None)),
-        ChangeSet(1, {}, frozenset({"t", "u"})),
-        ChangeSet(1, schema=True),
-        ChangeSet.whole(1),
-        ChangeSet(1),
-    ],
-)
-def test_a_record_says_what_was_written(change: ChangeSet) -> None:
-    record = decoded(1, encoded(ME, change))
-    assert (record.participant, record.change) == (ME, change)
-
-
-def test_a_record_is_about_the_main_database_only() -> None:
-    change = ChangeSet(
-        1, {"t": (RowChange(None, (1,), None, 1),), "temp.t": ()}, frozenset({"aux.u", "v"})
-    )
-    told = decoded(1, encoded(ME, change)).change
-    assert (set(told.rows), told.tables) == ({"t"}, {"v"})
-
-
-def test_a_large_record_says_which_tables_and_a_larger_one_everything() -> None:
-    large = rows(RowChange(None, ("x" * RECORD_BYTES,), None, 1))
-    assert decoded(1, encoded(ME, large)).change == ChangeSet(1, {}, frozenset({"t"}))
-    many = ChangeSet(1, {}, frozenset(f"table {n}" for n in range(RECORD_BYTES // 8)))
-    assert decoded(1, encoded(ME, many)).change == ChangeSet.whole(1)
-
-
-def test_several_commits_fold_into_their_net_effect() -> None:
-    first = ChangeSet(1, {"t": (RowChange((1, 0), (1, 1), 1, 1), RowChange(None, (2, 0), None, 2))})
-    second = ChangeSet(2, {"t": (RowChange((1, 1), (1, 0), 1, 1), RowChange((2, 0), (2, 5), 2, 2))})
-    assert folded([first, second]).rows == {"t": (RowChange(None, (2, 5), None, 2),)}
-    third = ChangeSet(3, {"t": (RowChange((2, 5), None, 2, None),)})
-    assert not folded([first, second, third])
-
-
-def test_rows_without_rowid_fold_into_their_table() -> None:
-    one = ChangeSet(1, {"w": (RowChange(None, ("a", 1)),)})
-    two = ChangeSet(2, {"w": (RowChange(("a", 1), ("a", 2)),)})
-    assert folded([one, two]) == ChangeSet(2, {}, frozenset({"w"}))
-    assert folded([one]) == one
-
-
-def test_what_is_vague_stays_vague() -> None:
-    exact = rows(RowChange(None, (1,), None, 1))
-    assert folded([exact, ChangeSet.whole(2)]).everything
-    assert folded([exact, ChangeSet(2, schema=True)]).everything
-    assert folded([exact, ChangeSet(2, {}, frozenset({"t"}))]).tables == {"t"}
-    assert merged(exact, exact).tables == {"t"}
-    assert merged(exact, ChangeSet.whole(2)).everything
 
 
 # -- who pays ------------------------------------------------------------------------------------
