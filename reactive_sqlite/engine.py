@@ -120,7 +120,7 @@ class Engine:
         if not statement.changes_rows and _is_plain_begin(statement):
             # A deferred transaction that turns out to write can be refused at once, whatever
             # the busy timeout; https://sqlite.org/lang_transaction.html
-            statement = self.transactions.begin_statement()
+            statement = self.schema.statement(self.transactions.begin_text)
         if self.reads.noting_threads:
             self.reads.check_may_write()
         lock = self.lock

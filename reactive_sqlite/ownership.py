@@ -29,19 +29,20 @@ class OpenTransaction:
     ``await`` in the middle of a transaction, in which other tasks would have joined it unasked.
     """
 
-    __slots__ = ("_loop_turned", "_probe", "_task", "ended", "plain_thread", "thread")
+    # What is so for nearly all of them is said once, here: one is made for each transaction.
+    ended = False
+    _loop_turned = False
+    _task: asyncio.Task[Any] | None = None
+    _probe: asyncio.Handle | None = None
 
     def __init__(self) -> None:
-        self.ended = False
-        self.thread = get_ident()
-        self._loop_turned = False
-        self._task = None if _running_loop() is None else _current_task()
-        self._probe: asyncio.Handle | None = None
-        self.plain_thread = self.thread
-        """its thread, if no task is involved; else none (0): then more has to be asked"""
-        if self._task is not None:
-            self.plain_thread = 0
-            self._probe = self._task.get_loop().call_soon(self._turned)
+        self.plain_thread = self.thread = get_ident()
+        """``plain_thread`` is its thread if no task is involved, else none (0): ask more then"""
+        if _running_loop() is not None:
+            self._task = _current_task()
+            if self._task is not None:
+                self.plain_thread = 0
+                self._probe = self._task.get_loop().call_soon(self._turned)
 
     def _turned(self) -> None:
         self._loop_turned = True

@@ -10,7 +10,6 @@ from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.reads import Reads
 from reactive_sqlite.schema import Schema
-from reactive_sqlite.statement import Statement
 from reactive_sqlite.writes import Writes
 
 
@@ -40,12 +39,13 @@ class Transactions:
         """A transaction for a ``with`` statement; ``after`` is called when it is over."""
         return Block(self, after)
 
-    def begin_statement(self) -> Statement:
+    @property
+    def begin_text(self) -> str:
         """BEGIN, as this connection does it."""
         if self._schema.elsewhere:
             # Once prepared it begins with the databases of then; another text is prepared anew.
-            return self._schema.statement(f"{self._begin} -- {self._schema.epoch}")
-        return self._schema.statement(self._begin)
+            return f"{self._begin} -- {self._schema.epoch}"
+        return self._begin
 
     def begin(self) -> tuple[OpenTransaction, str | None]:
         """Begin one, or a savepoint of this name in the one that is open."""
@@ -53,24 +53,27 @@ class Transactions:
             self._reads.check_may_write()
         lock = self._lock
         lock.acquire()
-        outermost = lock.transaction is None
-        try:
+        transaction = lock.transaction
+        if transaction is not None:
             try:
-                if outermost:
-                    self.depth = 0
-                    return self._writes.begin(self.begin_statement()), None
-                savepoint = f"reactive_{self.depth + 1}"
-                self._run(f"SAVEPOINT {savepoint}")
-                self.depth += 1
-                transaction = lock.transaction
-                assert transaction is not None
-                return transaction, savepoint
+                return transaction, self._savepoint()
             finally:
                 lock.release()
+        try:
+            self.depth = 0
+            return self._writes.begin(self.begin_text), None  # which gives the lock back at its end
         except BaseException:
-            if outermost and lock.in_own_transaction:  # Ctrl-C: nobody else would end it
+            if lock.in_own_transaction:  # Ctrl-C: nobody else would end it
                 self._run("ROLLBACK")
+            else:
+                lock.release()
             raise
+
+    def _savepoint(self) -> str:
+        name = f"reactive_{self.depth + 1}"
+        self._run(f"SAVEPOINT {name}")
+        self.depth += 1
+        return name
 
     def finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         """COMMIT, or RELEASE the savepoint."""
@@ -78,11 +81,13 @@ class Transactions:
             raise TransactionError("the transaction was ended inside its `with` block")
         if transaction.plain_thread != get_ident() or self._lock.refreshing:
             self._check_may_finish(transaction)
+        if savepoint is not None:
+            self._run(f"RELEASE {savepoint}")
+            return
         try:
-            sql = "COMMIT" if savepoint is None else f"RELEASE {savepoint}"
-            self._writes.run(self._schema.statement(sql), ())
+            self._writes.commit(transaction)
         except BaseException:
-            if savepoint is None and self._lock.transaction is not None:  # a deferred foreign key
+            if self._lock.transaction is not None:  # a deferred foreign key
                 self._run("ROLLBACK")
             raise
 

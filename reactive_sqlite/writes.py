@@ -132,21 +132,59 @@ class Writes:
                 self._over = False
                 self._lock.release()
 
-    def begin(self, statement: Statement) -> OpenTransaction:
-        """Run a BEGIN for a block: what `run` does of it, and no more."""
+    def begin(self, sql: str) -> OpenTransaction:
+        """Run a BEGIN for a block: what `run` does of it, and no more.
+
+        The transaction keeps the lock as the caller has taken it, and gives it back at its end.
+        """
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
         try:
             if self._journal is not None:
                 self._journal.wanted()  # whether rows are recorded from here on
-            self._connection.execute(statement.sql)
-            return self._opened(StatementKind.BEGIN)
+            self._connection.execute(sql)
+            transaction = self._lock.transaction = OpenTransaction()
+            self._begun_by_savepoint = False
+            return transaction
         except Exception as error:
-            self._connection.annotate(error, statement.sql)
+            self._connection.annotate(error, sql)
             raise
         except BaseException:
             self._interrupted()
             raise
+
+    def commit(self, transaction: OpenTransaction) -> None:
+        """Run the COMMIT of a block: what `run` does of it, and no more."""
+        if self.begun != self.done:
+            raise TransactionError(_ONLY_READ)
+        journal = self._journal
+        self.begun += 1
+        try:
+            try:
+                if journal is not None and journal.wanted():
+                    journal.note(self.version + 1)
+                self._connection.execute("COMMIT")
+            except Exception as error:
+                self._not_committed(error)
+                raise
+            self._ended(transaction)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self._interrupted()
+            raise
+        finally:
+            self.done = self.begun
+            if self._over:
+                self._over = False
+                self._lock.release()
+
+    def _not_committed(self, error: Exception) -> None:
+        self._connection.annotate(error, "COMMIT")
+        if self._journal is not None and self._journal.noted:
+            self._journal.retract()
+        transaction = self._lock.transaction
+        if transaction is not None and not self._connection.in_transaction:
+            self.rolled_back(transaction)  # a full disk
 
     def run_many(self, statement: Statement, rows: Any) -> Result:
         """Run one statement for each parameter set, inside an open transaction."""
