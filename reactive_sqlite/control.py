@@ -34,6 +34,22 @@ class Control:
         self._recorder = recorder
         self._follow = follow
         self._attached = attached
+        self.begun_by_savepoint = False
+        """whether a SAVEPOINT has begun the open transaction"""
+
+    def at_savepoint(self, statement: Statement, *, inside: bool) -> str:
+        """What to run for SAVEPOINT or RELEASE, ``inside`` a transaction or not.
+
+        A savepoint that is a transaction takes the write lock at once. Else it would be a deferred
+        one: https://sqlite.org/lang_savepoint.html
+        """
+        operation, name = statement.access.savepoint or ("", "")
+        if not inside:
+            if operation == "BEGIN" and not self._connection.readonly:
+                self._connection.execute("BEGIN IMMEDIATE")
+        elif self.begun_by_savepoint and operation == "RELEASE":
+            return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
+        return statement.sql
 
     def done(self, statement: Statement) -> None:
         """The statement was run."""

@@ -125,12 +125,8 @@ class Engine:
             self.reads.check_may_write()
         lock = self.lock
         transaction = lock.transaction
-        # `lock.plainly_held`, written out: a transaction may run thousands of statements.
-        if (
-            transaction is not None
-            and transaction.plain_thread == get_ident()
-            and not lock.refreshing
-        ):
+        if transaction is not None and transaction.plain_thread == get_ident():
+            # This thread keeps the lock until its end: there is nothing to wait for.
             if statement.epoch != self.schema.epoch:
                 statement = self.schema.statement(statement.sql)
             return self.writes.run(statement, params)

@@ -194,6 +194,7 @@ class Journal:
         """Commit a single statement, begun at ``mark``, together with its record."""
         try:
             self.note(version)
+            self._recorder.begin_other()
             self._connection.execute("COMMIT")
         except BaseException as error:
             self._connection.annotate(error, sql)

@@ -92,7 +92,7 @@ class WriterLock:
         self._abandon = abandon
         self.transaction: OpenTransaction | None = None
         self.refreshing = False
-        """results are being refreshed under the lock: nobody may write"""
+        """results are being refreshed under the lock: nobody may write; no transaction is open"""
         self.closed = False
         self.forked = False
         """this is a child of the process that has opened the database"""
@@ -119,7 +119,7 @@ class WriterLock:
             if transaction is None:
                 settled = not self.closed and not self.refreshing
             else:
-                settled = transaction.plain_thread == get_ident() and not self.refreshing
+                settled = transaction.plain_thread == get_ident()
             if not settled:
                 self.check_turn()
         except BaseException:
@@ -180,19 +180,6 @@ class WriterLock:
     def __exit__(self) -> Callable[..., None]:
         # The inner lock's: one in Python could be interrupted before it has begun.
         return self._lock.__exit__
-
-    @property
-    def plainly_held(self) -> bool:
-        """Whether the calling thread keeps the lock until its transaction ends, no task involved.
-
-        Then there is nothing to wait for, and nobody's turn to look at.
-        """
-        transaction = self.transaction
-        return (
-            transaction is not None
-            and transaction.plain_thread == get_ident()
-            and not self.refreshing
-        )
 
     @property
     def in_own_transaction(self) -> bool:

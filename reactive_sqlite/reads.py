@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from reactive_sqlite.connection import BusyError, Connection, Params
@@ -68,7 +69,9 @@ class Reads:
         pinned = local.pinned
         if pinned is not None and (statement.main_only or pinned is self._writer):
             return self._fetch(pinned, statement, params, only_first)
-        if lock.transaction is not None and lock.plainly_held:
+        transaction = lock.transaction
+        if transaction is not None and transaction.plain_thread == get_ident():
+            # This thread keeps the lock until its end: there is nothing to wait for.
             return self._fetch(self._writer, statement, params, only_first)
         if self._readers is None or not statement.main_only or lock.in_own_transaction:
             with lock:
@@ -110,6 +113,7 @@ class Reads:
         does so by itself. Gives what others have committed to the file since the last look: that
         state holds their changes too.
         """
+        assert self._lock.transaction is None
         self._lock.refreshing = True
         self._local.pinned = self._writer
         if self._foreign is None:

@@ -133,14 +133,20 @@ class ChangeRecorder:
         )
 
     def begin_statement(self, statement: Statement) -> int:
-        """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`.
-
-        The hook stays on, however many rows change, for what is no INSERT, UPDATE or DELETE: such
-        as COMMIT, in which virtual tables flush what they have pending and no text says which.
-        """
+        """Start a statement; the result is the mark for `undo_to` and `keep_tables_from`."""
         self._statement = statement
-        self._rows_left = ROWS_AT_LEAST if statement.changes_rows else sys.maxsize
+        if statement.changes_rows:
+            self._rows_left = ROWS_AT_LEAST
+        else:
+            self.begin_other()
         return len(self.events)
+
+    def begin_other(self) -> None:
+        """What is no INSERT, UPDATE or DELETE: the hook stays on, however many rows change.
+
+        Such as COMMIT, in which virtual tables flush what they have pending: no text says which.
+        """
+        self._rows_left = sys.maxsize
 
     def _grant(self) -> int:
         """How many more rows of the statement to look at; asked once."""

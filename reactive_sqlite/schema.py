@@ -51,6 +51,11 @@ class Schema:
         self._catalog = None
         self._routes = {}
 
+    def settled(self) -> None:
+        """The change of the schema that was pending is made, or undone."""
+        self.pending = False
+        self.is_new()
+
     def statement(self, sql: str) -> Statement:
         """The analysed statement."""
         found = self._statements.get(sql)

@@ -79,7 +79,7 @@ class Transactions:
         """COMMIT, or RELEASE the savepoint."""
         if transaction.ended:
             raise TransactionError("the transaction was ended inside its `with` block")
-        if transaction.plain_thread != get_ident() or self._lock.refreshing:
+        if transaction.plain_thread != get_ident():
             self._check_may_finish(transaction)
         if savepoint is not None:
             self._run(f"RELEASE {savepoint}")

@@ -26,9 +26,8 @@ _ONLY_READ = "a function called from SQL may only read"
 class Writes:
     """Runs statements on the writing connection, always under its lock.
 
-    ``on_commit`` gets each commit that changed something (None instead of a ChangeSet for one
-    that changed only what nobody reads), ``on_end`` the end of each transaction
-    that was open for longer than a statement.
+    ``on_commit`` gets each commit that changed something (None instead of a ChangeSet for one that
+    changed only what nobody reads), ``on_end`` the end of each transaction longer than a statement.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Writes:
         self.control = control
         self._on_commit = on_commit
         self._on_end = on_end
-        self._begun_by_savepoint = False
         self.version = 0
         self.begun = 0
         """statements that may commit, begun"""
@@ -89,9 +87,7 @@ class Writes:
                 # incremental_vacuum gives a row without columns for each page.
                 rows = cursor.fetchall() if columns or not changes_rows else None
             except Exception as error:
-                connection.annotate(error, sql)
-                if journal is not None and journal.noted:
-                    journal.retract()
+                self._explain(error, sql)
                 if wrapped and connection.in_transaction:
                     keep = self._schema.may_keep_rows(statement)
                     connection.run("COMMIT" if keep else "ROLLBACK")
@@ -133,10 +129,7 @@ class Writes:
                 self._lock.release()
 
     def begin(self, sql: str) -> OpenTransaction:
-        """Run a BEGIN for a block: what `run` does of it, and no more.
-
-        The transaction keeps the lock as the caller has taken it, and gives it back at its end.
-        """
+        """Run a BEGIN for a block. At its end the transaction gives the caller's lock back."""
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
         try:
@@ -144,7 +137,7 @@ class Writes:
                 self._journal.wanted()  # whether rows are recorded from here on
             self._connection.execute(sql)
             transaction = self._lock.transaction = OpenTransaction()
-            self._begun_by_savepoint = False
+            self.control.begun_by_savepoint = False
             return transaction
         except Exception as error:
             self._connection.annotate(error, sql)
@@ -157,6 +150,7 @@ class Writes:
         """Run the COMMIT of a block: what `run` does of it, and no more."""
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
+        self._recorder.begin_other()
         journal = self._journal
         self.begun += 1
         try:
@@ -165,7 +159,9 @@ class Writes:
                     journal.note(self.version + 1)
                 self._connection.execute("COMMIT")
             except Exception as error:
-                self._not_committed(error)
+                self._explain(error, "COMMIT")
+                if not self._connection.in_transaction:
+                    self.rolled_back(transaction)  # a full disk
                 raise
             self._ended(transaction)
         except BaseException as error:
@@ -178,13 +174,11 @@ class Writes:
                 self._over = False
                 self._lock.release()
 
-    def _not_committed(self, error: Exception) -> None:
-        self._connection.annotate(error, "COMMIT")
+    def _explain(self, error: Exception, sql: str) -> None:
+        """The statement raised; if it was to be a commit, it is none."""
+        self._connection.annotate(error, sql)
         if self._journal is not None and self._journal.noted:
             self._journal.retract()
-        transaction = self._lock.transaction
-        if transaction is not None and not self._connection.in_transaction:
-            self.rolled_back(transaction)  # a full disk
 
     def run_many(self, statement: Statement, rows: Any) -> Result:
         """Run one statement for each parameter set, inside an open transaction."""
@@ -226,7 +220,7 @@ class Writes:
         """
         journal, sql, access = self._journal, statement.sql, statement.access
         if access.savepoint is not None:
-            sql = self._at_savepoint(statement)
+            sql = self.control.at_savepoint(statement, inside=self._lock.transaction is not None)
         if journal is not None and journal.wanted():
             if statement.kind is StatementKind.COMMIT or sql == "COMMIT":
                 journal.note(self.version + 1)
@@ -234,20 +228,15 @@ class Writes:
                 return sql, is_recorded(statement)
         return sql, False
 
-    def _opened(self, kind: StatementKind) -> OpenTransaction:
-        """A transaction has begun, and keeps the lock until its end."""
-        transaction = OpenTransaction()
-        self._lock.hold()
-        self._lock.transaction = transaction
-        self._begun_by_savepoint = kind is StatementKind.SAVEPOINT
-        return transaction
-
     def _turned(self, statement: Statement) -> None:
-        """A transaction may have begun with that statement, or ended."""
+        """A transaction may have begun with that statement, and keeps the lock, or ended."""
         open_now, transaction = self._connection.in_transaction, self._lock.transaction
         if transaction is None:
             if open_now:
-                self._opened(statement.kind)
+                transaction = OpenTransaction()
+                self._lock.hold()
+                self._lock.transaction = transaction
+                self.control.begun_by_savepoint = statement.kind is StatementKind.SAVEPOINT
             else:
                 self.committed()
         elif not open_now:
@@ -255,19 +244,6 @@ class Writes:
                 self.rolled_back(transaction)
             else:
                 self._ended(transaction)
-
-    def _at_savepoint(self, statement: Statement) -> str:
-        """What to run for it: a savepoint that is a transaction takes the write lock at once.
-
-        Else it would be a deferred one: https://sqlite.org/lang_savepoint.html
-        """
-        operation, name = statement.access.savepoint or ("", "")
-        if self._lock.transaction is None:
-            if operation == "BEGIN" and not self._connection.readonly:
-                self._connection.execute("BEGIN IMMEDIATE")
-        elif self._begun_by_savepoint and operation == "RELEASE":
-            return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
-        return statement.sql
 
     def _failed(self, statement: Statement, mark: int) -> None:
         """The statement raised. What SQLite undid is forgotten; what it may have kept is not."""
@@ -317,8 +293,7 @@ class Writes:
         change = recorder.net(self.version + 1) if net is None else net[0]
         recorder.clear()
         if self._schema.pending:
-            self._schema.pending = False
-            self._schema.is_new()
+            self._schema.settled()
         if change is not None:
             self.version += 1
             self._on_commit(change)
@@ -327,8 +302,7 @@ class Writes:
         """The transaction was undone."""
         self._recorder.rollback()
         if self._schema.pending:
-            self._schema.pending = False
-            self._schema.is_new()
+            self._schema.settled()
             self._recorder.forget_routes()
         self._ended(transaction)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import apsw
@@ -441,3 +441,19 @@ def test_a_block_is_one_transaction_at_a_time(db: ReactiveDatabase) -> None:
         db.execute("INSERT INTO t(x) VALUES (3)")
         raise ZeroDivisionError
     assert db.query_value("SELECT count(*) FROM t").get() == 2
+
+
+@pytest.mark.parametrize("in_block", [True, False])
+def test_what_a_commit_flushes_is_no_bulk_statement(tmp_path: Path, in_block: bool) -> None:
+    """A COMMIT may change many rows of which no statement tells; rows are looked at afterwards."""
+    with ReactiveDatabase(tmp_path / "a.db", journal=True) as db:
+        db.executescript(
+            "CREATE VIRTUAL TABLE words USING fts5(x); CREATE TABLE t(id INTEGER PRIMARY KEY, x);"
+            "INSERT INTO words(words, rank) VALUES ('pgsz', 32); INSERT INTO t VALUES (1, 0);"
+        )
+        told: list[ChangeSet] = []
+        db.commits.subscribe(told.append)
+        with db.transaction() if in_block else nullcontext():
+            db.execute("INSERT INTO words VALUES (?)", (" ".join(f"w{n}" for n in range(6000)),))
+        db.execute("UPDATE t SET x = 1")
+        assert [str(change).split(" ", 1)[1] for change in told] == ["words×?", "t×1"]
