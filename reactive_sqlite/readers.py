@@ -17,7 +17,7 @@ class ReaderPool:
     """Reading connections, opened when needed and kept for the next reader.
 
     ``prepare`` makes a new connection like the others: functions, collations, pragmas that
-    shape results. Any thread may borrow; what is borrowed is its own until given back.
+    shape results. Any thread may take one; it is its own until given back.
     """
 
     def __init__(
@@ -68,26 +68,24 @@ class ReaderPool:
                 self._all_back.notify_all()
 
     @contextmanager
-    def borrow(self) -> Iterator[Connection]:
-        """A connection for the length of the block."""
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database for the length of the block.
+
+        It knows the schema of that state also for what is only prepared: SQLite compares the one
+        that it has in memory with the file's when a statement is run.
+        """
         connection = self.take()
         try:
+            connection.run("BEGIN")
+            connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # opens the snapshot
             yield connection
+            connection.run("COMMIT")
+        except BaseException:  # Ctrl-C: whoever is next must not see this state for ever
+            if connection.in_transaction:
+                connection.run("ROLLBACK")
+            raise
         finally:
             self.give_back(connection)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database for the length of the block."""
-        with self.borrow() as connection:
-            try:
-                connection.run("BEGIN")
-                yield connection
-                connection.run("COMMIT")
-            except BaseException:  # Ctrl-C: whoever is next must not see this state for ever
-                if connection.in_transaction:
-                    connection.run("ROLLBACK")
-                raise
 
     def close(self, timeout: float) -> None:
         """Close all, waiting for those in use: the writer must be the last to leave a file."""

@@ -84,7 +84,7 @@ class Schema:
             # Another thread is in a transaction. A reader sees the committed schema, which is
             # what counts here.
             try:
-                with self._readers.borrow() as reader:
+                with self._readers.snapshot() as reader:
                     return _analyse_on(reader, reader.catalog, sql)
             except SQLError:
                 pass  # it says "no such table"; the writer may know it
@@ -111,7 +111,7 @@ class Schema:
             finally:
                 self._lock.release()
         if self._readers is not None and not self.elsewhere:
-            with self._readers.borrow() as reader:
+            with self._readers.snapshot() as reader:
                 return reader.catalog()
         with self._lock:
             return self.catalog()

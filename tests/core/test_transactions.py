@@ -457,3 +457,27 @@ def test_what_a_commit_flushes_is_no_bulk_statement(tmp_path: Path, in_block: bo
             db.execute("INSERT INTO words VALUES (?)", (" ".join(f"w{n}" for n in range(6000)),))
         db.execute("UPDATE t SET x = 1")
         assert [str(change).split(" ", 1)[1] for change in told] == ["words×?", "t×1"]
+
+
+def test_a_query_opened_beside_a_transaction_knows_the_newest_schema(tmp_path: Path) -> None:
+    """It is analysed on a reading connection, which may have seen an older schema last."""
+    with ReactiveDatabase(tmp_path / "a.db") as db:
+        db.executescript("CREATE TABLE t(x); CREATE TABLE u(x); CREATE VIEW v AS SELECT x FROM t")
+        assert db.query("SELECT x FROM v").get() == ()
+        db.executescript("DROP VIEW v; CREATE VIEW v AS SELECT x FROM u")
+        begun, opened = threading.Event(), threading.Event()
+
+        def transact() -> None:
+            with db.transaction():
+                begun.set()
+                opened.wait(10)
+
+        other = threading.Thread(target=transact)
+        other.start()
+        begun.wait(10)
+        seen: list[int] = []
+        db.query_value("SELECT count(*) FROM v").subscribe(seen.append)
+        opened.set()
+        other.join()
+        db.execute("INSERT INTO u VALUES (1)")
+        assert seen == [0, 1]
