@@ -1,8 +1,8 @@
 """I7, between the lines: another thread commits at each line that a subscription executes.
 
 A trace function stops the subscribing thread at its n-th line in the modules that place a live
-query, and lets another thread commit there. Wherever that happens, the last value delivered must be
-a fresh one, and none may come twice.
+query, and lets another thread commit there; or a committing thread, and another one subscribes.
+Wherever that happens, the last value delivered must be a fresh one, and none may come twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +24,10 @@ import reactive_sqlite
 from reactive_sqlite import ReactiveDatabase
 
 PACKAGE = Path(reactive_sqlite.__file__).parent
-PLACES = {str(PACKAGE / name) for name in ("routing.py", "live.py", "publisher.py")}
+OF_SUBSCRIPTIONS = {str(PACKAGE / name) for name in ("routing.py", "live.py", "publisher.py")}
+OF_COMMITS = {
+    str(PACKAGE / name) for name in ("writes.py", "journal.py", "recorder.py", "publisher.py")
+}
 SCHEMA = """
 CREATE VIRTUAL TABLE ft USING fts5(a);
 CREATE TABLE t(id INTEGER PRIMARY KEY, n);
@@ -44,21 +50,17 @@ READS: dict[str, Callable[[ReactiveDatabase], Any]] = {
 
 
 class Interruption:
-    """Lets another thread commit when this one reaches its n-th line in PLACES."""
+    """Has another thread do something when this one reaches its n-th line in some modules."""
 
-    def __init__(self, db: ReactiveDatabase, line: int) -> None:
-        self.db = db
+    def __init__(self, line: int, modules: set[str], does: Callable[[], object]) -> None:
         self.line = line
+        self.modules = modules
         self.lines = 0
         self.where = ""
-        self.other = threading.Thread(target=self._write)
-
-    def _write(self) -> None:
-        for write in WRITES:
-            self.db.execute(write)
+        self.other = threading.Thread(target=does)
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename not in PLACES:
+        if frame.f_code.co_filename not in self.modules:
             return self if frame.f_code.co_filename.startswith(str(PACKAGE)) else None
         if event == "line":
             self.lines += 1
@@ -80,7 +82,8 @@ def test_a_commit_at_any_line_of_a_subscription(read: str, name: str, tmp_path: 
         with ReactiveDatabase(path) as db:
             db.executescript(SCHEMA)
             query = READS[read](db)
-            interruption = Interruption(db, line)
+            writes = partial(deque, map(db.execute, WRITES))
+            interruption = Interruption(line, OF_SUBSCRIPTIONS, writes)
             seen: list[Any] = []
             sys.settrace(interruption)
             try:
@@ -95,4 +98,33 @@ def test_a_commit_at_any_line_of_a_subscription(read: str, name: str, tmp_path: 
             db.flush()
             assert seen, f"no value, interrupted at {interruption.where}"
             assert seen[-1] == query.get(), f"stale, interrupted at {interruption.where}"
+            assert all(one != two for one, two in itertools.pairwise(seen)), interruption.where
+
+
+@pytest.mark.parametrize(("name", "journal"), [(":memory:", None), ("t.db", None), ("t.db", True)])
+@pytest.mark.parametrize("in_block", [False, True])
+def test_a_subscription_at_any_line_of_a_commit(
+    name: str, journal: bool | None, in_block: bool, tmp_path: Path
+) -> None:
+    traced = sys.gettrace()
+    for line in itertools.count(1, 2):
+        path = name if name == ":memory:" else str(tmp_path / f"{line}.db")
+        with ReactiveDatabase(path, journal=journal) as db:
+            db.executescript(SCHEMA)
+            query = db.query_value("SELECT sum(n) FROM t")
+            seen: list[Any] = []
+            interruption = Interruption(line, OF_COMMITS, partial(query.subscribe, seen.append))
+            sys.settrace(interruption)
+            try:
+                with db.transaction() if in_block else nullcontext():
+                    db.execute("UPDATE t SET n = n - 5 WHERE id = 1")
+            finally:
+                sys.settrace(traced)
+            if not interruption.where:
+                assert line > 30, "the commit went through no line of these modules"
+                return
+            interruption.other.join(20)
+            assert not interruption.other.is_alive(), f"hangs at {interruption.where}"
+            db.flush()
+            assert seen[-1:] == [query.get()], f"interrupted at {interruption.where}"
             assert all(one != two for one, two in itertools.pairwise(seen)), interruption.where
