@@ -8,10 +8,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from smithers_db.checks import text
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition
-from smithers_db.table import Table, text
+from smithers_db.table import Table
 
 R = TypeVar("R", bound=msgspec.Struct)
 

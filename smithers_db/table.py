@@ -2,89 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase, Result
-from smithers_db.clock import moment
-from smithers_db.errors import InvalidValue, NotFound
+from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
+from smithers_db.errors import NotFound
+from smithers_db.rows import Count, Json
 from smithers_db.values import decode, encode_optional
 
 R = TypeVar("R", bound=msgspec.Struct)
 Params = Sequence[Any] | Mapping[str, Any]
 
 
-def text(name: str, value: Any) -> Any:
-    """The value, if it is text that SQLite keeps whole.
-
-    Raises:
-        InvalidValue: it is no str, holds a NUL, at which SQLite's own functions would cut it, or
-            half of a surrogate pair, which UTF-8 cannot write.
-    """
-    if not isinstance(value, str):
-        raise InvalidValue(f"{name} must be a str, not {type(value).__name__}")
-    if "\0" in value:
-        raise InvalidValue(f"{name} holds a NUL character, which SQLite's text functions stop at")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidValue(f"{name} holds text that is not Unicode: {error}") from error
-    return value
-
-
-def optional_text(name: str, value: Any) -> Any:
-    """The same, or None."""
-    return None if value is None else text(name, value)
-
-
-def whole(name: str, value: Any) -> Any:
-    """The value, if it is an integer that SQLite can hold.
-
-    Raises:
-        InvalidValue: it is not.
-    """
-    if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise InvalidValue(f"{name} must be an int of at most 64 bits, not {value!r:.60}")
-    return value
-
-
-def time(name: str, value: Any) -> str:
-    """A time given as ISO-8601 text or as a datetime, in the form in which times sort as text.
-
-    Raises:
-        InvalidValue: it is no time.
-    """
-    if not isinstance(value, str | datetime):
-        raise InvalidValue(f"{name} must be an ISO-8601 time or a datetime, not {value!r:.60}")
-    try:
-        return moment(value)
-    except InvalidValue as error:
-        raise InvalidValue(f"{name}: {error}") from error
-
-
 def truth(value: Any) -> bool:
     """A stored boolean as a bool, whichever way the driver returned it: 0, 1, "0" or "1"."""
     return bool(int(value)) if isinstance(value, str) and value.isdigit() else bool(value)
-
-
-def _flag(name: str, value: Any) -> Any:
-    if type(value) is not bool:
-        raise InvalidValue(f"{name} must be a bool, not {type(value).__name__}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> Any:
-    if type(value) is int:
-        return whole(name, value)
-    if type(value) is not float or not math.isfinite(value):
-        raise InvalidValue(f"{name} must be a finite number, not {value!r:.60}")
-    return value
 
 
 def _json(_name: str, value: Any) -> Any:
@@ -95,11 +31,12 @@ _PARENT = {
     "execution_id": "SELECT 1 FROM executions WHERE id = ?",
     "agent_id": "SELECT 1 FROM agents WHERE id = ?",
 }
-_ADAPTERS: dict[type, Callable[[str, Any], Any]] = {
+_ADAPTERS: dict[Any, Callable[[str, Any], Any]] = {
     str: text,
     int: whole,
-    bool: _flag,
-    float: _number,
+    bool: flag,
+    float: finite,
+    Count: natural,
 }
 
 
@@ -118,12 +55,13 @@ def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
     decoders: list[tuple[int, Callable[[Any], Any]]] = []
     hints = get_type_hints(row_type, include_extras=True)
     for position, column in enumerate(row_type.__struct_fields__):
-        if getattr(hints[column], "__metadata__", None) == ("json",):
+        hint = hints[column]
+        if hint == Json:
             adapters[column] = _json
             decoders.append((position, decode))
             optional.add(column)
             continue
-        kinds = get_args(hints[column]) or (hints[column],)
+        kinds = (hint,) if hint in _ADAPTERS else get_args(hint)
         adapters[column] = time if column.endswith("_at") else _ADAPTERS[kinds[0]]
         if type(None) in kinds:
             optional.add(column)
@@ -184,8 +122,8 @@ class Table(Generic[R]):
         """
         if limit is None and before is None:
             return self.all(f"WHERE {condition} ORDER BY rowid", (key,))
-        if limit is not None and whole("limit", limit) < 0:
-            raise InvalidValue(f"limit is a number of rows, 0 or more, not {limit}")
+        if limit is not None:
+            number_of_rows("limit", limit)
         params: list[Any] = [key]
         if before is not None:
             rows = self.db.execute(f"SELECT rowid FROM {self.name} WHERE id = ?", (before,)).rows

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, number_of_rows, optional_text, text, whole
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
@@ -14,7 +15,7 @@ from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.owner import Incomplete, Owner
 from smithers_db.rows import Execution, ExecutionOwner
-from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.table import Table
 from smithers_db.values import encode, encode_optional
 
 #: How old the heartbeat of a worker on another host may be, in milliseconds.
@@ -162,8 +163,9 @@ class Executions:
         return self._table.get(id)
 
     def list(self, limit: int = 20) -> Sequence[Execution]:
-        """The newest runs, newest first."""
-        return self._table.all("ORDER BY rowid DESC LIMIT ?", (limit,))
+        """The newest runs, newest first; a limit of -1 gives all."""
+        rows = number_of_rows("limit", limit, or_all=True)
+        return self._table.all("ORDER BY rowid DESC LIMIT ?", (rows,))
 
     def owner(self, id: str) -> ExecutionOwner | None:
         """Who works on a run, or did last; None for a run of an older file."""
@@ -175,6 +177,7 @@ class Executions:
         ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
         host is running as long as its process is.
         """
+        natural("stale_ms", stale_ms)
         tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
         found = []
         for execution in self._table.all(tail):
@@ -201,6 +204,7 @@ class Executions:
         [True]
         ('running', 'interrupted: its worker died')
         """
+        natural("stale_ms", stale_ms)
         with self._db.transaction():
             execution = self._table.one(id)
             if execution.status not in ("pending", "running"):

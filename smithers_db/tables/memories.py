@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import number_of_rows
+from smithers_db.checks import text as checked
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidValue
 from smithers_db.rows import Memory
 from smithers_db.table import Table
-from smithers_db.table import text as checked
 
 #: Without a scope, the nearer one is the one that counts.
 PRECEDENCE = {"session": 0, "project": 1, "global": 2}
@@ -147,6 +148,7 @@ class Memories:
         self, category: str | None = None, scope: str | None = None, limit: int = 100
     ) -> Sequence[Memory]:
         """Memories in the order in which they were first added, of a category and scope or all."""
+        rows = number_of_rows("limit", limit)
         conditions = [_ALIVE]
         params: list[Any] = [now()]
         for column, value in (("category", category), ("scope", scope)):
@@ -154,7 +156,7 @@ class Memories:
                 conditions.append(f"{column} = ?")
                 params.append(value)
         tail = f"WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"
-        return self._read(self._table.all(tail, (*params, limit)))
+        return self._read(self._table.all(tail, (*params, rows)))
 
     def search(
         self, text: str, category: str | None = None, limit: int = 20, *, syntax: bool = False
@@ -165,10 +167,11 @@ class Memories:
         instead; without it no character of it means anything special.
 
         Raises:
-            InvalidValue: the text is no str, or not Unicode.
+            InvalidValue: the text is no str, or not Unicode; the limit is no number of rows.
         """
         if not isinstance(text, str):
             raise InvalidValue(f"a text to search for is a str, not {type(text).__name__}")
+        number_of_rows("limit", limit)
         query = checked("text", text if syntax else _quoted(text))
         if not query.strip():
             return []

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import number_of_rows, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.rows import StateEntry, Transition
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 from smithers_db.values import decode, encode
 
 # One statement: the old value is read, the transition written, and its trigger writes the state.
@@ -150,13 +151,14 @@ class State:
     ) -> Sequence[Transition]:
         """The last changes of one key or all, newest first; values come decoded."""
         execution_id = self._ambient.execution_id(execution_id)
+        rows = number_of_rows("limit", limit)
         if key is None:
             return self._transitions.all(
-                "WHERE execution_id = ? ORDER BY seq DESC LIMIT ?", (execution_id, limit)
+                "WHERE execution_id = ? ORDER BY seq DESC LIMIT ?", (execution_id, rows)
             )
         return self._transitions.all(
             "WHERE execution_id = ? AND key = ? ORDER BY seq DESC LIMIT ?",
-            (execution_id, key, limit),
+            (execution_id, key, rows),
         )
 
     def at(self, transition_id: str) -> dict[str, Any]:

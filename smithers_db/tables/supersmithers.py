@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
 from smithers_db.rows import SupersmithersAnalysis, SupersmithersModule, SupersmithersVersion
-from smithers_db.table import Table, text
+from smithers_db.table import Table
 
 
 class Supersmithers:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import Ticket
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 
 STATUSES = frozenset({"todo", "in_progress", "blocked", "done"})
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import number_of_rows
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidValue
@@ -22,7 +25,7 @@ _SAME_COMMIT = (
     "deletions = coalesce(excluded.deletions, deletions), "
     "smithers_metadata = coalesce(excluded.smithers_metadata, smithers_metadata) RETURNING id"
 )
-_OF_EXECUTION = "WHERE execution_id = ? ORDER BY rowid DESC LIMIT ?"
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Vcs:
@@ -71,6 +74,11 @@ class Vcs:
             "created_at": now(),
         }
 
+    def _newest(self, table: Table[R], execution_id: str | None, limit: int) -> Sequence[R]:
+        execution_id = self._ambient.execution_id(execution_id)
+        tail = "WHERE execution_id = ? ORDER BY rowid DESC LIMIT ?"
+        return table.all(tail, (execution_id, number_of_rows("limit", limit)))
+
     def log_commit(
         self,
         *,
@@ -100,7 +108,7 @@ class Vcs:
 
     def get_commits(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Commit]:
         """The commits of a run."""
-        return self._commits.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._commits, execution_id, limit)
 
     def get_commit(self, commit_hash: str, vcs_type: str | None = None) -> Commit | None:
         """The commit with this hash, or None.
@@ -131,7 +139,7 @@ class Vcs:
         self, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Snapshot]:
         """The snapshots of a run."""
-        return self._snapshots.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._snapshots, execution_id, limit)
 
     def log_review(
         self,
@@ -168,7 +176,7 @@ class Vcs:
 
     def get_reviews(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Review]:
         """The reviews of a run."""
-        return self._reviews.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._reviews, execution_id, limit)
 
     def get_blocking_reviews(self, execution_id: str | None = None) -> Sequence[Review]:
         """The reviews of a run that block it: blocking, and not approved."""
@@ -199,12 +207,11 @@ class Vcs:
         self, type: str | None = None, *, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Report]:
         """The reports of a run, all or of one type."""
-        execution_id = self._ambient.execution_id(execution_id)
         if type is None:
-            return self._reports.all(_OF_EXECUTION, (execution_id, limit))
+            return self._newest(self._reports, execution_id, limit)
         return self._reports.all(
             "WHERE execution_id = ? AND type = ? ORDER BY rowid DESC LIMIT ?",
-            (execution_id, type, limit),
+            (self._ambient.execution_id(execution_id), type, number_of_rows("limit", limit)),
         )
 
     def get_critical_reports(self, execution_id: str | None = None) -> Sequence[Report]:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text
 from smithers_db.clock import later, new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import VcsQueueItem
-from smithers_db.table import Table, optional_text
+from smithers_db.table import Table
 
 # `completed_at IS NULL` is the index's one key: the open items, in the order of their ids.
 _DEQUEUE = (

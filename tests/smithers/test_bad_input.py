@@ -22,6 +22,7 @@ from smithers_db import InvalidValue, NotFound, OutputError, SmithersDB, create_
 
 from .tour import ticket
 
+
 WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a name that is a number": lambda db: db.phases.start(5),  # type: ignore[arg-type]
     "an iteration that is text": lambda db: db.phases.start("p", "1"),  # type: ignore[arg-type]
@@ -91,6 +92,40 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a lease of no time": lambda db: db.vcs_queue.dequeue(lease=-1),
     "a wait of less than nothing": lambda db: db.build_state.handle_broken_build("a", wait_ms=-1),
     "a moment that is none": lambda db: db.prune(older_than="soon"),
+    "a wait of text": lambda db: db.build_state.handle_broken_build("a", wait_ms="5"),  # type: ignore[arg-type]
+    "an age that is no number": lambda db: db.build_state.cleanup(stale_ms=None),  # type: ignore[arg-type]
+    "an age below nothing": lambda db: db.execution.find_incomplete(stale_ms=-1),
+    "an age of a bool": lambda db: db.execution.resume("x", stale_ms=True),
+    "a count of runs below nothing": lambda db: db.prune(keep=-1),
+    "an iteration below nothing": lambda db: db.phases.start("p", -1),
+    "a task's iteration below nothing": lambda db: db.tasks.start("Claude", iteration=-1),
+    "a frame's iteration below nothing": lambda db: db.render_frames.store("<a/>", -1),
+    "an analysis' iteration below nothing": lambda db: db.supersmithers.record_analysis(
+        module_hash="h", iteration=-1, trigger="error"
+    ),
+    "tokens read below nothing": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_input=-1,
+    ),
+    "tokens written below nothing": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_output=-1,
+    ),
+    "tokens whose sum no column holds": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_input=2**63 - 1,
+    ),
+    "lines below nothing": lambda db: db.artifacts.add("a", "b", "c", line_count=-1),
+    "bytes below nothing": lambda db: db.artifacts.add("a", "b", "c", byte_size=-1),
+    "insertions below nothing": lambda db: db.vcs.log_commit(
+        vcs_type="git", commit_hash="h", message="m", insertions=-1
+    ),
+    "deletions below nothing": lambda db: db.vcs.log_commit(
+        vcs_type="git", commit_hash="h", message="m", deletions=-1
+    ),
+    "a limit below nothing": lambda db: db.rate_limits.record(
+        provider="p", model="m", requests_remaining=-1
+    ),
 }
 
 
@@ -108,6 +143,40 @@ def test_a_wrong_value_is_refused_and_nothing_is_done(db: SmithersDB, what: str)
     assert db.db.version <= version + allowed
     if not allowed:
         assert db.current == context
+
+
+LIMITED: dict[str, Callable[[SmithersDB, Any], Any]] = {
+    "commits": lambda db, limit: db.vcs.get_commits(limit=limit),
+    "snapshots": lambda db, limit: db.vcs.get_snapshots(limit=limit),
+    "reviews": lambda db, limit: db.vcs.get_reviews(limit=limit),
+    "reports": lambda db, limit: db.vcs.get_reports(limit=limit),
+    "reports of a type": lambda db, limit: db.vcs.get_reports("risk", limit=limit),
+    "events": lambda db, limit: db.agents.stream_events("x", limit=limit),
+    "changes": lambda db, limit: db.state.history(limit=limit),
+    "changes of a key": lambda db, limit: db.state.history("phase", limit),
+    "memories": lambda db, limit: db.memories.list(limit=limit),
+    "found memories": lambda db, limit: db.memories.search("sky", limit=limit),
+    "frames": lambda db, limit: db.render_frames.list(limit=limit),
+    "agents": lambda db, limit: db.agents.list(limit=limit),
+    "runs": lambda db, limit: db.execution.list(limit),
+}
+
+
+@pytest.mark.parametrize("what", LIMITED)
+@pytest.mark.parametrize("limit", [-5, True, 1.0, "1", 2**63, math.nan])
+def test_a_limit_that_is_no_number_of_rows(
+    db: SmithersDB, run: str, what: str, limit: object
+) -> None:
+    with pytest.raises(InvalidValue, match="limit is a number of rows"):
+        LIMITED[what](db, limit)
+    assert list(LIMITED[what](db, 0)) == []
+
+
+def test_minus_one_means_all_runs_and_nothing_else(db: SmithersDB, run: str) -> None:
+    assert [row.id for row in db.execution.list(-1)] == [run]
+    for what in LIMITED.keys() - {"runs"}:
+        with pytest.raises(InvalidValue):
+            LIMITED[what](db, -1)
 
 
 def test_times_of_any_form_are_kept_as_times_that_sort(db: SmithersDB, run: str) -> None:

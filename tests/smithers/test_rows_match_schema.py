@@ -8,9 +8,15 @@ import msgspec
 import pytest
 
 from smithers_db import SmithersDB
-from smithers_db.rows import ROW_TYPES
+from smithers_db.rows import ROW_TYPES, Count, Json
 
-AFFINITIES = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL"}
+AFFINITIES: dict[Any, str] = {
+    str: "TEXT",
+    int: "INTEGER",
+    bool: "INTEGER",
+    float: "REAL",
+    Count: "INTEGER",
+}
 
 
 def tables(db: SmithersDB) -> set[str]:
@@ -35,10 +41,10 @@ def test_columns_and_fields_agree(db: SmithersDB, table: str) -> None:
     assert [column.name for column in columns] == list(row_type.__struct_fields__)
     for column in columns:
         hint: Any = hints[column.name]
-        if getattr(hint, "__metadata__", None) == ("json",):
+        if hint == Json:
             assert column.type == "TEXT", column
             continue
-        kinds = get_args(hint) or (hint,)
+        kinds = (hint,) if hint == Count else get_args(hint) or (hint,)
         assert column.type == AFFINITIES[kinds[0]], column
         nullable = not column.required and not (column.pk and column.type == "INTEGER")
         assert nullable == (type(None) in kinds), f"{table}.{column.name}: {hint}"
