@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db.checks import number_of_rows, optional_text, text
+from smithers_db.checks import natural, number_of_rows, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
@@ -87,10 +87,15 @@ class State:
     ) -> str:
         """Sets a key, and records that; returns the transition's id.
 
+        ``iteration`` is the key that phases, tasks and frames take theirs from: a whole number
+        from 0 on. Every other key holds what you like.
+
         Raises:
             NoActiveExecution: no run is given or current. NotFound: there is no such run.
-            InvalidValue: the value would not come back as it is.
+            InvalidValue: the value would not come back as it is, or is no iteration.
         """
+        if key == "iteration":
+            natural("the state's iteration", value)
         execution_id = self._ambient.execution_id(execution_id)
         transition_id = new_id()
         changed = self._db.execute(

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ import pytest
 from smithers_db import InvalidValue, NotFound, OutputError, SmithersDB, create_smithers_db
 
 from .tour import ticket
+
+
+def set_iteration(value: Any, db: SmithersDB) -> None:
+    db.state.set_many({"other": 1, "iteration": value})
 
 
 WRONG: dict[str, Callable[[SmithersDB], Any]] = {
@@ -126,6 +131,10 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a limit below nothing": lambda db: db.rate_limits.record(
         provider="p", model="m", requests_remaining=-1
     ),
+    **{
+        f"an iteration in the state of {value!r:.20}": partial(set_iteration, value)
+        for value in (-1, 1.0, True, None, "1", [1], 10**18, 2**64)
+    },
 }
 
 
