@@ -76,9 +76,7 @@ class Lifecycle(Generic[R]):
 
     def refuse(self, row_id: str, status: str) -> NoReturn:
         """Raises what explains why this row cannot take this status."""
-        found = self._table.db.execute(
-            f"SELECT status FROM {self._table.name} WHERE id = ?", (row_id,)
-        ).rows
+        found = self._table.values("status", "WHERE id = ?", (row_id,))
         if not found:
             self._table.missing(row_id)
         raise InvalidTransition(

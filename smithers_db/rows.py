@@ -515,3 +515,13 @@ ROW_TYPES: dict[str, type[msgspec.Struct]] = {
     "ticket_reports": TicketReport,
     "conversion_notes": ConversionNote,
 }
+
+#: The columns that tell the rows of a table apart, where that is not ``id``.
+KEYS: dict[str, tuple[str, ...]] = {
+    "execution_owners": ("execution_id",),
+    "discarded_outputs": ("path",),
+    "state": ("execution_id", "key"),
+    "supersmithers_modules": ("module_hash",),
+    "supersmithers_versions": ("version_id",),
+    "supersmithers_active_overrides": ("module_hash",),
+}

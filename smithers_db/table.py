@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
@@ -10,8 +10,9 @@ import msgspec
 
 from reactive_sqlite import ReactiveDatabase, Result
 from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
-from smithers_db.errors import NotFound
-from smithers_db.rows import Count, Json
+from smithers_db.errors import NotFound, UnreadableRow
+from smithers_db.rows import KEYS, Count, Json
+from smithers_db.unreadable import Flaw, flaws
 from smithers_db.values import decode, encode_optional
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -46,6 +47,7 @@ class _Shape(NamedTuple):
     adapters: dict[str, Callable[[str, Any], Any]]
     optional: frozenset[str]
     decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+    binary: frozenset[str]
 
 
 @cache
@@ -53,6 +55,7 @@ def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
     adapters: dict[str, Callable[[str, Any], Any]] = {}
     optional = set()
     decoders: list[tuple[int, Callable[[Any], Any]]] = []
+    binary = set()
     hints = get_type_hints(row_type, include_extras=True)
     for position, column in enumerate(row_type.__struct_fields__):
         hint = hints[column]
@@ -65,9 +68,11 @@ def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
         adapters[column] = time if column.endswith("_at") else _ADAPTERS[kinds[0]]
         if type(None) in kinds:
             optional.add(column)
+        if bytes in kinds:
+            binary.add(column)
         if kinds[0] is bool:
             decoders.append((position, truth))
-    return _Shape(adapters, frozenset(optional), tuple(decoders))
+    return _Shape(adapters, frozenset(optional), tuple(decoders), frozenset(binary))
 
 
 class Table(Generic[R]):
@@ -76,6 +81,8 @@ class Table(Generic[R]):
     ``select`` is the SELECT that every read of the table starts with; a family writes the rest.
     All that is known of the row type is worked out once, here. ``parents`` says whether its
     ``execution_id`` and ``agent_id`` must name rows that exist.
+
+    Every read raises `UnreadableRow` where another program left what no row can hold.
     """
 
     def __init__(
@@ -83,7 +90,6 @@ class Table(Generic[R]):
         db: ReactiveDatabase,
         name: str,
         row_type: type[R],
-        key: str = "id",
         *,
         parents: bool = True,
     ) -> None:
@@ -92,13 +98,16 @@ class Table(Generic[R]):
         self.row_type = row_type
         self.columns: tuple[str, ...] = row_type.__struct_fields__
         self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
-        self._by_key = f"{self.select}WHERE {key} = ?"
-        self._adapters, self._optional, self._decoders = _shape_of(row_type)
+        self._key = KEYS.get(name, ("id",))
+        self._by_key = f"WHERE {self._key[-1]} = ?"
+        self._adapters, self._optional, self._decoders, self._binary = _shape_of(row_type)
         self._inserts: dict[tuple[str, ...], str] = {}
         self._parents = [name for name in _PARENT if name in self.columns] if parents else []
 
     def typed(self, row: Sequence[Any]) -> R:
         """A row of SQL, its columns in the table's order, as a typed row."""
+        if bytes in map(type, row):
+            self._refuse_bytes(row)
         if not self._decoders:
             return self.row_type(*row)
         values = list(row)
@@ -109,7 +118,36 @@ class Table(Generic[R]):
 
     def all(self, tail: str = "", params: Params = ()) -> list[R]:
         """The rows that ``SELECT … FROM table`` and this tail give."""
-        return [self.typed(row) for row in self.db.execute(self.select + tail, params).rows]
+        return [self.typed(row) for row in self._rows(self.select, tail, params)]
+
+    def values(self, columns: str, tail: str, params: Params = ()) -> Sequence[Any]:
+        """The rows as SQL gives them: some columns of those that the tail gives."""
+        rows = self._rows(f"SELECT {columns} FROM {self.name} ", tail, params)
+        if not self._binary and any(bytes in map(type, row) for row in rows):
+            raise self.unreadable(tail, params)
+        return rows
+
+    def _rows(self, select: str, tail: str, params: Params) -> Sequence[Any]:
+        try:
+            return self.db.execute(select + tail, params).rows
+        except UnicodeDecodeError as error:
+            raise self.unreadable(tail, params) from error
+
+    def _refuse_bytes(self, row: Sequence[Any]) -> None:
+        values = dict(zip(self.columns, row, strict=True))
+        if any(type(value) is bytes for name, value in values.items() if name not in self._binary):
+            tail = f"WHERE {' AND '.join(f'{name} = ?' for name in self._key)}"
+            raise self.unreadable(tail, tuple(values[name] for name in self._key))
+
+    def unreadable(self, tail: str, params: Params) -> UnreadableRow:
+        """What is to be raised when a row that this tail gives cannot be read."""
+        for flaw in self.flaws(tail, params):
+            return UnreadableRow(flaw.told(self.name))
+        return UnreadableRow(f"a row of {self.name} could not be read, and is mended by now")
+
+    def flaws(self, tail: str = "", params: Params = ()) -> Iterator[Flaw]:
+        """What cannot be read of the rows that the tail gives."""
+        return flaws(self.db, self.name, self.columns, self._key, self._binary, tail, params)
 
     def page(self, condition: str, key: str, limit: int | None, before: str | None) -> Sequence[R]:
         """The rows of a list in the order in which they were recorded, or a page of it.
@@ -134,12 +172,12 @@ class Table(Generic[R]):
 
     def first(self, tail: str, params: Params = ()) -> R | None:
         """The first of them, or None."""
-        rows = self.db.execute(self.select + tail, params).rows
+        rows = self._rows(self.select, tail, params)
         return self.typed(rows[0]) if rows else None
 
     def get(self, key: Any) -> R | None:
         """The row with this key, or None."""
-        rows = self.db.execute(self._by_key, (key,)).rows
+        rows = self._rows(self.select, self._by_key, (key,))
         return self.typed(rows[0]) if rows else None
 
     def one(self, key: Any) -> R:

@@ -14,7 +14,7 @@ from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.owner import Incomplete, Owner
-from smithers_db.rows import Execution, ExecutionOwner
+from smithers_db.rows import Execution, ExecutionOwner, StateEntry
 from smithers_db.table import Table
 from smithers_db.values import encode, encode_optional
 
@@ -296,8 +296,9 @@ class Executions:
             )
             kept = state_at(self._db, id, last)
             if at is None:  # state that predates the ledger, in files of the original
-                sql = "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key"
-                kept = [(row.key, row.value) for row in self._db.execute(sql, (id,)).rows]
+                state = Table(self._db, "state", StateEntry)
+                rows = state.values("key, value", "WHERE execution_id = ? ORDER BY key", (id,))
+                kept = [(row.key, row.value) for row in rows]
             self._db.executemany(
                 _TRANSITION,
                 [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],

@@ -21,6 +21,7 @@ from smithers_db.table import Table
 PRECEDENCE = {"session": 0, "project": 1, "global": 2}
 
 _ALIVE = "(expires_at IS NULL OR expires_at > ?)"
+_FOUND = "WHERE seq IN (SELECT rowid FROM memories_fts WHERE memories_fts MATCH ?)"
 # What is left out of a second add() of the same memory stays as it is. Only an expiry that has
 # passed does not: nobody would see what was just added.
 _UPSERT = (
@@ -178,9 +179,12 @@ class Memories:
         condition, params = (
             ("AND m.category = ? ", [category]) if category is not None else ("", [])
         )
-        rows = self._db.execute(
-            f"{self._search}{condition}ORDER BY f.rank LIMIT ?", (query, now(), *params, limit)
-        ).rows
+        try:
+            rows = self._db.execute(
+                f"{self._search}{condition}ORDER BY f.rank LIMIT ?", (query, now(), *params, limit)
+            ).rows
+        except UnicodeDecodeError as error:
+            raise self._table.unreadable(_FOUND, (query,)) from error
         return self._read([self._table.typed(row) for row in rows])
 
     def update(self, id: str, **columns: Any) -> None:
@@ -201,8 +205,7 @@ class Memories:
         """How many memories there are, by category and by scope."""
         by_category: dict[str, int] = {}
         by_scope: dict[str, int] = {}
-        sql = f"SELECT category, scope FROM memories WHERE {_ALIVE}"
-        rows = self._db.execute(sql, (now(),)).rows
+        rows = self._table.values("category, scope", f"WHERE {_ALIVE}", (now(),))
         for category, scope in rows:
             by_category[category] = by_category.get(category, 0) + 1
             by_scope[scope] = by_scope.get(scope, 0) + 1

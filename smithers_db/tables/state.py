@@ -54,15 +54,16 @@ class State:
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db
         self._ambient = ambient
-        self._table = Table(db, "state", StateEntry, key="key")
+        self._table = Table(db, "state", StateEntry)
         self._transitions = Table(db, "transitions", Transition)
 
     def get(self, key: str, default: Any = None, *, execution_id: str | None = None) -> Any:
         """The value of a key, or the default."""
-        rows = self._db.execute(
-            "SELECT value FROM state WHERE execution_id = ? AND key = ?",
+        rows = self._table.values(
+            "value",
+            "WHERE execution_id = ? AND key = ?",
             (self._ambient.execution_id(execution_id), key),
-        ).rows
+        )
         return decode(rows[0][0]) if rows else default
 
     def has(self, key: str, *, execution_id: str | None = None) -> bool:
@@ -76,10 +77,11 @@ class State:
 
     def get_all(self, *, execution_id: str | None = None) -> dict[str, Any]:
         """Every key and its value, sorted by key."""
-        rows = self._db.execute(
-            "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key",
+        rows = self._table.values(
+            "key, value",
+            "WHERE execution_id = ? ORDER BY key",
             (self._ambient.execution_id(execution_id),),
-        ).rows
+        )
         return {key: decode(value) for key, value in rows}
 
     def set(

@@ -38,9 +38,9 @@ class Supersmithers:
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db
         self._ambient = ambient
-        self._modules = Table(db, "supersmithers_modules", SupersmithersModule, "module_hash")
+        self._modules = Table(db, "supersmithers_modules", SupersmithersModule)
         self._analyses = Table(db, "supersmithers_analyses", SupersmithersAnalysis)
-        self._versions = Table(db, "supersmithers_versions", SupersmithersVersion, "version_id")
+        self._versions = Table(db, "supersmithers_versions", SupersmithersVersion)
 
     def register_module(
         self, module_hash: str, scope: str, module_abs_path: str, export_name: str = "default"

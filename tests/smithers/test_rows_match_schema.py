@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from smithers_db import SmithersDB
-from smithers_db.rows import ROW_TYPES, Count, Json
+from smithers_db.rows import KEYS, ROW_TYPES, Count, Json
 
 AFFINITIES: dict[Any, str] = {
     str: "TEXT",
@@ -48,6 +48,18 @@ def test_columns_and_fields_agree(db: SmithersDB, table: str) -> None:
         assert column.type == AFFINITIES[kinds[0]], column
         nullable = not column.required and not (column.pk and column.type == "INTEGER")
         assert nullable == (type(None) in kinds), f"{table}.{column.name}: {hint}"
+
+
+@pytest.mark.parametrize("table", ROW_TYPES)
+def test_the_key_tells_rows_apart(db: SmithersDB, table: str) -> None:
+    primary = "SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk"
+    keys = [[row.name for row in db.query(primary, (table,)).get()]]
+    for (index,) in db.query(
+        'SELECT name FROM pragma_index_list(?) WHERE "unique"', (table,)
+    ).get():
+        columns = db.query("SELECT name FROM pragma_index_info(?) ORDER BY seqno", (index,)).get()
+        keys.append([row.name for row in columns])
+    assert list(KEYS.get(table, ("id",))) in keys
 
 
 def test_rows_are_frozen(db: SmithersDB, run: str) -> None:
