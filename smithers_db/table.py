@@ -12,7 +12,7 @@ from reactive_sqlite import ReactiveDatabase, Result
 from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
 from smithers_db.errors import NotFound, UnreadableRow
 from smithers_db.rows import KEYS, Count, Json
-from smithers_db.unreadable import Flaw, flaws
+from smithers_db.unreadable import Flaw, flaws, flaws_in_all
 from smithers_db.values import decode, encode_optional
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -141,13 +141,14 @@ class Table(Generic[R]):
 
     def unreadable(self, tail: str, params: Params) -> UnreadableRow:
         """What is to be raised when a row that this tail gives cannot be read."""
-        for flaw in self.flaws(tail, params):
+        looked_at = (self.name, self.columns, self._key, self._binary)
+        for flaw in flaws(self.db, *looked_at, tail, params):
             return UnreadableRow(flaw.told(self.name))
         return UnreadableRow(f"a row of {self.name} could not be read, and is mended by now")
 
-    def flaws(self, tail: str = "", params: Params = ()) -> Iterator[Flaw]:
-        """What cannot be read of the rows that the tail gives."""
-        return flaws(self.db, self.name, self.columns, self._key, self._binary, tail, params)
+    def flaws(self) -> Iterator[Flaw]:
+        """All that cannot be read of the whole table."""
+        return flaws_in_all(self.db, self.name, self.columns, self._key, self._binary)
 
     def page(self, condition: str, key: str, limit: int | None, before: str | None) -> Sequence[R]:
         """The rows of a list in the order in which they were recorded, or a page of it.

@@ -7,6 +7,14 @@ from typing import Any, NamedTuple
 
 from reactive_sqlite import ReactiveDatabase
 
+#: Rows that are looked at in one go where a whole table is.
+_AT_ONCE = 100
+
+
+def quoted(name: str) -> str:
+    """The name of a table or column as SQL, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
 
 class Flaw(NamedTuple):
     """A value that cannot be read: in which column, what is wrong with it, and in which row."""
@@ -39,10 +47,10 @@ def flaws(
     ``key`` are the columns that tell a row; those in ``binary`` may hold BLOBs.
     """
     looked_at = [*key, *(column for column in columns if column not in key)]
-    pairs = ", ".join(f'typeof("{name}"), CAST("{name}" AS BLOB)' for name in looked_at)
+    pairs = ", ".join(f"typeof({name}), CAST({name} AS BLOB)" for name in map(quoted, looked_at))
     # Of text in UTF-16 SQLite makes UTF-8 itself, whatever was there.
     is_utf8 = db.execute("SELECT length(CAST('a' AS BLOB))").rows[0][0] == 1
-    for row in db.execute(f'SELECT {pairs} FROM "{table}" {tail}', params).rows:
+    for row in db.execute(f"SELECT {pairs} FROM {quoted(table)} {tail}", params).rows:
         values = dict(zip(looked_at, zip(row[::2], row[1::2], strict=True), strict=True))
         for column in columns:
             kind, value = values[column]
@@ -50,6 +58,38 @@ def flaws(
             if what is not None:
                 told = " AND ".join(f"{name} = {_literal(*values[name])}" for name in key)
                 yield Flaw(column, what, told, value)
+
+
+def has_rowid(db: ReactiveDatabase, table: str) -> bool:
+    """Whether the rows of a table have places of their own."""
+    rows = db.execute("SELECT wr FROM pragma_table_list WHERE name = ?", (table,)).rows
+    return not rows[0][0]
+
+
+def flaws_in_all(
+    db: ReactiveDatabase,
+    table: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    binary: Collection[str],
+    place: str = "rowid",
+) -> Iterator[Flaw]:
+    """Those of a whole table, of which never more than a few rows are held at once.
+
+    ``place`` is what SQL calls the place of a row in it, where rows have one.
+    """
+    if not has_rowid(db, table):
+        yield from flaws(db, table, columns, key, binary)
+        return
+    part = f"SELECT {place} AS place FROM {quoted(table)} WHERE {place} > ? ORDER BY 1 LIMIT ?"
+    last = -(2**63)
+    while True:
+        (end,) = db.execute(f"SELECT max(place) FROM ({part})", (last, _AT_ONCE)).rows[0]
+        if end is None:
+            return
+        tail = f"WHERE {place} > ? AND {place} <= ?"
+        yield from flaws(db, table, columns, key, binary, tail, (last, end))
+        last = end
 
 
 def _wrong(kind: str, value: bytes, is_utf8: bool, may_be_binary: bool) -> str | None:
