@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +33,27 @@ def text(name: str, value: Any) -> Any:
     return value
 
 
+def identifier(name: str, value: Any) -> Any:
+    """The value, if it is text that something can be called. Raises `InvalidValue` as `text`."""
+    if text(name, value) == "":
+        raise InvalidValue(f"{name} is empty, and nothing can be found by that")
+    return value
+
+
 def optional_text(name: str, value: Any) -> Any:
     """The same, or None."""
     return None if value is None else text(name, value)
+
+
+def listed(name: str, value: Any) -> list[Any]:
+    """The items of a list, a tuple, or whatever else has items that are meant one by one.
+
+    Raises:
+        InvalidValue: it has none, or is one text, or a mapping.
+    """
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidValue(f"{name} is a list of them, not one {type(value).__name__}")
+    return list(value)
 
 
 def whole(name: str, value: Any) -> Any:

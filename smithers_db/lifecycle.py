@@ -68,7 +68,7 @@ class Lifecycle(Generic[R]):
         def end(row_id: str, *values: Any) -> None:
             adapted = [fits(column, value) for column, value in zip(columns, values, strict=True)]
             moment = now()
-            if not table.db.execute(sql, (moment, moment, *adapted, row_id)).changes:
+            if not table.db.execute(sql, (moment, moment, *adapted, text("id", row_id))).changes:
                 self.refuse(row_id, status)
             self.leave(row_id)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from reactive_sqlite import ReactiveDatabase, Result
 from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
-from smithers_db.errors import NotFound, UnreadableRow
+from smithers_db.errors import InvalidValue, NotFound, UnreadableRow
 from smithers_db.rows import KEYS, Count, Json
 from smithers_db.unreadable import Flaw, flaws, flaws_in_all
 from smithers_db.values import decode, encode_optional
@@ -28,9 +28,14 @@ def _json(_name: str, value: Any) -> Any:
     return encode_optional(value)
 
 
+#: What must be there for a row that refers to it: a query, and the columns that it asks for.
 _PARENT = {
-    "execution_id": "SELECT 1 FROM executions WHERE id = ?",
-    "agent_id": "SELECT 1 FROM agents WHERE id = ?",
+    "execution_id": ("SELECT 1 FROM executions WHERE id = ?", ("execution_id",)),
+    # An agent of another run is no agent of this one.
+    "agent_id": (
+        "SELECT 1 FROM agents WHERE id = ? AND execution_id = ?",
+        ("agent_id", "execution_id"),
+    ),
 }
 _ADAPTERS: dict[Any, Callable[[str, Any], Any]] = {
     str: text,
@@ -132,6 +137,8 @@ class Table(Generic[R]):
             return self.db.execute(select + tail, params).rows
         except UnicodeDecodeError as error:
             raise self.unreadable(tail, params) from error
+        except (TypeError, UnicodeEncodeError) as error:  # what was asked for, not what is there
+            raise InvalidValue(f"no row of {self.name} can be found by this: {error}") from error
 
     def _refuse_bytes(self, row: Sequence[Any]) -> None:
         values = dict(zip(self.columns, row, strict=True))
@@ -165,7 +172,7 @@ class Table(Generic[R]):
             number_of_rows("limit", limit)
         params: list[Any] = [key]
         if before is not None:
-            rows = self.db.execute(f"SELECT rowid FROM {self.name} WHERE id = ?", (before,)).rows
+            rows = self._rows(f"SELECT rowid FROM {self.name} ", "WHERE id = ?", (before,))
             params.append(rows[0][0] if rows else self.missing(before))
             condition += " AND rowid < ?"
         tail = f"WHERE {condition} ORDER BY rowid DESC LIMIT ?"
@@ -224,17 +231,24 @@ class Table(Generic[R]):
         sql = self._inserts.get(key)
         if sql is None:
             marks = ", ".join("?" * len(columns))
-            known = "".join(f" AND EXISTS ({_PARENT[name]})" for name in named)
+            known = "".join(f" AND EXISTS ({_PARENT[name][0]})" for name in named)
             sql = (
                 f"INSERT INTO {self.name} ({', '.join(columns)}) SELECT {marks} WHERE true{known} "
             )
             self._inserts[key] = sql
-        result = self.db.execute(sql + ending, (*values, *(columns[name] for name in named)))
+        asked = [columns[column] for name in named for column in _PARENT[name][1]]
+        result = self.db.execute(sql + ending, (*values, *asked))
         if not result.changes:
-            for name in named:
-                if not self.db.execute(_PARENT[name], (columns[name],)).rows:
-                    raise NotFound(f"there is no {name} {columns[name]!r}")
+            self._check_parents(columns)
         return result
+
+    def _check_parents(self, columns: Mapping[str, Any]) -> None:
+        for name in self._parents:
+            sql, asked = _PARENT[name]
+            wanted = [columns[column] for column in asked]
+            if wanted[0] is not None and not self.db.execute(sql, wanted).rows:
+                of_run = "" if name == "execution_id" else f" of the execution {wanted[1]!r}"
+                raise NotFound(f"there is no {name} {wanted[0]!r}{of_run}")
 
     def update(self, key: Any, /, **columns: Any) -> None:
         """Sets columns of the row with this id.
@@ -244,8 +258,10 @@ class Table(Generic[R]):
         """
         if not columns:
             raise TypeError(f"nothing to update in {self.name}: give at least one column")
+        for name in columns.keys() & {*self._key, "seq", "execution_id", "agent_id"}:
+            raise InvalidValue(f"{self.name}.{name} says which row it is and whose, and stays")
         values = [self.adapted(name, value) for name, value in columns.items()]
         marks = ", ".join(f"{name} = ?" for name in columns)
         sql = f"UPDATE {self.name} SET {marks} WHERE id = ?"
-        if not self.db.execute(sql, (*values, key)).changes:
+        if not self.db.execute(sql, (*values, text("id", key))).changes:
             self.missing(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db.checks import natural, text
+from smithers_db.checks import natural, optional_text, text
 from smithers_db.clock import later, now
 from smithers_db.errors import InvalidTransition
 from smithers_db.rows import BuildState
@@ -76,6 +76,7 @@ class Builds:
         Raises:
             InvalidTransition: an agent is given, and another one is the fixer.
         """
+        optional_text("agent_id", agent_id)
         fixed = self._db.execute(
             "UPDATE build_state SET status = 'passing', fixer_agent_id = NULL, "
             "broken_since = NULL, last_check = ? "

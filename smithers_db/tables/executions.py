@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db.checks import natural, number_of_rows, optional_text, text, whole
+from smithers_db.checks import identifier, natural, number_of_rows, optional_text, text, whole
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
@@ -90,7 +90,7 @@ class Executions:
 
         Returns the id. Raises `InvalidTransition` when an execution has the given id already.
         """
-        execution_id = new_id() if id is None else text("id", id)
+        execution_id = new_id() if id is None else identifier("id", id)
         config = {} if config is None else config
         with self._db.transaction():
             moment = self._insert(execution_id, name, file_path, encode(config))
@@ -311,7 +311,7 @@ class Executions:
             return 2**63 - 1
         rows = self._db.execute(
             "SELECT seq FROM transitions WHERE id = ? AND execution_id = ?",
-            (transition_id, execution_id),
+            (text("at", transition_id), execution_id),
         ).rows
         if not rows:
             raise NotFound(f"execution {execution_id!r} has no transition {transition_id!r}")

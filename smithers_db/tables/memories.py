@@ -13,7 +13,7 @@ from smithers_db.checks import number_of_rows
 from smithers_db.checks import text as checked
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import InvalidValue
+from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import Memory
 from smithers_db.table import Table
 
@@ -168,11 +168,14 @@ class Memories:
         instead; without it no character of it means anything special.
 
         Raises:
-            InvalidValue: the text is no str, or not Unicode; the limit is no number of rows.
+            InvalidValue: the text is no str, or not Unicode; the limit is no number of rows;
+            with ``syntax``, the text is no FTS5 query.
         """
         if not isinstance(text, str):
             raise InvalidValue(f"a text to search for is a str, not {type(text).__name__}")
         number_of_rows("limit", limit)
+        if category is not None:
+            checked("category", category)
         query = checked("text", text if syntax else _quoted(text))
         if not query.strip():
             return []
@@ -185,6 +188,10 @@ class Memories:
             ).rows
         except UnicodeDecodeError as error:
             raise self._table.unreadable(_FOUND, (query,)) from error
+        except Exception as error:
+            if syntax and type(error).__name__ == "SQLError":  # SQLite's word on the text
+                raise InvalidValue(f"{text!r:.60} is no FTS5 query: {error}") from error
+            raise
         return self._read([self._table.typed(row) for row in rows])
 
     def update(self, id: str, **columns: Any) -> None:
@@ -192,13 +199,25 @@ class Memories:
 
         Raises:
             NotFound: there is no such memory. InvalidValue: a value does not fit its column.
+            InvalidTransition: another memory has this category, scope and key.
         """
         self.flush_access()
-        self._table.update(id, **{"updated_at": now(), **columns})
+        with self._db.transaction():
+            if columns.keys() & {"category", "scope", "key"}:
+                self._check_free(id, columns)
+            self._table.update(id, **{"updated_at": now(), **columns})
+
+    def _check_free(self, id: str, columns: dict[str, Any]) -> None:
+        memory = self._table.one(id)
+        names = ("category", "scope", "key")
+        place = [columns.get(name, getattr(memory, name)) for name in names]
+        tail = "WHERE category = ? AND scope = ? AND key = ? AND id <> ?"
+        if self._table.first(tail, (*place, id)) is not None:
+            raise InvalidTransition(f"there is another memory of {', '.join(map(repr, place))}")
 
     def delete(self, id: str) -> None:
         """Forgets a memory. Raises `NotFound`."""
-        if not self._db.execute("DELETE FROM memories WHERE id = ?", (id,)).changes:
+        if not self._db.execute("DELETE FROM memories WHERE id = ?", (checked("id", id),)).changes:
             self._table.missing(id)
 
     def stats(self) -> MemoryStats:

@@ -9,7 +9,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.checks import natural, number_of_rows, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import NotFound
+from smithers_db.errors import InvalidValue, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.rows import StateEntry, Transition
 from smithers_db.table import Table
@@ -71,7 +71,7 @@ class State:
         return bool(
             self._db.execute(
                 "SELECT 1 FROM state WHERE execution_id = ? AND key = ?",
-                (self._ambient.execution_id(execution_id), key),
+                (self._ambient.execution_id(execution_id), text("key", key)),
             ).rows
         )
 
@@ -124,7 +124,9 @@ class State:
         *,
         execution_id: str | None = None,
     ) -> list[str]:
-        """Sets several keys in one transaction; returns the transitions' ids."""
+        """Sets several keys in one transaction; returns the transitions' ids. Raises as `set`."""
+        if not isinstance(values, Mapping):
+            raise InvalidValue(f"values is a mapping, not a {type(values).__name__}")
         execution_id = self._ambient.execution_id(execution_id)
         with self._db.transaction():
             return [
@@ -137,6 +139,7 @@ class State:
     ) -> bool:
         """Removes a key, and records that; False when it was not there."""
         execution_id = self._ambient.execution_id(execution_id)
+        text("key", key)
         agent_id = self._ambient.agent_id(execution_id)
         changed = self._db.execute(
             _DELETE,

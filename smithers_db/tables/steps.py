@@ -70,6 +70,7 @@ class Steps:
         execution_id = self._ambient.execution_id(execution_id)
         if phase_id is None:
             phase_id = self._ambient.phase_id(execution_id)
+        optional_text("phase_id", phase_id)
         step_id = new_id()
         moment = now()
         name = optional_text("name", name)

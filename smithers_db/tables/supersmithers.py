@@ -136,7 +136,7 @@ class Supersmithers:
             "WHERE version_id = ? AND module_hash = ? "
             "ON CONFLICT (module_hash) DO UPDATE SET "
             "active_version_id = excluded.active_version_id, updated_at = excluded.updated_at",
-            (now(), version_id, module_hash),
+            (now(), text("version_id", version_id), text("module_hash", module_hash)),
         )
         if not made.changes:
             raise NotFound(f"module {module_hash!r} has no version {version_id!r}")

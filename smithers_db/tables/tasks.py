@@ -128,6 +128,7 @@ class Tasks:
         execution_id = self._ambient.execution_id(execution_id)
         if iteration is None:
             iteration = self.current_iteration(execution_id=execution_id)
+        natural("iteration", iteration)
         rows = self._db.execute(
             f"SELECT count(*) FROM tasks WHERE execution_id = ? AND iteration = ?{condition}",
             (execution_id, iteration),

@@ -95,7 +95,7 @@ class TicketReports:
         marked = self._db.execute(
             "UPDATE ticket_reports SET triaged = 1, triage_action = ?, triage_result_id = ? "
             "WHERE id = ? AND triaged = 0",
-            (text("action", action), optional_text("result_id", result_id), id),
+            (text("action", action), optional_text("result_id", result_id), text("id", id)),
         )
         if not marked.changes:
             found = self._table.one(id)

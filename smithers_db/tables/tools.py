@@ -87,6 +87,7 @@ class Tools:
             NotFound: there is no such call. InvalidTransition: it has ended.
             InvalidValue: the output is neither text nor bytes. OSError: the file cannot be written.
         """
+        text("id", id)
         optional_text("summary", summary)
         if output is None:
             self._update(id, None, None, None, None, summary, None)

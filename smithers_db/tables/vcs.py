@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db.checks import number_of_rows
+from smithers_db.checks import listed, number_of_rows
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import InvalidValue
 from smithers_db.rows import Commit, Report, Review, Snapshot
 from smithers_db.table import Table
 
@@ -157,15 +156,14 @@ class Vcs:
         ``columns``: target_ref, approvals, reviewer_model, blocking, posted_to_github,
         posted_to_git_notes. Raises as `log_commit` does, and `InvalidValue` for issues in one text.
         """
-        if isinstance(issues, str):
-            raise InvalidValue("issues is a list of them, not one text")
+        issues = listed("issues", issues)
         row = self._new(execution_id, agent_id)
         self._reviews.insert(
             **row,
             target_type=target_type,
             approved=approved,
             summary=summary,
-            issues=list(issues),
+            issues=issues,
             **columns,
         )
         return str(row["id"])

@@ -19,7 +19,14 @@ from typing import Any
 import apsw
 import pytest
 
-from smithers_db import InvalidValue, NotFound, OutputError, SmithersDB, create_smithers_db
+from smithers_db import (
+    InvalidTransition,
+    InvalidValue,
+    NotFound,
+    OutputError,
+    SmithersDB,
+    create_smithers_db,
+)
 
 from .tour import ticket
 
@@ -27,6 +34,50 @@ from .tour import ticket
 def set_iteration(value: Any, db: SmithersDB) -> None:
     db.state.set_many({"other": 1, "iteration": value})
 
+
+#: Verbs that find something by what they are given.
+BY_ID: dict[str, Callable[[Any, SmithersDB], Any]] = {
+    "run": lambda id, db: db.execution.get(id),
+    "run to end": lambda id, db: db.execution.complete(id),
+    "run to go on with": lambda id, db: db.execution.resume(id),
+    "run to copy": lambda id, db: db.execution.fork(id),
+    "transition to copy from": lambda id, db: db.execution.fork(db.current.execution_id, id),  # type: ignore[arg-type]
+    "run of a heartbeat": lambda id, db: db.execution.heartbeat(id),
+    "run of a phase": lambda id, db: db.phases.start("p", execution_id=id),
+    "run of an agent": lambda id, db: db.agents.start("a", execution_id=id),
+    "run of a frame": lambda id, db: db.render_frames.count(id),
+    "run of a context": lambda id, db: db.context(execution_id=id),
+    "phase of an agent": lambda id, db: db.agents.start("a", phase_id=id),
+    "phase of a step": lambda id, db: db.steps.start("s", phase_id=id),
+    "page": lambda id, db: db.agents.list(before=id),
+    "agent of an event": lambda id, db: db.agents.record_stream_event(id, {"type": "t"}),
+    "agent of events": lambda id, db: db.agents.stream_events(id),
+    "agent of a call": lambda id, db: db.tools.start("Bash", {}, id),
+    "agent of a report": lambda id, db: db.vcs.add_report(
+        type="t", title="t", content="c", agent_id=id
+    ),
+    "call": lambda id, db: db.tools.complete(id, "x"),
+    "output": lambda id, db: db.tools.get_output(id),
+    "key": lambda key, db: db.state.get(key),
+    "key asked for": lambda key, db: db.state.has(key),
+    "key to go": lambda key, db: db.state.delete(key),
+    "key of changes": lambda key, db: db.state.history(key),
+    "transition": lambda id, db: db.state.at(id),
+    "memory to go": lambda id, db: db.memories.delete(id),
+    "memory to change": lambda id, db: db.memories.update(id, content="x"),
+    "category": lambda text, db: db.memories.search("x", text),
+    "question": lambda id, db: db.human.resolve(id, "approved"),
+    "commit": lambda id, db: db.vcs.get_commit(id),
+    "item": lambda id, db: db.vcs_queue.complete(id),
+    "lease": lambda id, db: db.vcs_queue.complete(1, lease_id=id),
+    "ticket": lambda id, db: db.tickets.are_deps_complete(id),
+    "ticket to note of": lambda id, db: db.tickets.add_progress_note(id, "n"),
+    "ticket to leave out": lambda id, db: db.tickets.select_next(id),
+    "report": lambda id, db: db.ticket_reports.mark_triaged(id, "none"),
+    "fixer": lambda id, db: db.build_state.mark_fixed(id),
+    "module": lambda id, db: db.supersmithers.set_active_version(id, "v"),
+    "iteration": lambda number, db: db.tasks.total_count(number),
+}
 
 WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a name that is a number": lambda db: db.phases.start(5),  # type: ignore[arg-type]
@@ -131,6 +182,34 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a limit below nothing": lambda db: db.rate_limits.record(
         provider="p", model="m", requests_remaining=-1
     ),
+    "options that are no list": lambda db: db.human.request("select", "?", 5),  # type: ignore[arg-type]
+    "options that are no texts": lambda db: db.human.request("select", "?", [5]),  # type: ignore[list-item]
+    "issues that are a mapping": lambda db: db.vcs.log_review(
+        target_type="pr", approved=True, summary="s", issues={"a.py": 3}
+    ),
+    "types of events that are none": lambda db: db.agents.stream_events("a", None),  # type: ignore[arg-type]
+    "values that are no mapping": lambda db: db.state.set_many(["a"]),  # type: ignore[arg-type]
+    "an answer that is a list": lambda db: db.human.resolve("x", ["approved"]),  # type: ignore[arg-type]
+    "a ticket status that is a list": lambda db: db.tickets.update_status("T", ["done"]),  # type: ignore[arg-type]
+    "tickets that are none": lambda db: db.tickets.seed(5),  # type: ignore[arg-type]
+    "one ticket for many": lambda db: db.tickets.seed(ticket("x", 1)),  # type: ignore[arg-type]
+    "a ticket that is a text": lambda db: db.tickets.seed(["T"]),  # type: ignore[list-item]
+    "a ticket without a name": lambda db: db.tickets.seed([ticket("", 1)]),
+    "a filter that is a text": lambda db: db.tickets.list("todo"),  # type: ignore[arg-type]
+    "a filter by a colour": lambda db: db.tickets.list({"colour": "red"}),
+    "a run without a name": lambda db: db.execution.start("r", "f", id=""),
+    "a query that FTS5 does not understand": lambda db: db.memories.search('"', syntax=True),
+    "another place for a memory": lambda db: db.memories.update("x", seq=1),
+    "another run for a review": lambda db: db.vcs.update_review("x", execution_id="y"),
+    "a moment before all years": lambda db: db.prune(older_than=timedelta.max),
+    "a moment after all years": lambda db: db.memories.add(
+        "c", "k", "v", expires_at="9999-12-31T23:59:59-14:00"
+    ),
+    **{
+        f"a {what} of {value!r:.20}": partial(verb, value)
+        for value in (["x"], "\ud800", {"a": 1}, object)
+        for what, verb in BY_ID.items()
+    },
     **{
         f"an iteration in the state of {value!r:.20}": partial(set_iteration, value)
         for value in (-1, 1.0, True, None, "1", [1], 10**18, 2**64)
@@ -199,6 +278,22 @@ def test_times_of_any_form_are_kept_as_times_that_sort(db: SmithersDB, run: str)
     assert db.memories.get("c", "gone") is None
 
 
+def test_the_years_of_few_digits_sort_too(db: SmithersDB, run: str) -> None:
+    db.memories.add("c", "past", "v", expires_at=datetime(999, 1, 1))
+    assert db.memories.get("c", "past") is None
+    (row,) = db.query("SELECT expires_at FROM memories").get()
+    assert row.expires_at == "0999-01-01T00:00:00.000Z"
+
+
+def test_a_memory_does_not_take_the_place_of_another(db: SmithersDB) -> None:
+    first, second = db.memories.add("c", "k", "one"), db.memories.add("c", "l", "two")
+    with pytest.raises(InvalidTransition, match="another memory of 'c', 'global', 'k'"):
+        db.memories.update(second, key="k", content="three")
+    db.memories.update(first, key="k", scope="project")
+    db.memories.update(second, key="k")
+    assert [row.content for row in db.memories.list("c")] == ["one", "two"]
+
+
 def test_a_call_whose_id_is_a_path_writes_no_file_elsewhere(file_db: SmithersDB) -> None:
     file_db.execution.start("r", "f")
     agent = file_db.agents.start("a")
@@ -221,6 +316,9 @@ def test_an_unknown_column_is_named(db: SmithersDB, run: str) -> None:
 
 
 def test_rows_that_are_not_there_are_named(db: SmithersDB, run: str) -> None:
+    other = db.execution.start("other", "f")
+    stranger = db.agents.start("of another run")
+    db.execution.complete(other)
     calls: dict[str, Callable[[], Any]] = {
         "nobody": lambda: db.agents.start("a", execution_id="nobody"),
         "no phase": lambda: db.agents.start("a", phase_id="no phase"),
@@ -236,10 +334,13 @@ def test_rows_that_are_not_there_are_named(db: SmithersDB, run: str) -> None:
         "no ticket": lambda: db.tickets.add_progress_note("no ticket", "n"),
         "no report": lambda: db.ticket_reports.mark_triaged("no report", "none"),
         "no execution": lambda: db.execution.delete("no execution"),
+        "of the execution": lambda: db.artifacts.add("a", "b", "c", agent_id=stranger),
+        stranger: lambda: db.vcs.add_report(type="t", title="t", content="c", agent_id=stranger),
     }
-    for name, call in calls.items():
-        with pytest.raises(NotFound, match=name):
-            call()
+    with db.context(execution_id=run):
+        for name, call in calls.items():
+            with pytest.raises(NotFound, match=name):
+                call()
 
 
 def test_ten_megabytes_are_kept_whole(file_db: SmithersDB) -> None:
