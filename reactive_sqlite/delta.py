@@ -6,13 +6,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from reactive_sqlite.change import same_image, same_images
 
+R = TypeVar("R")
+S = TypeVar("S")
+
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Generic[R]):
     """The difference between a value and the one before it.
 
     ``added`` and ``removed`` are rows, ``updated`` pairs of (old row, new row) of the same key;
@@ -29,17 +32,17 @@ class Delta:
     Delta(added=((3, 'c'),), removed=((1, 'a'),), updated=(((2, 'b'), (2, 'B')),), version=5)
     """
 
-    added: tuple[Any, ...]
-    removed: tuple[Any, ...]
-    updated: tuple[tuple[Any, Any], ...]
+    added: tuple[R, ...]
+    removed: tuple[R, ...]
+    updated: tuple[tuple[R, R], ...]
     version: int
     taken: tuple[int, ...] = field(default=(), repr=False, compare=False)
-    placed: tuple[tuple[int, Any], ...] = field(default=(), repr=False, compare=False)
+    placed: tuple[tuple[int, R], ...] = field(default=(), repr=False, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.updated or self.taken or self.placed)
 
-    def apply(self, rows: Iterable[Any]) -> tuple[Any, ...]:
+    def apply(self, rows: Iterable[R]) -> tuple[R, ...]:
         """The value after, from the value before: all deltas in order, from ``()``, give the value.
 
         >>> old, new = [(1, 'a'), (2, 'b')], [(2, 'B'), (1, 'a'), (2, 'b')]
@@ -55,7 +58,7 @@ class Delta:
             return tuple(result)
         gone = set(self.taken)
         kept = (row for place, row in enumerate(result) if place not in gone)
-        after: list[Any] = []
+        after: list[R] = []
         for place, row in self.placed:
             after += islice(kept, place - len(after))
             after.append(row)
@@ -65,12 +68,12 @@ class Delta:
     @classmethod
     def between(
         cls,
-        old: Sequence[Any],
-        new: Sequence[Any],
+        old: Sequence[R],
+        new: Sequence[R],
         *,
         version: int,
         key: tuple[int, ...] | None = None,
-    ) -> Delta:
+    ) -> Delta[R]:
         """The difference of two results; ``key`` says which columns tell rows apart."""
         start, end = same_ends(old, new)
         was, now = old[start : len(old) - end], new[start : len(new) - end]
@@ -91,14 +94,14 @@ class Delta:
     @classmethod
     def matched(
         cls,
-        was: Sequence[Any],
-        now: Sequence[Any],
+        was: Sequence[R],
+        now: Sequence[R],
         start: int,
         marks_before: Sequence[Hashable],
         marks_after: Sequence[Hashable],
         version: int,
         partners: Callable[[list[int], list[int]], dict[int, int]] | None,
-    ) -> Delta:
+    ) -> Delta[R]:
         """The difference of two parts of results that begin at place ``start``.
 
         Rows of equal marks are the same row. Of the places of those that have no equal,
@@ -130,7 +133,7 @@ class Delta:
             tuple((start + place, now[place]) for place in placed),
         )
 
-    def converted(self, convert: Callable[[Any], Any]) -> Delta:
+    def converted(self, convert: Callable[[R], S]) -> Delta[S]:
         """The same difference with every row converted."""
         return Delta(
             tuple(map(convert, self.added)),

@@ -59,7 +59,7 @@ class Emission:
             self.previous = previous
         self.step = step
         """how a maintained result came to this state; None when the query was run"""
-        self._delta: Delta | None = None
+        self._delta: Delta[Any] | None = None
         self.version = version
         self.error = error
         self.first = first
@@ -91,7 +91,7 @@ class Emission:
             recovers=missed.recovers,
         )
 
-    def delta(self, step: Step) -> Delta:
+    def delta(self, step: Step) -> Delta[Any]:
         """The difference to the state before, made once for all subscribers."""
         if self._delta is None:
             self._delta = step.delta(self.version)

@@ -37,7 +37,7 @@ class Opening(Protocol):
     def convert(self, emission: Emission) -> Any:
         """The value of an emission as subscribers see it."""
 
-    def delta(self, emission: Emission) -> Delta:
+    def delta(self, emission: Emission) -> Delta[Any]:
         """The difference that an emission makes."""
 
     def differs(self, emission: Emission) -> bool:
@@ -115,7 +115,7 @@ class StatementOpening:
             emission.converted[convert] = self._make.each(emission.value, convert)
         return emission.converted[convert]
 
-    def delta(self, emission: Emission) -> Delta:
+    def delta(self, emission: Emission) -> Delta[Any]:
         """The difference of an emission's rows and the rows before."""
         step = emission.step
         if step is not None and self._make is StatementSource:
@@ -195,7 +195,7 @@ class FunctionOpening:
         """What the function returned."""
         return emission.value
 
-    def delta(self, emission: Emission) -> Delta:
+    def delta(self, emission: Emission) -> Delta[Any]:
         """The difference of two sequences, or of two single values."""
         before = () if emission.first else _as_rows(emission.previous)
         return Delta.between(before, _as_rows(emission.value), version=emission.version)
@@ -213,7 +213,10 @@ class FunctionOpening:
 def _as_rows(value: Any) -> Sequence[Any]:
     if value is None:
         return ()
-    return value if isinstance(value, list | tuple) else (value,)
+    if isinstance(value, list | tuple):
+        return value
+    is_text = isinstance(value, str | bytes | bytearray | memoryview)
+    return tuple(value) if isinstance(value, Sequence) and not is_text else (value,)
 
 
 def _hashable(params: Params) -> Hashable:

@@ -22,6 +22,7 @@ from smithers_db.errors import (
     NotFound,
     OutputError,
     SmithersError,
+    UnreadableRow,
 )
 from smithers_db.facade import SmithersDB, create_smithers_db
 from smithers_db.growth import DatabaseStats, PruneReport, RunStats, TableStats
@@ -72,6 +73,7 @@ __all__ = [
     "InvalidTransition",
     "InvalidValue",
     "OutputError",
+    "UnreadableRow",
     "MigrationError",
     "Unresolved",
     "Incomplete",

@@ -46,11 +46,18 @@ def moment(when: str | datetime | timedelta) -> str:
     A datetime without a zone, and a text without one, are taken as UTC.
 
     Raises:
-        InvalidValue: the text is not a time.
+        InvalidValue: the text is not a time, or the moment is of no year from 1 to 9999.
 
     >>> moment("2026-01-18 10:00:01")
     '2026-01-18T10:00:01.000Z'
     """
+    try:
+        return _moment(when)
+    except OverflowError as error:
+        raise InvalidValue(f"{when!r} is of no year from 1 to 9999") from error
+
+
+def _moment(when: str | datetime | timedelta) -> str:
     if isinstance(when, timedelta):
         when = datetime.now(UTC) - when
     elif isinstance(when, str):
@@ -61,7 +68,8 @@ def moment(when: str | datetime | timedelta) -> str:
     elif not isinstance(when, datetime):
         raise InvalidValue(f"a time is a str, datetime or timedelta, not {type(when).__name__}")
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
+    # Not strftime: its years before 1000 have fewer than four digits, and would not sort as text.
+    return when.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def new_id() -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text, text
 from smithers_db.errors import NoActiveExecution
 
 P = ParamSpec("P")
@@ -124,6 +125,10 @@ class Ambient:
         step_id: str | None = None,
     ) -> Context:
         """The current context with the given ids put in, and those below a changed one left out."""
+        optional_text("execution_id", execution_id)
+        optional_text("phase_id", phase_id)
+        optional_text("agent_id", agent_id)
+        optional_text("step_id", step_id)
         old = self.get()
         if execution_id is not None and execution_id != old.execution_id:
             old = Context(execution_id=execution_id)
@@ -153,13 +158,17 @@ class Ambient:
     def agent_id(self, execution_id: str, given: str | None = None) -> str | None:
         """The agent given, else the ambient one, if that belongs to this execution."""
         if given is not None:
+            text("agent_id", given)
             return given
         context = self.get()
         return context.agent_id if context.execution_id == execution_id else None
 
     def known_execution_id(self, given: str | None = None) -> str | None:
         """The id given, else the ambient one, else None."""
-        return self.get().execution_id if given is None else given
+        if given is None:
+            return self.get().execution_id
+        text("execution_id", given)
+        return given
 
     def needed_agent_id(self, given: str | None) -> str:
         """The agent given, else the ambient one.
@@ -167,6 +176,7 @@ class Ambient:
         Raises:
             NoActiveExecution: there is neither.
         """
+        optional_text("agent_id", given)
         found = self.get().agent_id if given is None else given
         return found if found is not None else self._missing("agent_id")
 

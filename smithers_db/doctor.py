@@ -13,6 +13,8 @@ from smithers_db.clock import later
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
 from smithers_db.progress import Progress, silent
+from smithers_db.rows import ROW_TYPES
+from smithers_db.table import Table
 
 #: A staged file of a live writer is younger than this, in seconds.
 STAGED_FOR = 3600.0
@@ -36,6 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
 #: The kinds of findings: what is found, and what to do about it.
 CHECKS = {
     "integrity": ("damaged pages or indexes", "restore a backup"),
+    "unreadable row": ("rows that cannot be read", "each says how it is mended"),
     "foreign key": ("references to no row", ""),
     "rollup": ("drifted counters", "--repair recounts"),
     "missing output": ("missing output files", ""),
@@ -61,6 +64,7 @@ def examine(
     files = db.db.execute(_NAMED).rows
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "integrity": lambda: _integrity(db),
+        "rows": lambda: _rows(db),
         "references": lambda: _references(db),
         "counters": lambda: _counters(db, repair),
         "output files": lambda: _orphan_files(db, repair),
@@ -82,6 +86,12 @@ def _integrity(db: SmithersDB) -> Iterator[Finding]:
     for (message,) in db.db.execute("PRAGMA integrity_check").rows:
         if message != "ok":
             yield Finding("integrity", message)
+
+
+def _rows(db: SmithersDB) -> Iterator[Finding]:
+    for name, row_type in ROW_TYPES.items():
+        for flaw in Table(db.db, name, row_type).flaws():
+            yield Finding("unreadable row", flaw.told(name))
 
 
 def _references(db: SmithersDB) -> Iterator[Finding]:

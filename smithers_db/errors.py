@@ -23,6 +23,10 @@ class InvalidValue(SmithersError, ValueError):
     """A value that the database cannot keep and give back as it was."""
 
 
+class UnreadableRow(SmithersError):
+    """A row of the file holds what no row can: another program wrote it. The others are read."""
+
+
 class OutputError(SmithersError):
     """A tool's output that should be there is missing, or is not what was written."""
 

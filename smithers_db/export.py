@@ -10,7 +10,8 @@ import msgspec
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
 from smithers_db.growth import OF_RUN, rows_of
-from smithers_db.rows import ROW_TYPES
+from smithers_db.rows import ROW_TYPES, Json
+from smithers_db.table import Table
 
 
 def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
@@ -23,9 +24,9 @@ def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
         row_type = ROW_TYPES[table]
         hints = get_type_hints(row_type, include_extras=True)
         columns = row_type.__struct_fields__
-        decoded = {name for name in columns if getattr(hints[name], "__metadata__", None)}
-        sql = f"SELECT {', '.join(columns)} FROM {table} WHERE {condition}"
-        for values in db.db.execute(sql, (execution_id,)).rows:
+        decoded = {name for name in columns if hints[name] == Json}
+        rows = Table(db.db, table, row_type)
+        for values in rows.values(", ".join(columns), f"WHERE {condition}", (execution_id,)):
             row: dict[str, Any] = dict(zip(columns, values, strict=True))
             for name in decoded:
                 row[name] = _parsed(row[name])

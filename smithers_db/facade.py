@@ -247,6 +247,8 @@ def create_smithers_db(
     folder = Path(outputs) if outputs is not None else None
     if folder is None and not in_memory:
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
+    if not in_memory:
+        migrations.check(name)
     db = ReactiveDatabase(name)
     try:
         # Without it the triggers that keep the counters miss the rows that REPLACE deletes;

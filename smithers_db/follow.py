@@ -12,10 +12,16 @@ from smithers_db.facade import SmithersDB
 QUIET = 0.05
 
 
-def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterator[tuple[str, Any]]:
+def changes(
+    db: SmithersDB,
+    execution_id: str,
+    follow: bool = True,
+    is_read: Callable[[], bool] = lambda: True,
+) -> Iterator[tuple[str, Any]]:
     """A pair (kind, row) for each row of a run, and again whenever its status changes.
 
-    Ends when the run has ended, and with ``follow=False`` when all there is now has been given.
+    Ends when the run has ended, with ``follow=False`` when all there is now has been given, and
+    when ``is_read``, which is asked again and again, says that nobody wants more.
     Raises what keeps a query from being answered, such as that the file was deleted.
     """
     families: dict[str, Callable[[], Any]] = {
@@ -44,7 +50,7 @@ def changes(db: SmithersDB, execution_id: str, *, follow: bool = True) -> Iterat
             told[row.id] = row.status
             yield kind, row
             ended = ended or (kind == "run" and row.completed_at is not None)
-        while True:
+        while is_read():
             try:
                 kind, rows = _answered(arrived.get(timeout=QUIET))
             except queue.Empty:

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase, TransactionError
+from smithers_db.checks import natural
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
 from smithers_db.outputs import Outputs
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
-from smithers_db.table import whole
 from smithers_db.vacuum import number, vacuum, write_back
 
 _FINISHED = "status NOT IN ('pending', 'running')"
@@ -110,8 +110,8 @@ def prune(
     """Removes finished runs: see `smithers_db.SmithersDB.prune`."""
     if keep is None and older_than is None:
         raise InvalidValue("say what to prune: keep=…, older_than=…, or both")
-    if keep is not None and whole("keep", keep) < 0:
-        raise InvalidValue("keep is a number of runs, 0 or more")
+    if keep is not None:
+        natural("keep", keep)
     before = moment(older_than) if older_than is not None else None
     if not dry_run:
         _refuse_inside_transaction(db, "prune")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.rows import Transition
+from smithers_db.table import Table
 
 #: The state of a new run, and of one that was reset.
 FRESH: Mapping[str, Any] = {"phase": "initial", "iteration": 0, "data": None}
@@ -19,13 +21,11 @@ ITERATION = (
 # IS, for transitions of older files that belong to no run. `+seq` keeps SQLite from ordering by it:
 # the index on (execution_id, key) groups without sorting.
 # The bare columns are those of the row with the maximum; https://sqlite.org/lang_select.html#bareagg
-_AT = (
-    "SELECT key, new_value, deleted, max(seq) FROM transitions "
-    "WHERE execution_id IS ? AND +seq <= ? GROUP BY key"
-)
+_AT = "WHERE execution_id IS ? AND +seq <= ? GROUP BY key"
 
 
 def state_at(db: ReactiveDatabase, execution_id: str | None, seq: int) -> list[tuple[str, str]]:
     """The keys of a run and their JSON, as of the transition with this sequence number."""
-    rows = db.execute(_AT, (execution_id, seq)).rows
+    transitions = Table(db, "transitions", Transition)
+    rows = transitions.values("key, new_value, deleted, max(seq)", _AT, (execution_id, seq))
     return [(row.key, row.new_value) for row in rows if not row.deleted]

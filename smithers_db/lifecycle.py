@@ -8,10 +8,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from smithers_db.checks import text
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition
-from smithers_db.table import Table, text
+from smithers_db.table import Table
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -67,7 +68,7 @@ class Lifecycle(Generic[R]):
         def end(row_id: str, *values: Any) -> None:
             adapted = [fits(column, value) for column, value in zip(columns, values, strict=True)]
             moment = now()
-            if not table.db.execute(sql, (moment, moment, *adapted, row_id)).changes:
+            if not table.db.execute(sql, (moment, moment, *adapted, text("id", row_id))).changes:
                 self.refuse(row_id, status)
             self.leave(row_id)
 
@@ -75,9 +76,7 @@ class Lifecycle(Generic[R]):
 
     def refuse(self, row_id: str, status: str) -> NoReturn:
         """Raises what explains why this row cannot take this status."""
-        found = self._table.db.execute(
-            f"SELECT status FROM {self._table.name} WHERE id = ?", (row_id,)
-        ).rows
+        found = self._table.values("status", "WHERE id = ?", (row_id,))
         if not found:
             self._table.missing(row_id)
         raise InvalidTransition(

@@ -87,7 +87,7 @@ class Owner:
 
     def __init__(self, db: ReactiveDatabase) -> None:
         self._db = db
-        self._table = Table(db, "execution_owners", ExecutionOwner, key="execution_id")
+        self._table = Table(db, "execution_owners", ExecutionOwner)
         self._id = new_id()
         self._host = socket.gethostname()
         self._process_id = os.getpid()

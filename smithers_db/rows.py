@@ -1,7 +1,8 @@
 """The rows of each table as types: the Python statement of the schema, once.
 
 A field is a column, in the schema's order; a test compares the two both ways. Timestamps are
-ISO-8601 UTC text with milliseconds and ``Z``. A field of type `Json` holds the decoded value.
+ISO-8601 UTC text with milliseconds and ``Z``. A field of type `Json` holds the decoded value; one
+of type `Count` is never negative.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import msgspec
 
 #: A column that holds JSON text, and is decoded when its row is read.
 Json = Annotated[Any, "json"]
+#: A count, a size, a duration in milliseconds, or a place in an order that begins with 0.
+Count = Annotated[int, "count"]
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -32,11 +35,11 @@ class Execution(msgspec.Struct, frozen=True):
     started_at: str | None
     completed_at: str | None
     created_at: str
-    duration_ms: int | None
-    total_iterations: int
-    total_agents: int
-    total_tool_calls: int
-    total_tokens_used: int
+    duration_ms: Count | None
+    total_iterations: Count
+    total_agents: Count
+    total_tool_calls: Count
+    total_tokens_used: Count
 
 
 class ExecutionOwner(msgspec.Struct, frozen=True):
@@ -57,14 +60,14 @@ class Phase(msgspec.Struct, frozen=True):
     id: str
     execution_id: str
     name: str
-    iteration: int
+    iteration: Count
     status: str
     error: str | None
     started_at: str | None
     completed_at: str | None
     created_at: str
-    duration_ms: int | None
-    agents_count: int
+    duration_ms: Count | None
+    agents_count: Count
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -86,10 +89,10 @@ class Agent(msgspec.Struct, frozen=True):
     started_at: str | None
     completed_at: str | None
     created_at: str
-    duration_ms: int | None
-    tokens_input: int | None
-    tokens_output: int | None
-    tool_calls_count: int
+    duration_ms: Count | None
+    tokens_input: Count | None
+    tokens_output: Count | None
+    tool_calls_count: Count
 
 
 class AgentStreamEvent(msgspec.Struct, frozen=True):
@@ -118,13 +121,13 @@ class ToolCall(msgspec.Struct, frozen=True):
     output_encoding: str | None
     output_git_hash: str | None
     output_summary: str | None
-    output_size_bytes: int | None
+    output_size_bytes: Count | None
     status: str
     error: str | None
     started_at: str | None
     completed_at: str | None
     created_at: str
-    duration_ms: int | None
+    duration_ms: Count | None
 
 
 class DiscardedOutput(msgspec.Struct, frozen=True):
@@ -170,7 +173,7 @@ class Step(msgspec.Struct, frozen=True):
     started_at: str | None
     completed_at: str | None
     created_at: str
-    duration_ms: int | None
+    duration_ms: Count | None
     snapshot_before: str | None
     snapshot_after: str | None
     commit_created: str | None
@@ -181,7 +184,7 @@ class Task(msgspec.Struct, frozen=True):
 
     id: str
     execution_id: str
-    iteration: int
+    iteration: Count
     scope_id: str | None
     scope_rev: str | None
     component_type: str
@@ -190,7 +193,7 @@ class Task(msgspec.Struct, frozen=True):
     error: str | None
     started_at: str | None
     completed_at: str | None
-    duration_ms: int | None
+    duration_ms: Count | None
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -233,8 +236,8 @@ class Artifact(msgspec.Struct, frozen=True):
     git_hash: str | None
     git_commit: str | None
     summary: str | None
-    line_count: int | None
-    byte_size: int | None
+    line_count: Count | None
+    byte_size: Count | None
     metadata: Json
     created_at: str
 
@@ -259,14 +262,14 @@ class RateLimitSnapshot(msgspec.Struct, frozen=True):
     id: str
     provider: str
     model: str
-    requests_limit: int | None
-    requests_remaining: int | None
+    requests_limit: Count | None
+    requests_remaining: Count | None
     requests_reset_at: str | None
-    input_tokens_limit: int | None
-    input_tokens_remaining: int | None
+    input_tokens_limit: Count | None
+    input_tokens_remaining: Count | None
     input_tokens_reset_at: str | None
-    output_tokens_limit: int | None
-    output_tokens_remaining: int | None
+    output_tokens_limit: Count | None
+    output_tokens_remaining: Count | None
     output_tokens_reset_at: str | None
     tier: str | None
     captured_at: str
@@ -284,8 +287,8 @@ class Commit(msgspec.Struct, frozen=True):
     message: str
     author: str | None
     files_changed: Json
-    insertions: int | None
-    deletions: int | None
+    insertions: Count | None
+    deletions: Count | None
     smithers_metadata: Json
     created_at: str
 
@@ -336,7 +339,7 @@ class HumanInteraction(msgspec.Struct, frozen=True):
     response: Json
     session_config: Json
     session_transcript: str | None
-    session_duration: int | None
+    session_duration: Count | None
     error: str | None
     created_at: str
     resolved_at: str | None
@@ -347,9 +350,9 @@ class RenderFrame(msgspec.Struct, frozen=True):
 
     id: str
     execution_id: str
-    sequence_number: int
+    sequence_number: Count
     tree_xml: str
-    iteration: int
+    iteration: Count
     created_at: str
 
 
@@ -361,7 +364,7 @@ class VcsQueueItem(msgspec.Struct, frozen=True):
     operation: str
     payload: Json
     status: str
-    attempts: int
+    attempts: Count
     lease_id: str | None
     lease_until: str | None
     created_at: str
@@ -386,7 +389,7 @@ class SupersmithersAnalysis(msgspec.Struct, frozen=True):
     id: str
     execution_id: str
     module_hash: str
-    iteration: int
+    iteration: Count
     trigger: str
     tree_xml: str | None
     metrics_json: Json
@@ -511,4 +514,14 @@ ROW_TYPES: dict[str, type[msgspec.Struct]] = {
     "tickets": Ticket,
     "ticket_reports": TicketReport,
     "conversion_notes": ConversionNote,
+}
+
+#: The columns that tell the rows of a table apart, where that is not ``id``.
+KEYS: dict[str, tuple[str, ...]] = {
+    "execution_owners": ("execution_id",),
+    "discarded_outputs": ("path",),
+    "state": ("execution_id", "key"),
+    "supersmithers_modules": ("module_hash",),
+    "supersmithers_versions": ("version_id",),
+    "supersmithers_active_overrides": ("module_hash",),
 }

@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase, Result
-from smithers_db.clock import moment
-from smithers_db.errors import InvalidValue, NotFound
+from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
+from smithers_db.errors import InvalidValue, NotFound, UnreadableRow
+from smithers_db.rows import KEYS, Count, Json
+from smithers_db.unreadable import Flaw, flaws, flaws_in_all
 from smithers_db.values import decode, encode_optional
 
 R = TypeVar("R", bound=msgspec.Struct)
 Params = Sequence[Any] | Mapping[str, Any]
-
-
-def text(name: str, value: Any) -> Any:
-    """The value, if it is text that SQLite keeps whole.
-
-    Raises:
-        InvalidValue: it is no str, holds a NUL, at which SQLite's own functions would cut it, or
-            half of a surrogate pair, which UTF-8 cannot write.
-    """
-    if not isinstance(value, str):
-        raise InvalidValue(f"{name} must be a str, not {type(value).__name__}")
-    if "\0" in value:
-        raise InvalidValue(f"{name} holds a NUL character, which SQLite's text functions stop at")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidValue(f"{name} holds text that is not Unicode: {error}") from error
-    return value
-
-
-def optional_text(name: str, value: Any) -> Any:
-    """The same, or None."""
-    return None if value is None else text(name, value)
-
-
-def whole(name: str, value: Any) -> Any:
-    """The value, if it is an integer that SQLite can hold.
-
-    Raises:
-        InvalidValue: it is not.
-    """
-    if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise InvalidValue(f"{name} must be an int of at most 64 bits, not {value!r:.60}")
-    return value
-
-
-def time(name: str, value: Any) -> str:
-    """A time given as ISO-8601 text or as a datetime, in the form in which times sort as text.
-
-    Raises:
-        InvalidValue: it is no time.
-    """
-    if not isinstance(value, str | datetime):
-        raise InvalidValue(f"{name} must be an ISO-8601 time or a datetime, not {value!r:.60}")
-    try:
-        return moment(value)
-    except InvalidValue as error:
-        raise InvalidValue(f"{name}: {error}") from error
 
 
 def truth(value: Any) -> bool:
@@ -73,33 +24,25 @@ def truth(value: Any) -> bool:
     return bool(int(value)) if isinstance(value, str) and value.isdigit() else bool(value)
 
 
-def _flag(name: str, value: Any) -> Any:
-    if type(value) is not bool:
-        raise InvalidValue(f"{name} must be a bool, not {type(value).__name__}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> Any:
-    if type(value) is int:
-        return whole(name, value)
-    if type(value) is not float or not math.isfinite(value):
-        raise InvalidValue(f"{name} must be a finite number, not {value!r:.60}")
-    return value
-
-
 def _json(_name: str, value: Any) -> Any:
     return encode_optional(value)
 
 
+#: What must be there for a row that refers to it: a query, and the columns that it asks for.
 _PARENT = {
-    "execution_id": "SELECT 1 FROM executions WHERE id = ?",
-    "agent_id": "SELECT 1 FROM agents WHERE id = ?",
+    "execution_id": ("SELECT 1 FROM executions WHERE id = ?", ("execution_id",)),
+    # An agent of another run is no agent of this one.
+    "agent_id": (
+        "SELECT 1 FROM agents WHERE id = ? AND execution_id = ?",
+        ("agent_id", "execution_id"),
+    ),
 }
-_ADAPTERS: dict[type, Callable[[str, Any], Any]] = {
+_ADAPTERS: dict[Any, Callable[[str, Any], Any]] = {
     str: text,
     int: whole,
-    bool: _flag,
-    float: _number,
+    bool: flag,
+    float: finite,
+    Count: natural,
 }
 
 
@@ -109,6 +52,7 @@ class _Shape(NamedTuple):
     adapters: dict[str, Callable[[str, Any], Any]]
     optional: frozenset[str]
     decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+    binary: frozenset[str]
 
 
 @cache
@@ -116,20 +60,24 @@ def _shape_of(row_type: type[msgspec.Struct]) -> _Shape:
     adapters: dict[str, Callable[[str, Any], Any]] = {}
     optional = set()
     decoders: list[tuple[int, Callable[[Any], Any]]] = []
+    binary = set()
     hints = get_type_hints(row_type, include_extras=True)
     for position, column in enumerate(row_type.__struct_fields__):
-        if getattr(hints[column], "__metadata__", None) == ("json",):
+        hint = hints[column]
+        if hint == Json:
             adapters[column] = _json
             decoders.append((position, decode))
             optional.add(column)
             continue
-        kinds = get_args(hints[column]) or (hints[column],)
+        kinds = (hint,) if hint in _ADAPTERS else get_args(hint)
         adapters[column] = time if column.endswith("_at") else _ADAPTERS[kinds[0]]
         if type(None) in kinds:
             optional.add(column)
+        if bytes in kinds:
+            binary.add(column)
         if kinds[0] is bool:
             decoders.append((position, truth))
-    return _Shape(adapters, frozenset(optional), tuple(decoders))
+    return _Shape(adapters, frozenset(optional), tuple(decoders), frozenset(binary))
 
 
 class Table(Generic[R]):
@@ -138,6 +86,8 @@ class Table(Generic[R]):
     ``select`` is the SELECT that every read of the table starts with; a family writes the rest.
     All that is known of the row type is worked out once, here. ``parents`` says whether its
     ``execution_id`` and ``agent_id`` must name rows that exist.
+
+    Every read raises `UnreadableRow` where another program left what no row can hold.
     """
 
     def __init__(
@@ -145,7 +95,6 @@ class Table(Generic[R]):
         db: ReactiveDatabase,
         name: str,
         row_type: type[R],
-        key: str = "id",
         *,
         parents: bool = True,
     ) -> None:
@@ -154,13 +103,16 @@ class Table(Generic[R]):
         self.row_type = row_type
         self.columns: tuple[str, ...] = row_type.__struct_fields__
         self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
-        self._by_key = f"{self.select}WHERE {key} = ?"
-        self._adapters, self._optional, self._decoders = _shape_of(row_type)
+        self._key = KEYS.get(name, ("id",))
+        self._by_key = f"WHERE {self._key[-1]} = ?"
+        self._adapters, self._optional, self._decoders, self._binary = _shape_of(row_type)
         self._inserts: dict[tuple[str, ...], str] = {}
         self._parents = [name for name in _PARENT if name in self.columns] if parents else []
 
     def typed(self, row: Sequence[Any]) -> R:
         """A row of SQL, its columns in the table's order, as a typed row."""
+        if bytes in map(type, row):
+            self._refuse_bytes(row)
         if not self._decoders:
             return self.row_type(*row)
         values = list(row)
@@ -171,7 +123,39 @@ class Table(Generic[R]):
 
     def all(self, tail: str = "", params: Params = ()) -> list[R]:
         """The rows that ``SELECT … FROM table`` and this tail give."""
-        return [self.typed(row) for row in self.db.execute(self.select + tail, params).rows]
+        return [self.typed(row) for row in self._rows(self.select, tail, params)]
+
+    def values(self, columns: str, tail: str, params: Params = ()) -> Sequence[Any]:
+        """The rows as SQL gives them: some columns of those that the tail gives."""
+        rows = self._rows(f"SELECT {columns} FROM {self.name} ", tail, params)
+        if not self._binary and any(bytes in map(type, row) for row in rows):
+            raise self.unreadable(tail, params)
+        return rows
+
+    def _rows(self, select: str, tail: str, params: Params) -> Sequence[Any]:
+        try:
+            return self.db.execute(select + tail, params).rows
+        except UnicodeDecodeError as error:
+            raise self.unreadable(tail, params) from error
+        except (TypeError, UnicodeEncodeError) as error:  # what was asked for, not what is there
+            raise InvalidValue(f"no row of {self.name} can be found by this: {error}") from error
+
+    def _refuse_bytes(self, row: Sequence[Any]) -> None:
+        values = dict(zip(self.columns, row, strict=True))
+        if any(type(value) is bytes for name, value in values.items() if name not in self._binary):
+            tail = f"WHERE {' AND '.join(f'{name} = ?' for name in self._key)}"
+            raise self.unreadable(tail, tuple(values[name] for name in self._key))
+
+    def unreadable(self, tail: str, params: Params) -> UnreadableRow:
+        """What is to be raised when a row that this tail gives cannot be read."""
+        looked_at = (self.name, self.columns, self._key, self._binary)
+        for flaw in flaws(self.db, *looked_at, tail, params):
+            return UnreadableRow(flaw.told(self.name))
+        return UnreadableRow(f"a row of {self.name} could not be read, and is mended by now")
+
+    def flaws(self) -> Iterator[Flaw]:
+        """All that cannot be read of the whole table."""
+        return flaws_in_all(self.db, self.name, self.columns, self._key, self._binary)
 
     def page(self, condition: str, key: str, limit: int | None, before: str | None) -> Sequence[R]:
         """The rows of a list in the order in which they were recorded, or a page of it.
@@ -184,11 +168,11 @@ class Table(Generic[R]):
         """
         if limit is None and before is None:
             return self.all(f"WHERE {condition} ORDER BY rowid", (key,))
-        if limit is not None and whole("limit", limit) < 0:
-            raise InvalidValue(f"limit is a number of rows, 0 or more, not {limit}")
+        if limit is not None:
+            number_of_rows("limit", limit)
         params: list[Any] = [key]
         if before is not None:
-            rows = self.db.execute(f"SELECT rowid FROM {self.name} WHERE id = ?", (before,)).rows
+            rows = self._rows(f"SELECT rowid FROM {self.name} ", "WHERE id = ?", (before,))
             params.append(rows[0][0] if rows else self.missing(before))
             condition += " AND rowid < ?"
         tail = f"WHERE {condition} ORDER BY rowid DESC LIMIT ?"
@@ -196,12 +180,12 @@ class Table(Generic[R]):
 
     def first(self, tail: str, params: Params = ()) -> R | None:
         """The first of them, or None."""
-        rows = self.db.execute(self.select + tail, params).rows
+        rows = self._rows(self.select, tail, params)
         return self.typed(rows[0]) if rows else None
 
     def get(self, key: Any) -> R | None:
         """The row with this key, or None."""
-        rows = self.db.execute(self._by_key, (key,)).rows
+        rows = self._rows(self.select, self._by_key, (key,))
         return self.typed(rows[0]) if rows else None
 
     def one(self, key: Any) -> R:
@@ -247,17 +231,24 @@ class Table(Generic[R]):
         sql = self._inserts.get(key)
         if sql is None:
             marks = ", ".join("?" * len(columns))
-            known = "".join(f" AND EXISTS ({_PARENT[name]})" for name in named)
+            known = "".join(f" AND EXISTS ({_PARENT[name][0]})" for name in named)
             sql = (
                 f"INSERT INTO {self.name} ({', '.join(columns)}) SELECT {marks} WHERE true{known} "
             )
             self._inserts[key] = sql
-        result = self.db.execute(sql + ending, (*values, *(columns[name] for name in named)))
+        asked = [columns[column] for name in named for column in _PARENT[name][1]]
+        result = self.db.execute(sql + ending, (*values, *asked))
         if not result.changes:
-            for name in named:
-                if not self.db.execute(_PARENT[name], (columns[name],)).rows:
-                    raise NotFound(f"there is no {name} {columns[name]!r}")
+            self._check_parents(columns)
         return result
+
+    def _check_parents(self, columns: Mapping[str, Any]) -> None:
+        for name in self._parents:
+            sql, asked = _PARENT[name]
+            wanted = [columns[column] for column in asked]
+            if wanted[0] is not None and not self.db.execute(sql, wanted).rows:
+                of_run = "" if name == "execution_id" else f" of the execution {wanted[1]!r}"
+                raise NotFound(f"there is no {name} {wanted[0]!r}{of_run}")
 
     def update(self, key: Any, /, **columns: Any) -> None:
         """Sets columns of the row with this id.
@@ -267,8 +258,10 @@ class Table(Generic[R]):
         """
         if not columns:
             raise TypeError(f"nothing to update in {self.name}: give at least one column")
+        for name in columns.keys() & {*self._key, "seq", "execution_id", "agent_id"}:
+            raise InvalidValue(f"{self.name}.{name} says which row it is and whose, and stays")
         values = [self.adapted(name, value) for name, value in columns.items()]
         marks = ", ".join(f"{name} = ?" for name in columns)
         sql = f"UPDATE {self.name} SET {marks} WHERE id = ?"
-        if not self.db.execute(sql, (*values, key)).changes:
+        if not self.db.execute(sql, (*values, text("id", key))).changes:
             self.missing(key)

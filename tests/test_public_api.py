@@ -35,7 +35,7 @@ REACTIVE_SQLITE = """
 SMITHERS_DB = """
     create_smithers_db SmithersDB Context
     SmithersError NoActiveExecution NotFound InvalidTransition InvalidValue
-    MigrationError OutputError
+    MigrationError OutputError UnreadableRow
 """
 # What its methods return: values, described by their fields.
 SMITHERS_VALUES = """

@@ -56,7 +56,7 @@ def ordered_delta(
     new: OrderedRows,
     edits: Edits,
     version: int,
-) -> Delta:
+) -> Delta[Row]:
     """The difference that edits make, at the price of the edits."""
     taken = [(old.position(before.key), before.row) for before, _ in edits if before is not None]
     placed = [(new.position(after.key), after.row) for _, after in edits if after is not None]
@@ -80,7 +80,7 @@ def ordered_delta(
 
 def window_delta(
     was: tuple[Row, ...], now: tuple[Row, ...], pairs: dict[int, int], version: int
-) -> Delta:
+) -> Delta[Row]:
     """The difference of two short results that share the objects of their unchanged rows.
 
     ``pairs`` says of which old row (by ``id``) a new row is the update.

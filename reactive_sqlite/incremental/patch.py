@@ -242,7 +242,7 @@ def _patched(value: tuple[Row, ...], updated: list[Update], places: Places | Non
     return Step(result, partial(_delta, updated))
 
 
-def _delta(updated: Sequence[Update], version: int) -> Delta:
+def _delta(updated: Sequence[Update], version: int) -> Delta[Row]:
     return Delta(
         (),
         (),

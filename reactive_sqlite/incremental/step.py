@@ -37,7 +37,7 @@ class Step:
     __slots__ = ("_delta", "changed", "rows")
 
     def __init__(
-        self, rows: Deferred | tuple[Row, ...], delta: Callable[[int], Delta] | None
+        self, rows: Deferred | tuple[Row, ...], delta: Callable[[int], Delta[Row]] | None
     ) -> None:
         self.rows = rows
         """all rows of the result, a tuple"""
@@ -45,7 +45,7 @@ class Step:
         """whether any row or position differs"""
         self._delta = delta
 
-    def delta(self, version: int) -> Delta:
+    def delta(self, version: int) -> Delta[Row]:
         """The difference to the state before."""
         assert self._delta is not None
         return self._delta(version)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
 from reactivex import Observable, abc
 
@@ -17,6 +17,7 @@ from reactive_sqlite.observable.subscription import NOTHING, RatedSubscription, 
 from reactive_sqlite.opening import Opening
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,15 @@ class LiveQuery(LiveStream[T]):
         value: T = self._opening.evaluate()
         return value
 
-    def changes(self) -> LiveStream[Delta]:
+    @overload
+    def changes(self: LiveQuery[tuple[R, ...]]) -> LiveStream[Delta[R]]: ...
+    @overload
+    def changes(self: LiveQuery[list[R]]) -> LiveStream[Delta[R]]: ...
+    @overload
+    def changes(self: LiveQuery[Sequence[R]]) -> LiveStream[Delta[R]]: ...
+    @overload
+    def changes(self) -> LiveStream[Delta[Any]]: ...
+    def changes(self) -> LiveStream[Delta[Any]]:
         """An Observable of `Delta` against the previous value.
 
         The first one holds all rows as added (none is delivered for an empty result), so that
@@ -230,11 +239,11 @@ class StateStream(LiveStream[State[T]]):
         return State(value, emission.error, emission.version)
 
 
-class DeltaStream(LiveStream[Delta]):
+class DeltaStream(LiveStream[Delta[Any]]):
     """A live query's differences."""
 
     def _projection(self) -> Callable[[Emission], Any] | None:
         return self._delta
 
-    def _delta(self, emission: Emission) -> Delta:
-        return self._opening.delta(emission) or cast("Delta", NOTHING)
+    def _delta(self, emission: Emission) -> Delta[Any]:
+        return self._opening.delta(emission) or cast("Delta[Any]", NOTHING)

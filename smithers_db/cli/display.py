@@ -24,8 +24,15 @@ from smithers_db.cli.wording import compact, plain
 
 T = TypeVar("T")
 
-out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Lets the error through: `app` knows what status that is."""
+        raise
+
+
+out = _Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+err = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 #: How many of a kind are shown in a terminal, if nothing else is asked for.
 SHOWN = 20

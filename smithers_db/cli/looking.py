@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -141,7 +142,7 @@ def tail(
     """Follow a run: a line for each phase, step, agent, tool call and question that changes."""
     with opened(file) as db:
         try:
-            for kind, row in changes(db, run_named(db, run).id, follow=follow):
+            for kind, row in changes(db, run_named(db, run).id, follow, _is_read):
                 if json:
                     write_json({"kind": kind, "row": row})
                 else:
@@ -149,6 +150,15 @@ def tail(
                 sys.stdout.flush()
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _is_read() -> bool:
+    """Whether the output is no pipe or terminal that the other side has left."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # only what is told unasked: an error, the other's end
+    return not poll.poll(0)
 
 
 def _line(kind: str, row: Any) -> None:

@@ -31,6 +31,8 @@ def asked(file: Path) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
+    except UnicodeDecodeError as error:
+        refuse(f"{file}: {error}; smithers-db doctor {file} says in which row")
     except MigrationError as error:
         refuse(f"{file}: {error}")
     except (SmithersError, ReactiveSqliteError, OSError) as error:

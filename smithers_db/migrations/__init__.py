@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,8 +15,9 @@ import msgspec
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
-from smithers_db.migrations import conversion
-from smithers_db.migrations.backup import backup
+from smithers_db.migrations import original
+from smithers_db.migrations.backup import backup, passing_copy
+from smithers_db.migrations.conversion import Conversion
 from smithers_db.progress import Progress, silent
 from smithers_db.vacuum import make_incremental
 
@@ -23,6 +25,7 @@ _REMEMBERED = (
     "CREATE TABLE IF NOT EXISTS schema_migrations "
     "(id TEXT PRIMARY KEY NOT NULL, applied_at TEXT NOT NULL, checksum TEXT NOT NULL)"
 )
+_TABLE = "schema_migrations"
 _EXISTS = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
 
 
@@ -55,6 +58,8 @@ def applied(db: ReactiveDatabase) -> dict[str, str]:
     """The ids of the migrations that a file remembers, and their checksums."""
     if not db.execute(_EXISTS).rows:
         return {}
+    if not {"id", "checksum"} <= {column.name for column in original.columns_of(db, _TABLE)}:
+        raise MigrationError(f"the file has a table {_TABLE!r} of another program")
     return dict(map(tuple, db.execute("SELECT id, checksum FROM schema_migrations").rows))
 
 
@@ -67,8 +72,8 @@ def pending(db: ReactiveDatabase) -> list[Migration]:
             else.
     """
     remembered = applied(db)
-    if not remembered and conversion.tables(db) and not conversion.is_original(db):
-        names = ", ".join(sorted(conversion.tables(db))[:5])
+    if not remembered and original.tables(db) and not original.is_original(db):
+        names = ", ".join(sorted(original.tables(db))[:5])
         raise MigrationError(f"this is no Smithers database: it holds {names}, …")
     migrations = known()
     newer = sorted(remembered.keys() - {migration.id for migration in migrations})
@@ -131,7 +136,7 @@ def migrate(db: ReactiveDatabase, progress: Progress = silent) -> Report:
             something else. It is left as it was.
     """
     missing = pending(db)
-    if missing and not applied(db) and conversion.tables(db):
+    if missing and not applied(db) and original.tables(db):
         return _convert(db, progress)
     if missing:
         with db.transaction():
@@ -140,11 +145,38 @@ def migrate(db: ReactiveDatabase, progress: Progress = silent) -> Report:
     return Report([migration.id for migration in missing])
 
 
+def check(path: str | os.PathLike[str], progress: Progress = silent) -> None:
+    """Finds out whether a file can be brought to this version's schema, and leaves it alone.
+
+    To open a file for writing may already change it: a file of the original that has no
+    write-ahead log gets one. So that one is converted as a copy first.
+
+    Raises:
+        MigrationError: as `migrate` does.
+    """
+    file = Path(path)
+    if not file.is_file() or not file.stat().st_size:
+        return
+    if Path(f"{file}-journal").exists():  # of a writer that died: only a writer can roll it back
+        return
+    with ReactiveDatabase(file, readonly=True) as db:
+        if db.execute("PRAGMA journal_mode").rows[0][0] == "wal":
+            return  # a rollback of `migrate` leaves no trace in it
+        if not pending(db) or applied(db) or not original.tables(db):
+            return
+        original.check(db, _names())
+        progress(0, 1, "trial")
+        with passing_copy(db) as copy, ReactiveDatabase(copy) as tried, tried.transaction():
+            if not applied(tried):  # else another process was faster
+                _converted(tried, silent)
+
+
 def migrate_file(file: Path, *, progress: Progress = silent) -> Report:
     """Migrates the database in a file, and prepares it for incremental vacuum.
 
     ``progress`` is called with what is done, how much there is, and what is next.
     """
+    check(file, progress)
     with ReactiveDatabase(file) as db:
         report = migrate(db, progress)
         make_incremental(db)
@@ -165,6 +197,7 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
         before = db.execute("PRAGMA data_version").rows
         if applied(db):  # another process was faster
             return migrate(db)
+        original.check(db, _names())
         progress(0, 1, "backup")
         copy = backup(db)
         try:
@@ -172,7 +205,7 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
                 if applied(db) or db.execute("PRAGMA data_version").rows != before:
                     copy.unlink()  # written to since: the backup is not the last state
                     continue
-                done = _convert_now(db, progress)
+                done = _converted(db, progress)
         except BaseException:
             copy.unlink(missing_ok=True)
             raise
@@ -180,10 +213,30 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
         return Report(done, str(copy), notes)
 
 
+def _converted(db: ReactiveDatabase, progress: Progress) -> list[str]:
+    try:
+        return _convert_now(db, progress)
+    except MigrationError:
+        raise
+    except Exception as error:
+        raise MigrationError(
+            f"the file cannot be converted, and is left as it was: {error}"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str]:
+    """The names of all tables and indexes of this version's schema, in lower case."""
+    with ReactiveDatabase() as new:
+        apply(new, known())
+        rows = new.execute("SELECT lower(name) FROM sqlite_schema").rows
+    return frozenset(row[0] for row in rows)
+
+
 def _convert_now(db: ReactiveDatabase, progress: Progress) -> list[str]:
     tables, *others = known()
-    converting = conversion.Conversion(db)
-    converting.set_aside()
+    converting = Conversion(db)
+    converting.set_aside(_names())
     db.execute(_REMEMBERED)
     db.executescript(tables.sql)
     converting.carry_over(progress)

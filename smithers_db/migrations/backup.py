@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reactive_sqlite import ReactiveDatabase
@@ -11,22 +13,30 @@ from smithers_db.clock import now
 from smithers_db.owner import process_started
 
 _PART = ".part"  # the suffix of a backup that is being made
+_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 
 
 def backup(db: ReactiveDatabase) -> Path:
     """A copy of the file beside it, as it was; it has its name once it is whole."""
+    with passing_copy(db) as part:
+        copy = part.with_suffix(".backup")
+        os.replace(part, copy)
+    return copy
+
+
+@contextmanager
+def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
+    """A copy of the file beside it, which is removed at the end if it is still there."""
     (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
     stamp = now().replace(":", "").replace("-", "").replace(".", "")
-    copy = Path(f"{file}.{stamp}-{os.getpid()}.backup")
     _remove_parts(Path(file))
-    part = copy.with_suffix(_PART)
+    part = Path(f"{file}.{stamp}-{os.getpid()}{_PART}")
     try:
         db.execute("VACUUM INTO ?", (str(part),))
-        os.replace(part, copy)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return copy
+        yield part
+    finally:
+        for suffix in ("", *_BESIDE):
+            Path(f"{part}{suffix}").unlink(missing_ok=True)
 
 
 def _remove_parts(file: Path) -> None:
@@ -34,5 +44,5 @@ def _remove_parts(file: Path) -> None:
     for part in file.parent.glob(f"{glob.escape(file.name)}.*{_PART}"):
         maker = part.name.removesuffix(_PART).rpartition("-")[2]
         if maker.isdigit() and process_started(int(maker)) is None:
-            part.unlink(missing_ok=True)
-            Path(f"{part}-journal").unlink(missing_ok=True)
+            for suffix in ("", *_BESIDE):
+                Path(f"{part}{suffix}").unlink(missing_ok=True)

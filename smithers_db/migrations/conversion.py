@@ -2,7 +2,8 @@
 
 Each table is renamed, made anew by this version's schema, filled from the old one and dropped.
 Files of every age are read by what they hold: a table or column that is missing gets its default.
-What has no place in the new schema goes to ``conversion_notes``, value by value. A row that refers
+What has no place in the new schema, and what no row can hold (text that is no UTF-8, a BLOB for a
+text), goes to ``conversion_notes``, value by value. A row that refers
 to one which is gone keeps its place: the missing row is put there, marked as such, and noted.
 
 Text is carried over byte for byte, but for timestamps, which become ISO-8601 with milliseconds
@@ -13,24 +14,27 @@ where it has 0, the rows are counted.
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Collection
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import rollups
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
+from smithers_db.migrations.mending import Notes, mend
+from smithers_db.migrations.original import (
+    INTEGER_KEYS,
+    RENAMED,
+    Column,
+    columns_of,
+    key_of,
+    literal,
+    place_in,
+    tables,
+)
 from smithers_db.progress import Progress
-from smithers_db.rows import ROW_TYPES
+from smithers_db.rows import KEYS, ROW_TYPES
+from smithers_db.unreadable import quoted
 
-#: What the earliest files have, by which a file is known to be the original's.
-_MARKS = {"executions": {"id", "file_path", "status"}, "state": {"key", "value"}}
-_RENAMED = {("render_frames", "iteration"): "ralph_count"}
-_KEYS = {
-    "state": "key",
-    "supersmithers_modules": "module_hash",
-    "supersmithers_versions": "version_id",
-    "supersmithers_active_overrides": "module_hash",
-}
 _TIMES = {"broken_since", "last_check"}
 #: Who refers to whom, innermost first: a missing agent needs its execution in turn.
 _REFERENCES = (
@@ -52,44 +56,8 @@ _REFERENCES = (
 )
 #: Dropped last, in this order: the others refer to them.
 _PARENTS = ("agents", "phases", "supersmithers_versions", "executions")
-#: How the names of tables begin that SQLite keeps, and that neighbours tell each other things in.
-_NOT_CONTENT = ("sqlite_", "_reactive_")
 _LOST = "lost"  # the execution of what does not say whose it was
 _MISSING = "this row was missing; it stands in for what refers to it"
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A column as the schema declares it."""
-
-    name: str
-    type: str
-    required: bool
-    default: str | None
-
-
-def _columns(db: ReactiveDatabase, table: str) -> list[Column]:
-    sql = 'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)'
-    rows = db.execute(sql, (table,)).rows
-    return [Column(row[0].lower(), row[1], bool(row[2]), row[3]) for row in rows]
-
-
-def tables(db: ReactiveDatabase) -> list[str]:
-    """The tables of a file in lower case, SQLite's and the journal's left out."""
-    names = db.execute("SELECT lower(name) FROM sqlite_schema WHERE type = 'table'").rows
-    return [row[0] for row in names if not row[0].startswith(_NOT_CONTENT)]
-
-
-def is_original(db: ReactiveDatabase) -> bool:
-    """Whether a file without migrations was made by the original."""
-    return all(
-        marks <= {column.name for column in _columns(db, table)} for table, marks in _MARKS.items()
-    )
-
-
-def _key_of(table: str, columns: set[str]) -> str:
-    """What a row of the original's table is known by: its key, or its place where it has none."""
-    key, place = _KEYS.get(table, "id"), f"'{_LOST}-{table}-' || rowid"
-    return f'coalesce("{key}", {place})' if key in columns else place
 
 
 def _normal_time(column: str) -> str:
@@ -110,15 +78,27 @@ class Conversion:
         present = tables(db)
         self._old = [table for table in ROW_TYPES if table in present]
         self._taken_down: list[tuple[str, str, str]] = []
+        self._copied: set[str] = set()
+        self._note = Notes(db, self._moment).add
 
-    def set_aside(self) -> None:
-        """Renames the original's tables, and takes down the views and triggers upon them."""
+    def set_aside(self, names: Collection[str]) -> None:
+        """Renames the original's tables, and takes down the views and triggers upon them.
+
+        ``names`` are those of the new schema: an index of the original that has one goes too.
+        """
         self._db.execute("PRAGMA defer_foreign_keys = ON")
         for kind, name, sql in self._db.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
         ).rows:
-            self._db.execute(f'DROP {kind} "{name}"')
+            self._db.execute(
+                f"DROP {kind} IF EXISTS {quoted(name)}"
+            )  # a view's triggers go with it
             self._taken_down.append((kind, name, sql))
+        for (index,) in self._db.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        ).rows:
+            if index.lower() in names:
+                self._db.execute(f"DROP INDEX {quoted(index)}")
         for table in self._old:
             self._db.execute(f'ALTER TABLE "{table}" RENAME TO "original_{table}"')
 
@@ -126,13 +106,12 @@ class Conversion:
         """Fills the new tables, puts in what is missing, and drops the old ones."""
         total = 2 * len(self._old) + 1
         for kind, name, sql in self._taken_down:
-            self._db.execute(
-                "INSERT INTO conversion_notes (table_name, row_key, value, reason, created_at) "
-                "VALUES ('sqlite_schema', ?, ?, ?, ?)",
-                (name, sql, f"this {kind} was taken down", self._moment),
-            )
+            why = f"this {kind} was taken down"
+            self._note("sqlite_schema", literal(name), "", value=literal(sql), why=why)
         for done, table in enumerate(self._old):
             progress(done, total, table)
+            if mend(self._db, table, self._note):
+                self._copied.add(table)
             if table == "state":
                 self._carry_state()
             else:
@@ -148,78 +127,87 @@ class Conversion:
         for done, table in enumerate(dropped, len(self._old) + 1):
             progress(done, total, f"old {table}")
             self._db.execute(f'DROP TABLE "original_{table}"')
+            if table in self._copied:
+                self._db.execute(f'DROP TABLE "constrained_{table}"')
 
     def check(self) -> None:
         """Raises `MigrationError` if a reference still leads nowhere."""
-        broken = self._db.execute("PRAGMA foreign_key_check").rows
+        everything = self._db.execute("PRAGMA foreign_key_check").rows
+        broken = [row for row in everything if row[0] in ROW_TYPES]
         if broken:
             raise MigrationError(
                 f"{len(broken)} references lead nowhere, the first in {broken[0][0]}"
             )
 
-    def _note(
-        self, table: str, key: str, source: str, *, column: str = "", value: str = "NULL", why: str
-    ) -> None:
-        """Notes a value of each row of a source; ``key`` and ``value`` are expressions."""
-        self._db.execute(
-            "INSERT INTO conversion_notes "
-            "(table_name, row_key, column_name, value, reason, created_at) "
-            f"SELECT '{table}', {key}, ?, {value}, ?, ? {source}",
-            (column or None, why, self._moment),
-        )
-
     def _carry(self, table: str) -> None:
-        old = _columns(self._db, f"original_{table}")
+        old = columns_of(self._db, f"original_{table}")
         filled: dict[str, str] = {}
-        for column in _columns(self._db, table):
+        for column in columns_of(self._db, table):
             expression = self._expression(table, column, {other.name for other in old})
             if expression is not None:
                 filled[column.name] = expression
+        place = place_in({column.name for column in old})
         (count,) = self._db.execute(f"SELECT count(*) FROM original_{table}").rows[0]
         carried = self._db.execute(
             f"INSERT OR IGNORE INTO {table} ({', '.join(filled)}) "
-            f"SELECT {', '.join(filled.values())} FROM original_{table} ORDER BY rowid"
+            f"SELECT {', '.join(filled.values())} FROM original_{table} ORDER BY {place}"
         )
+        self._note_lost_keys(table, {column.name for column in old})
         if carried.changes == count:
             return
         whole = ", ".join(
-            f"'{column.name}', CASE typeof(\"{column.name}\") WHEN 'blob' "
-            f'THEN hex("{column.name}") ELSE "{column.name}" END'
+            f"{literal(column.name)}, CASE typeof({quoted(column.name)}) WHEN 'blob' "
+            f"THEN hex({quoted(column.name)}) ELSE {quoted(column.name)} END"
             for column in old
         )
-        key = _key_of(table, {column.name for column in old})
+        key = key_of(table, {column.name for column in old})
         self._note(
             table,
             key,
             f"FROM original_{table} "
-            f'WHERE {key} NOT IN (SELECT "{_KEYS.get(table, "id")}" FROM {table}) '
-            f"OR rowid NOT IN (SELECT min(rowid) FROM original_{table} GROUP BY {key})",
+            f'WHERE {key} NOT IN (SELECT "{KEYS.get(table, ("id",))[-1]}" FROM {table}) '
+            f"OR {place} NOT IN (SELECT min({place}) FROM original_{table} GROUP BY {key})",
             value=f"json_object({whole})",
             why="this row could not be kept beside another one",
         )
 
+    def _note_lost_keys(self, table: str, old: set[str]) -> None:
+        if table in INTEGER_KEYS and "id" in old:
+            self._note(
+                table,
+                key_of(table, old),
+                f"FROM original_{table} WHERE typeof(id) NOT IN ('integer', 'null')",
+                column="id",
+                value="id",
+                why="this id is no integer; the row has another one",
+            )
+
     def _expression(self, table: str, column: Column, old: set[str]) -> str | None:
         """What fills a new column from the old table; None where its default is right."""
         name = column.name
-        source = name if name in old else _RENAMED.get((table, name), name)
+        source = name if name in old else RENAMED.get((table, name), name)
         default = column.default or ("''" if column.type == "TEXT" else "0")
-        is_key = name == _KEYS.get(table, "id")
+        is_key = name == KEYS.get(table, ("id",))[-1]
         if source not in old:
             if name == "output_encoding":
                 return "'utf-8'"
             if not column.required or column.default:
                 return None
             if is_key:
-                return _key_of(table, old)
+                return key_of(table, old)
             return self._fallback(old) if name.endswith("_at") else default
         is_time = name.endswith("_at") or name in _TIMES
         value = _normal_time(source) if is_time else f'"{source}"'
+        if column.is_rowid and not is_key:
+            return f"CASE WHEN typeof({value}) = 'integer' THEN {value} END"
+        if is_key and column.is_rowid:
+            return key_of(table, old)
         if (table, name) == ("transitions", "key"):
             return f"CASE {value} WHEN 'ralphCount' THEN 'iteration' ELSE {value} END"
         if not column.required:
             return value
         if is_key:
-            return _key_of(table, old)
+            return key_of(table, old)
         if is_time:
             return f"coalesce({value}, {self._fallback(old)})"
         return f"coalesce({value}, {default})"
@@ -237,6 +225,16 @@ class Conversion:
                 "state", "key", "FROM original_state", value="value", why="there was no execution"
             )
             return
+        old = {column.name for column in columns_of(self._db, "original_state")}
+        key, place = key_of("state", old), place_in(old)
+        self._note(
+            "state",
+            key,
+            "FROM original_state "
+            f"WHERE {place} NOT IN (SELECT max({place}) FROM original_state GROUP BY {key})",
+            value="value",
+            why="this key has a later value",
+        )
         keys = {row[0] for row in self._db.execute("SELECT key FROM original_state").rows}
         if {"ralphCount", "iteration"} <= keys:
             self._note(
@@ -246,34 +244,34 @@ class Conversion:
                 value="value",
                 why="ralphCount is the iteration now",
             )
-        old = {column.name for column in _columns(self._db, "original_state")}
         time = "NULL" if "updated_at" not in old else _normal_time("updated_at")
         self._db.execute(
             "INSERT OR REPLACE INTO state (execution_id, key, value, updated_at) "
-            "SELECT ?, CASE key WHEN 'ralphCount' THEN 'iteration' ELSE key END, value, "
-            f"coalesce({time}, ?) FROM original_state ORDER BY key = 'ralphCount'",
+            f"SELECT ?, CASE {key} WHEN 'ralphCount' THEN 'iteration' ELSE {key} END, "
+            f"coalesce(value, 'null'), coalesce({time}, ?) FROM original_state "
+            f"ORDER BY {key} = 'ralphCount', {place}",
             (latest[0][0], self._moment),
         )
 
     def _note_unknown_columns(self, table: str) -> None:
-        columns = _columns(self._db, f"original_{table}")
-        key = _key_of(table, {column.name for column in columns})
+        columns = columns_of(self._db, f"original_{table}")
+        key = key_of(table, {column.name for column in columns})
         known = {*ROW_TYPES[table].__struct_fields__}
-        known |= {source for (name, _), source in _RENAMED.items() if name == table}
+        known |= {source for (name, _), source in RENAMED.items() if name == table}
         for column in columns:
             if column.name not in known:
                 self._note(
                     table,
                     key,
-                    f'FROM original_{table} WHERE "{column.name}" IS NOT NULL',
+                    f"FROM original_{table} WHERE {quoted(column.name)} IS NOT NULL",
                     column=column.name,
-                    value=f'"{column.name}"',
+                    value=quoted(column.name),
                     why="this column has no place in the schema",
                 )
 
     def _fill_gaps(self) -> None:
         for child, column, parent in _REFERENCES:
-            key = _KEYS.get(parent, "id")
+            key = KEYS.get(parent, ("id",))[-1]
             gaps = (
                 f"FROM {child} c WHERE c.{column} IS NOT NULL "
                 f"AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = c.{column}) "

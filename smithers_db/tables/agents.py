@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import listed, number_of_rows, optional_text, text, whole
 from smithers_db.clock import at_millisecond, new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidValue, NotFound
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Agent, AgentStreamEvent
-from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.table import Table
 from smithers_db.values import encode
 
 # A phase of another run is no phase of this one: then nothing is inserted.
@@ -88,11 +89,13 @@ class Agents:
         context = self._ambient.get()
         if execution_id is None:
             execution_id = context.execution_id or self._ambient.execution_id()
+        else:
+            text("execution_id", execution_id)
         if context.execution_id != execution_id:
             context = Context(execution_id)
         if phase_id is None:
             phase_id = context.phase_id
-        elif phase_id != context.phase_id:  # the step at hand is of another phase
+        elif text("phase_id", phase_id) != context.phase_id:  # the step at hand is of another phase
             context = Context(execution_id, phase_id)
         agent_id = new_id()
         moment = now()
@@ -184,7 +187,7 @@ class Agents:
                 content,
                 present if timestamp is None else whole("timestamp", timestamp),
                 at_millisecond(present),
-                agent_id,
+                text("agent_id", agent_id),
             ),
         )
         if not recorded.changes:
@@ -197,13 +200,13 @@ class Agents:
         """The first events of an agent's stream in order, all or of some types.
 
         Raises:
-            InvalidValue: types is one text.
+            InvalidValue: types is one text, or the limit is no number of rows.
         """
-        if isinstance(types, str):
-            raise InvalidValue(f"types is a list of texts, not one text: [{types!r}]")
+        types = listed("types", types)
+        rows = number_of_rows("limit", limit)
         chosen = f"AND event_type IN ({', '.join('?' * len(types))}) " if types else ""
         return self._events.all(
-            f"WHERE agent_id = ? {chosen}ORDER BY rowid LIMIT ?", (agent_id, *types, limit)
+            f"WHERE agent_id = ? {chosen}ORDER BY rowid LIMIT ?", (agent_id, *types, rows)
         )
 
     def current(self) -> Agent | None:

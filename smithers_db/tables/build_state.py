@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, optional_text, text
 from smithers_db.clock import later, now
-from smithers_db.errors import InvalidTransition, InvalidValue
+from smithers_db.errors import InvalidTransition
 from smithers_db.rows import BuildState
-from smithers_db.table import Table, text
+from smithers_db.table import Table
 
 # Compare and set in one statement: the condition and the change cannot come apart.
 _TAKE = (
@@ -59,8 +60,8 @@ class Builds:
         The first one is to fix it; the others wait ``wait_ms``. A fixer that has not called this
         for ``stale_ms`` is taken to be gone, and the next caller replaces it.
         """
-        if wait_ms < 0 or stale_ms < 0:
-            raise InvalidValue("wait_ms and stale_ms are milliseconds, 0 or more")
+        natural("wait_ms", wait_ms)
+        natural("stale_ms", stale_ms)
         moment = now()
         with self._db.transaction():
             taken = self._db.execute(
@@ -75,6 +76,7 @@ class Builds:
         Raises:
             InvalidTransition: an agent is given, and another one is the fixer.
         """
+        optional_text("agent_id", agent_id)
         fixed = self._db.execute(
             "UPDATE build_state SET status = 'passing', fixer_agent_id = NULL, "
             "broken_since = NULL, last_check = ? "
@@ -92,6 +94,6 @@ class Builds:
         freed = self._db.execute(
             "UPDATE build_state SET status = 'broken', fixer_agent_id = NULL "
             "WHERE id = 1 AND status = 'fixing' AND last_check < ?",
-            (later(-stale_ms),),
+            (later(-natural("stale_ms", stale_ms)),),
         )
         return bool(freed.changes)

@@ -7,14 +7,15 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import identifier, natural, number_of_rows, optional_text, text, whole
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.owner import Incomplete, Owner
-from smithers_db.rows import Execution, ExecutionOwner
-from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.rows import Execution, ExecutionOwner, StateEntry
+from smithers_db.table import Table
 from smithers_db.values import encode, encode_optional
 
 #: How old the heartbeat of a worker on another host may be, in milliseconds.
@@ -89,7 +90,7 @@ class Executions:
 
         Returns the id. Raises `InvalidTransition` when an execution has the given id already.
         """
-        execution_id = new_id() if id is None else text("id", id)
+        execution_id = new_id() if id is None else identifier("id", id)
         config = {} if config is None else config
         with self._db.transaction():
             moment = self._insert(execution_id, name, file_path, encode(config))
@@ -162,8 +163,9 @@ class Executions:
         return self._table.get(id)
 
     def list(self, limit: int = 20) -> Sequence[Execution]:
-        """The newest runs, newest first."""
-        return self._table.all("ORDER BY rowid DESC LIMIT ?", (limit,))
+        """The newest runs, newest first; a limit of -1 gives all."""
+        rows = number_of_rows("limit", limit, or_all=True)
+        return self._table.all("ORDER BY rowid DESC LIMIT ?", (rows,))
 
     def owner(self, id: str) -> ExecutionOwner | None:
         """Who works on a run, or did last; None for a run of an older file."""
@@ -175,6 +177,7 @@ class Executions:
         ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
         host is running as long as its process is.
         """
+        natural("stale_ms", stale_ms)
         tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
         found = []
         for execution in self._table.all(tail):
@@ -201,6 +204,7 @@ class Executions:
         [True]
         ('running', 'interrupted: its worker died')
         """
+        natural("stale_ms", stale_ms)
         with self._db.transaction():
             execution = self._table.one(id)
             if execution.status not in ("pending", "running"):
@@ -292,8 +296,9 @@ class Executions:
             )
             kept = state_at(self._db, id, last)
             if at is None:  # state that predates the ledger, in files of the original
-                sql = "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key"
-                kept = [(row.key, row.value) for row in self._db.execute(sql, (id,)).rows]
+                state = Table(self._db, "state", StateEntry)
+                rows = state.values("key, value", "WHERE execution_id = ? ORDER BY key", (id,))
+                kept = [(row.key, row.value) for row in rows]
             self._db.executemany(
                 _TRANSITION,
                 [(new_id(), execution_id, key, value, "fork", moment) for key, value in kept],
@@ -306,7 +311,7 @@ class Executions:
             return 2**63 - 1
         rows = self._db.execute(
             "SELECT seq FROM transitions WHERE id = ? AND execution_id = ?",
-            (transition_id, execution_id),
+            (text("at", transition_id), execution_id),
         ).rows
         if not rows:
             raise NotFound(f"execution {execution_id!r} has no transition {transition_id!r}")

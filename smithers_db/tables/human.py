@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import listed, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidTransition, InvalidValue
@@ -59,11 +60,10 @@ class Human:
 
         Raises:
             NoActiveExecution: no run is given or current. NotFound: there is no such run.
-            InvalidValue: options is one text.
+            InvalidValue: options is no list of texts.
         """
-        if isinstance(options, str):
-            raise InvalidValue("options is a list of texts, not one text")
-        return self._ask(type, prompt, execution_id, options=list(options))
+        options = [text("options", option) for option in listed("options", options)]
+        return self._ask(type, prompt, execution_id, options=options)
 
     def request_interactive(
         self, prompt: str, config: Any = None, *, execution_id: str | None = None
@@ -119,7 +119,7 @@ class Human:
         duration: int | None = None,
         error: str | None = None,
     ) -> None:
-        if status not in ANSWERS:
+        if text("status", status) not in ANSWERS:
             raise InvalidValue(f"{status!r} is no answer; one of {', '.join(sorted(ANSWERS))} is")
         fits = self._table.adapted
         values = (
@@ -129,7 +129,7 @@ class Human:
             fits("session_duration", duration),
             fits("error", error),
             now(),
-            id,
+            text("id", id),
         )
         if not self._db.execute(_RESOLVE, values).changes:
             found = self._table.one(id)

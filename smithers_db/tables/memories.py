@@ -9,17 +9,19 @@ from typing import Any
 import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import number_of_rows
+from smithers_db.checks import text as checked
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import InvalidValue
+from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import Memory
 from smithers_db.table import Table
-from smithers_db.table import text as checked
 
 #: Without a scope, the nearer one is the one that counts.
 PRECEDENCE = {"session": 0, "project": 1, "global": 2}
 
 _ALIVE = "(expires_at IS NULL OR expires_at > ?)"
+_FOUND = "WHERE seq IN (SELECT rowid FROM memories_fts WHERE memories_fts MATCH ?)"
 # What is left out of a second add() of the same memory stays as it is. Only an expiry that has
 # passed does not: nobody would see what was just added.
 _UPSERT = (
@@ -147,6 +149,7 @@ class Memories:
         self, category: str | None = None, scope: str | None = None, limit: int = 100
     ) -> Sequence[Memory]:
         """Memories in the order in which they were first added, of a category and scope or all."""
+        rows = number_of_rows("limit", limit)
         conditions = [_ALIVE]
         params: list[Any] = [now()]
         for column, value in (("category", category), ("scope", scope)):
@@ -154,7 +157,7 @@ class Memories:
                 conditions.append(f"{column} = ?")
                 params.append(value)
         tail = f"WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"
-        return self._read(self._table.all(tail, (*params, limit)))
+        return self._read(self._table.all(tail, (*params, rows)))
 
     def search(
         self, text: str, category: str | None = None, limit: int = 20, *, syntax: bool = False
@@ -165,19 +168,30 @@ class Memories:
         instead; without it no character of it means anything special.
 
         Raises:
-            InvalidValue: the text is no str, or not Unicode.
+            InvalidValue: the text is no str, or not Unicode; the limit is no number of rows;
+            with ``syntax``, the text is no FTS5 query.
         """
         if not isinstance(text, str):
             raise InvalidValue(f"a text to search for is a str, not {type(text).__name__}")
+        number_of_rows("limit", limit)
+        if category is not None:
+            checked("category", category)
         query = checked("text", text if syntax else _quoted(text))
         if not query.strip():
             return []
         condition, params = (
             ("AND m.category = ? ", [category]) if category is not None else ("", [])
         )
-        rows = self._db.execute(
-            f"{self._search}{condition}ORDER BY f.rank LIMIT ?", (query, now(), *params, limit)
-        ).rows
+        try:
+            rows = self._db.execute(
+                f"{self._search}{condition}ORDER BY f.rank LIMIT ?", (query, now(), *params, limit)
+            ).rows
+        except UnicodeDecodeError as error:
+            raise self._table.unreadable(_FOUND, (query,)) from error
+        except Exception as error:
+            if syntax and type(error).__name__ == "SQLError":  # SQLite's word on the text
+                raise InvalidValue(f"{text!r:.60} is no FTS5 query: {error}") from error
+            raise
         return self._read([self._table.typed(row) for row in rows])
 
     def update(self, id: str, **columns: Any) -> None:
@@ -185,21 +199,32 @@ class Memories:
 
         Raises:
             NotFound: there is no such memory. InvalidValue: a value does not fit its column.
+            InvalidTransition: another memory has this category, scope and key.
         """
         self.flush_access()
-        self._table.update(id, **{"updated_at": now(), **columns})
+        with self._db.transaction():
+            if columns.keys() & {"category", "scope", "key"}:
+                self._check_free(id, columns)
+            self._table.update(id, **{"updated_at": now(), **columns})
+
+    def _check_free(self, id: str, columns: dict[str, Any]) -> None:
+        memory = self._table.one(id)
+        names = ("category", "scope", "key")
+        place = [columns.get(name, getattr(memory, name)) for name in names]
+        tail = "WHERE category = ? AND scope = ? AND key = ? AND id <> ?"
+        if self._table.first(tail, (*place, id)) is not None:
+            raise InvalidTransition(f"there is another memory of {', '.join(map(repr, place))}")
 
     def delete(self, id: str) -> None:
         """Forgets a memory. Raises `NotFound`."""
-        if not self._db.execute("DELETE FROM memories WHERE id = ?", (id,)).changes:
+        if not self._db.execute("DELETE FROM memories WHERE id = ?", (checked("id", id),)).changes:
             self._table.missing(id)
 
     def stats(self) -> MemoryStats:
         """How many memories there are, by category and by scope."""
         by_category: dict[str, int] = {}
         by_scope: dict[str, int] = {}
-        sql = f"SELECT category, scope FROM memories WHERE {_ALIVE}"
-        rows = self._db.execute(sql, (now(),)).rows
+        rows = self._table.values("category, scope", f"WHERE {_ALIVE}", (now(),))
         for category, scope in rows:
             by_category[category] = by_category.get(category, 0) + 1
             by_scope[scope] = by_scope.get(scope, 0) + 1

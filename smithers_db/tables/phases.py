@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import NotFound
 from smithers_db.ledger import ITERATION
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Phase
-from smithers_db.table import Table, text, whole
+from smithers_db.table import Table
 
 _START = (
     "INSERT INTO phases (id, execution_id, name, iteration, status, started_at, created_at) "
@@ -63,7 +64,7 @@ class Phases:
         phase_id = new_id()
         moment = now()
         if iteration is not None:
-            whole("iteration", iteration)
+            natural("iteration", iteration)
         started = self._db.execute(
             _START, (phase_id, text("name", name), iteration, moment, moment, execution_id)
         )

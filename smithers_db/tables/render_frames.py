@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, number_of_rows, text, whole
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
 from smithers_db.ledger import ITERATION
 from smithers_db.rows import RenderFrame
-from smithers_db.table import Table, text, whole
+from smithers_db.table import Table
 
 # Numbered inside the write itself: two writers cannot read the same last number.
 _STORE = (
@@ -54,7 +55,7 @@ class RenderFrames:
         execution_id = self._ambient.execution_id(execution_id)
         frame_id = new_id()
         if iteration is not None:
-            whole("iteration", iteration)
+            natural("iteration", iteration)
         stored = self._db.execute(
             _STORE, (frame_id, text("tree_xml", tree_xml), iteration, now(), execution_id)
         )
@@ -87,7 +88,7 @@ class RenderFrames:
         A page is the last ``limit`` of them, of those with a number below ``before``.
         """
         last = 2**63 - 1 if before is None else whole("before", before)
-        rows = -1 if limit is None else whole("limit", limit)
+        rows = -1 if limit is None else number_of_rows("limit", limit)
         return self._table.all(
             "WHERE execution_id = ? AND sequence_number < ? ORDER BY sequence_number DESC LIMIT ?",
             (self._ambient.execution_id(execution_id), last, rows),

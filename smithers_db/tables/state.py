@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, number_of_rows, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import NotFound
+from smithers_db.errors import InvalidValue, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.rows import StateEntry, Transition
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 from smithers_db.values import decode, encode
 
 # One statement: the old value is read, the transition written, and its trigger writes the state.
@@ -53,15 +54,16 @@ class State:
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db
         self._ambient = ambient
-        self._table = Table(db, "state", StateEntry, key="key")
+        self._table = Table(db, "state", StateEntry)
         self._transitions = Table(db, "transitions", Transition)
 
     def get(self, key: str, default: Any = None, *, execution_id: str | None = None) -> Any:
         """The value of a key, or the default."""
-        rows = self._db.execute(
-            "SELECT value FROM state WHERE execution_id = ? AND key = ?",
+        rows = self._table.values(
+            "value",
+            "WHERE execution_id = ? AND key = ?",
             (self._ambient.execution_id(execution_id), key),
-        ).rows
+        )
         return decode(rows[0][0]) if rows else default
 
     def has(self, key: str, *, execution_id: str | None = None) -> bool:
@@ -69,16 +71,17 @@ class State:
         return bool(
             self._db.execute(
                 "SELECT 1 FROM state WHERE execution_id = ? AND key = ?",
-                (self._ambient.execution_id(execution_id), key),
+                (self._ambient.execution_id(execution_id), text("key", key)),
             ).rows
         )
 
     def get_all(self, *, execution_id: str | None = None) -> dict[str, Any]:
         """Every key and its value, sorted by key."""
-        rows = self._db.execute(
-            "SELECT key, value FROM state WHERE execution_id = ? ORDER BY key",
+        rows = self._table.values(
+            "key, value",
+            "WHERE execution_id = ? ORDER BY key",
             (self._ambient.execution_id(execution_id),),
-        ).rows
+        )
         return {key: decode(value) for key, value in rows}
 
     def set(
@@ -86,10 +89,15 @@ class State:
     ) -> str:
         """Sets a key, and records that; returns the transition's id.
 
+        ``iteration`` is the key that phases, tasks and frames take theirs from: a whole number
+        from 0 on. Every other key holds what you like.
+
         Raises:
             NoActiveExecution: no run is given or current. NotFound: there is no such run.
-            InvalidValue: the value would not come back as it is.
+            InvalidValue: the value would not come back as it is, or is no iteration.
         """
+        if key == "iteration":
+            natural("the state's iteration", value)
         execution_id = self._ambient.execution_id(execution_id)
         transition_id = new_id()
         changed = self._db.execute(
@@ -116,7 +124,9 @@ class State:
         *,
         execution_id: str | None = None,
     ) -> list[str]:
-        """Sets several keys in one transaction; returns the transitions' ids."""
+        """Sets several keys in one transaction; returns the transitions' ids. Raises as `set`."""
+        if not isinstance(values, Mapping):
+            raise InvalidValue(f"values is a mapping, not a {type(values).__name__}")
         execution_id = self._ambient.execution_id(execution_id)
         with self._db.transaction():
             return [
@@ -129,6 +139,7 @@ class State:
     ) -> bool:
         """Removes a key, and records that; False when it was not there."""
         execution_id = self._ambient.execution_id(execution_id)
+        text("key", key)
         agent_id = self._ambient.agent_id(execution_id)
         changed = self._db.execute(
             _DELETE,
@@ -150,13 +161,14 @@ class State:
     ) -> Sequence[Transition]:
         """The last changes of one key or all, newest first; values come decoded."""
         execution_id = self._ambient.execution_id(execution_id)
+        rows = number_of_rows("limit", limit)
         if key is None:
             return self._transitions.all(
-                "WHERE execution_id = ? ORDER BY seq DESC LIMIT ?", (execution_id, limit)
+                "WHERE execution_id = ? ORDER BY seq DESC LIMIT ?", (execution_id, rows)
             )
         return self._transitions.all(
             "WHERE execution_id = ? AND key = ? ORDER BY seq DESC LIMIT ?",
-            (execution_id, key, limit),
+            (execution_id, key, rows),
         )
 
     def at(self, transition_id: str) -> dict[str, Any]:

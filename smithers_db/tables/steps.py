@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import NotFound
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Step
-from smithers_db.table import Table, optional_text
+from smithers_db.table import Table
 
 _START = (
     "INSERT INTO steps (id, execution_id, phase_id, name, status, started_at, created_at) "
@@ -69,6 +70,7 @@ class Steps:
         execution_id = self._ambient.execution_id(execution_id)
         if phase_id is None:
             phase_id = self._ambient.phase_id(execution_id)
+        optional_text("phase_id", phase_id)
         step_id = new_id()
         moment = now()
         name = optional_text("name", name)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
 from smithers_db.rows import SupersmithersAnalysis, SupersmithersModule, SupersmithersVersion
-from smithers_db.table import Table, text
+from smithers_db.table import Table
 
 
 class Supersmithers:
@@ -37,9 +38,9 @@ class Supersmithers:
     def __init__(self, db: ReactiveDatabase, ambient: Ambient) -> None:
         self._db = db
         self._ambient = ambient
-        self._modules = Table(db, "supersmithers_modules", SupersmithersModule, "module_hash")
+        self._modules = Table(db, "supersmithers_modules", SupersmithersModule)
         self._analyses = Table(db, "supersmithers_analyses", SupersmithersAnalysis)
-        self._versions = Table(db, "supersmithers_versions", SupersmithersVersion, "version_id")
+        self._versions = Table(db, "supersmithers_versions", SupersmithersVersion)
 
     def register_module(
         self, module_hash: str, scope: str, module_abs_path: str, export_name: str = "default"
@@ -135,7 +136,7 @@ class Supersmithers:
             "WHERE version_id = ? AND module_hash = ? "
             "ON CONFLICT (module_hash) DO UPDATE SET "
             "active_version_id = excluded.active_version_id, updated_at = excluded.updated_at",
-            (now(), version_id, module_hash),
+            (now(), text("version_id", version_id), text("module_hash", module_hash)),
         )
         if not made.changes:
             raise NotFound(f"module {module_hash!r} has no version {version_id!r}")

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import natural, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound
 from smithers_db.ledger import ITERATION
 from smithers_db.lifecycle import Lifecycle
 from smithers_db.rows import Task
-from smithers_db.table import Table, optional_text, text, whole
+from smithers_db.table import Table
 
 _ITERATION = f"SELECT {ITERATION} FROM executions e WHERE e.id = ?"
 _START = (
@@ -74,7 +75,7 @@ class Tasks:
             _START,
             (
                 task_id,
-                None if iteration is None else whole("iteration", iteration),
+                None if iteration is None else natural("iteration", iteration),
                 optional_text("scope_id", scope_id),
                 optional_text("scope_rev", scope_rev),
                 text("component_type", component_type),
@@ -127,6 +128,7 @@ class Tasks:
         execution_id = self._ambient.execution_id(execution_id)
         if iteration is None:
             iteration = self.current_iteration(execution_id=execution_id)
+        natural("iteration", iteration)
         rows = self._db.execute(
             f"SELECT count(*) FROM tasks WHERE execution_id = ? AND iteration = ?{condition}",
             (execution_id, iteration),

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidTransition
 from smithers_db.rows import TicketReport
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 
 
 class TicketReports:
@@ -94,7 +95,7 @@ class TicketReports:
         marked = self._db.execute(
             "UPDATE ticket_reports SET triaged = 1, triage_action = ?, triage_result_id = ? "
             "WHERE id = ? AND triaged = 0",
-            (text("action", action), optional_text("result_id", result_id), id),
+            (text("action", action), optional_text("result_id", result_id), text("id", id)),
         )
         if not marked.changes:
             found = self._table.one(id)

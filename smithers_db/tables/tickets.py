@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import identifier, listed, optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import Ticket
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 
 STATUSES = frozenset({"todo", "in_progress", "blocked", "done"})
 
@@ -82,12 +83,15 @@ class Tickets:
             then nothing is changed.
         """
         with self._db.transaction():
-            return [self._put(dict(ticket)) for ticket in tickets]
+            return [self._put(ticket) for ticket in listed("tickets", tickets)]
 
-    def _put(self, columns: dict[str, Any]) -> str:
+    def _put(self, ticket: Mapping[str, Any]) -> str:
+        if not isinstance(ticket, Mapping):
+            raise InvalidValue(f"a ticket is a mapping, not a {type(ticket).__name__}")
+        columns = dict(ticket)
         if "id" not in columns:
             raise InvalidValue(f"a ticket needs an id; this one has {', '.join(columns)}")
-        ticket_id = text("id", columns["id"])
+        ticket_id = identifier("id", columns["id"])
         if self._table.get(ticket_id) is None:
             self._insert("", columns)
         else:
@@ -100,14 +104,12 @@ class Tickets:
 
     def _checked(self, columns: dict[str, Any]) -> dict[str, Any]:
         """The columns that are given, its lists as lists."""
-        if columns.get("status", "todo") not in STATUSES:
+        if text("status", columns.get("status", "todo")) not in STATUSES:
             raise InvalidValue(_no_status(columns["status"]))
         checked = dict(columns)
         for name in _LISTS:
-            if isinstance(columns.get(name), str):
-                raise InvalidValue(f"{name} is a list of texts, not one text")
             if name in columns:
-                checked[name] = list(columns[name] or ())
+                checked[name] = listed(name, columns[name] or ())
         return checked
 
     def _insert(self, ending: str, columns: dict[str, Any]) -> int:
@@ -144,6 +146,12 @@ class Tickets:
         ``filter`` is a mapping of the same three, for those who have one at hand.
         """
         if filter is not None:
+            if not isinstance(filter, Mapping):
+                raise InvalidValue(f"filter is a mapping, not a {type(filter).__name__}")
+            if not filter.keys() <= {"status", "tag", "source"}:
+                raise InvalidValue(
+                    f"filter has status, tag and source, not {', '.join(map(str, filter))}"
+                )
             return self.list(**filter)
         conditions = []
         params = []
@@ -169,7 +177,9 @@ class Tickets:
 
     def are_deps_complete(self, id: str) -> bool:
         """Whether all that a ticket depends on is done. Raises `NotFound`."""
-        rows = self._db.execute(f"SELECT {_READY} FROM tickets WHERE id = ?", (id,)).rows
+        rows = self._db.execute(
+            f"SELECT {_READY} FROM tickets WHERE id = ?", (text("id", id),)
+        ).rows
         return bool(rows[0][0]) if rows else self._table.missing(id)
 
     def update_status(self, id: str, status: str, blocked_reason: str | None = None) -> None:
@@ -178,7 +188,7 @@ class Tickets:
         Raises:
             NotFound: there is no such ticket. InvalidValue: an unknown status.
         """
-        if status not in STATUSES:
+        if text("status", status) not in STATUSES:
             raise InvalidValue(_no_status(status))
         self._table.update(id, status=status, blocked_reason=blocked_reason, updated_at=now())
 
@@ -187,7 +197,7 @@ class Tickets:
         added = self._db.execute(
             f"UPDATE tickets SET progress_notes = json_insert({_NOTES}, '$[#]', ?), "
             "updated_at = ? WHERE id = ?",
-            (text("note", note), now(), id),
+            (text("note", note), now(), text("id", id)),
         )
         if not added.changes:
             self._table.missing(id)
@@ -221,7 +231,7 @@ class Tickets:
         Raises:
             InvalidTransition: a ticket has the given id already.
         """
-        ticket_id = new_id() if id is None else id
+        ticket_id = new_id() if id is None else identifier("id", id)
         made = self._insert(
             "ON CONFLICT (id) DO NOTHING",
             {

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import NotFound, OutputError
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.outputs import INLINE_BELOW, Outputs, encoded, git_blob_hash
 from smithers_db.rows import ToolCall
-from smithers_db.table import Table, optional_text, text
+from smithers_db.table import Table
 from smithers_db.values import encode
 
 _START = (
@@ -86,6 +87,7 @@ class Tools:
             NotFound: there is no such call. InvalidTransition: it has ended.
             InvalidValue: the output is neither text nor bytes. OSError: the file cannot be written.
         """
+        text("id", id)
         optional_text("summary", summary)
         if output is None:
             self._update(id, None, None, None, None, summary, None)

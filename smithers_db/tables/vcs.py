@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import listed, number_of_rows
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import InvalidValue
 from smithers_db.rows import Commit, Report, Review, Snapshot
 from smithers_db.table import Table
 
@@ -22,7 +24,7 @@ _SAME_COMMIT = (
     "deletions = coalesce(excluded.deletions, deletions), "
     "smithers_metadata = coalesce(excluded.smithers_metadata, smithers_metadata) RETURNING id"
 )
-_OF_EXECUTION = "WHERE execution_id = ? ORDER BY rowid DESC LIMIT ?"
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Vcs:
@@ -71,6 +73,11 @@ class Vcs:
             "created_at": now(),
         }
 
+    def _newest(self, table: Table[R], execution_id: str | None, limit: int) -> Sequence[R]:
+        execution_id = self._ambient.execution_id(execution_id)
+        tail = "WHERE execution_id = ? ORDER BY rowid DESC LIMIT ?"
+        return table.all(tail, (execution_id, number_of_rows("limit", limit)))
+
     def log_commit(
         self,
         *,
@@ -100,7 +107,7 @@ class Vcs:
 
     def get_commits(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Commit]:
         """The commits of a run."""
-        return self._commits.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._commits, execution_id, limit)
 
     def get_commit(self, commit_hash: str, vcs_type: str | None = None) -> Commit | None:
         """The commit with this hash, or None.
@@ -131,7 +138,7 @@ class Vcs:
         self, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Snapshot]:
         """The snapshots of a run."""
-        return self._snapshots.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._snapshots, execution_id, limit)
 
     def log_review(
         self,
@@ -149,15 +156,14 @@ class Vcs:
         ``columns``: target_ref, approvals, reviewer_model, blocking, posted_to_github,
         posted_to_git_notes. Raises as `log_commit` does, and `InvalidValue` for issues in one text.
         """
-        if isinstance(issues, str):
-            raise InvalidValue("issues is a list of them, not one text")
+        issues = listed("issues", issues)
         row = self._new(execution_id, agent_id)
         self._reviews.insert(
             **row,
             target_type=target_type,
             approved=approved,
             summary=summary,
-            issues=list(issues),
+            issues=issues,
             **columns,
         )
         return str(row["id"])
@@ -168,7 +174,7 @@ class Vcs:
 
     def get_reviews(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Review]:
         """The reviews of a run."""
-        return self._reviews.all(_OF_EXECUTION, (self._ambient.execution_id(execution_id), limit))
+        return self._newest(self._reviews, execution_id, limit)
 
     def get_blocking_reviews(self, execution_id: str | None = None) -> Sequence[Review]:
         """The reviews of a run that block it: blocking, and not approved."""
@@ -199,12 +205,11 @@ class Vcs:
         self, type: str | None = None, *, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Report]:
         """The reports of a run, all or of one type."""
-        execution_id = self._ambient.execution_id(execution_id)
         if type is None:
-            return self._reports.all(_OF_EXECUTION, (execution_id, limit))
+            return self._newest(self._reports, execution_id, limit)
         return self._reports.all(
             "WHERE execution_id = ? AND type = ? ORDER BY rowid DESC LIMIT ?",
-            (execution_id, type, limit),
+            (self._ambient.execution_id(execution_id), type, number_of_rows("limit", limit)),
         )
 
     def get_critical_reports(self, execution_id: str | None = None) -> Sequence[Report]:

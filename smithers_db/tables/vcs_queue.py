@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from reactive_sqlite import ReactiveDatabase
+from smithers_db.checks import optional_text, whole
 from smithers_db.clock import later, new_id, now
 from smithers_db.context import Ambient
 from smithers_db.errors import InvalidTransition, InvalidValue
 from smithers_db.rows import VcsQueueItem
-from smithers_db.table import Table, optional_text
+from smithers_db.table import Table
 
 # `completed_at IS NULL` is the index's one key: the open items, in the order of their ids.
 _DEQUEUE = (
@@ -81,7 +82,8 @@ class VcsQueue:
             it has ended.
         """
         status = "completed" if error is None else "failed"
-        values = (status, optional_text("error", error), now(), id)
+        values = (status, optional_text("error", error), now(), whole("id", id))
+        optional_text("lease_id", lease_id)
         if lease_id is None:
             ended = self._db.execute(_COMPLETE + "lease_id GLOB ?", (*values, f"{self._worker}/*"))
         else:

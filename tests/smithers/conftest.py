@@ -14,9 +14,19 @@ from smithers_db import SmithersDB, create_smithers_db
 
 from . import plans
 
-#: Modules whose statements look at the whole database, because that is what they are for; and the
-#: facade, whose query() passes on what its users write.
-WHOLESALE = ("growth", "vacuum", "rollups", "doctor", "export", "migrations", "demo", "facade")
+#: Modules whose statements look at the whole database, because that is what they are for, or run
+#: once a read has failed; and the facade, whose query() passes on what its users write.
+WHOLESALE = (
+    "growth",
+    "vacuum",
+    "rollups",
+    "doctor",
+    "export",
+    "migrations",
+    "demo",
+    "facade",
+    "unreadable",
+)
 
 
 @pytest.fixture(autouse=True)

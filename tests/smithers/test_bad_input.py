@@ -12,15 +12,72 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from smithers_db import InvalidValue, NotFound, OutputError, SmithersDB, create_smithers_db
+from smithers_db import (
+    InvalidTransition,
+    InvalidValue,
+    NotFound,
+    OutputError,
+    SmithersDB,
+    create_smithers_db,
+)
 
 from .tour import ticket
+
+
+def set_iteration(value: Any, db: SmithersDB) -> None:
+    db.state.set_many({"other": 1, "iteration": value})
+
+
+#: Verbs that find something by what they are given.
+BY_ID: dict[str, Callable[[Any, SmithersDB], Any]] = {
+    "run": lambda id, db: db.execution.get(id),
+    "run to end": lambda id, db: db.execution.complete(id),
+    "run to go on with": lambda id, db: db.execution.resume(id),
+    "run to copy": lambda id, db: db.execution.fork(id),
+    "transition to copy from": lambda id, db: db.execution.fork(db.current.execution_id, id),  # type: ignore[arg-type]
+    "run of a heartbeat": lambda id, db: db.execution.heartbeat(id),
+    "run of a phase": lambda id, db: db.phases.start("p", execution_id=id),
+    "run of an agent": lambda id, db: db.agents.start("a", execution_id=id),
+    "run of a frame": lambda id, db: db.render_frames.count(id),
+    "run of a context": lambda id, db: db.context(execution_id=id),
+    "phase of an agent": lambda id, db: db.agents.start("a", phase_id=id),
+    "phase of a step": lambda id, db: db.steps.start("s", phase_id=id),
+    "page": lambda id, db: db.agents.list(before=id),
+    "agent of an event": lambda id, db: db.agents.record_stream_event(id, {"type": "t"}),
+    "agent of events": lambda id, db: db.agents.stream_events(id),
+    "agent of a call": lambda id, db: db.tools.start("Bash", {}, id),
+    "agent of a report": lambda id, db: db.vcs.add_report(
+        type="t", title="t", content="c", agent_id=id
+    ),
+    "call": lambda id, db: db.tools.complete(id, "x"),
+    "output": lambda id, db: db.tools.get_output(id),
+    "key": lambda key, db: db.state.get(key),
+    "key asked for": lambda key, db: db.state.has(key),
+    "key to go": lambda key, db: db.state.delete(key),
+    "key of changes": lambda key, db: db.state.history(key),
+    "transition": lambda id, db: db.state.at(id),
+    "memory to go": lambda id, db: db.memories.delete(id),
+    "memory to change": lambda id, db: db.memories.update(id, content="x"),
+    "category": lambda text, db: db.memories.search("x", text),
+    "question": lambda id, db: db.human.resolve(id, "approved"),
+    "commit": lambda id, db: db.vcs.get_commit(id),
+    "item": lambda id, db: db.vcs_queue.complete(id),
+    "lease": lambda id, db: db.vcs_queue.complete(1, lease_id=id),
+    "ticket": lambda id, db: db.tickets.are_deps_complete(id),
+    "ticket to note of": lambda id, db: db.tickets.add_progress_note(id, "n"),
+    "ticket to leave out": lambda id, db: db.tickets.select_next(id),
+    "report": lambda id, db: db.ticket_reports.mark_triaged(id, "none"),
+    "fixer": lambda id, db: db.build_state.mark_fixed(id),
+    "module": lambda id, db: db.supersmithers.set_active_version(id, "v"),
+    "iteration": lambda number, db: db.tasks.total_count(number),
+}
 
 WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a name that is a number": lambda db: db.phases.start(5),  # type: ignore[arg-type]
@@ -91,6 +148,72 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "a lease of no time": lambda db: db.vcs_queue.dequeue(lease=-1),
     "a wait of less than nothing": lambda db: db.build_state.handle_broken_build("a", wait_ms=-1),
     "a moment that is none": lambda db: db.prune(older_than="soon"),
+    "a wait of text": lambda db: db.build_state.handle_broken_build("a", wait_ms="5"),  # type: ignore[arg-type]
+    "an age that is no number": lambda db: db.build_state.cleanup(stale_ms=None),  # type: ignore[arg-type]
+    "an age below nothing": lambda db: db.execution.find_incomplete(stale_ms=-1),
+    "an age of a bool": lambda db: db.execution.resume("x", stale_ms=True),
+    "a count of runs below nothing": lambda db: db.prune(keep=-1),
+    "an iteration below nothing": lambda db: db.phases.start("p", -1),
+    "a task's iteration below nothing": lambda db: db.tasks.start("Claude", iteration=-1),
+    "a frame's iteration below nothing": lambda db: db.render_frames.store("<a/>", -1),
+    "an analysis' iteration below nothing": lambda db: db.supersmithers.record_analysis(
+        module_hash="h", iteration=-1, trigger="error"
+    ),
+    "tokens read below nothing": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_input=-1,
+    ),
+    "tokens written below nothing": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_output=-1,
+    ),
+    "tokens whose sum no column holds": lambda db: db.agents.complete(
+        db.current.agent_id,  # type: ignore[arg-type]
+        tokens_input=2**63 - 1,
+    ),
+    "lines below nothing": lambda db: db.artifacts.add("a", "b", "c", line_count=-1),
+    "bytes below nothing": lambda db: db.artifacts.add("a", "b", "c", byte_size=-1),
+    "insertions below nothing": lambda db: db.vcs.log_commit(
+        vcs_type="git", commit_hash="h", message="m", insertions=-1
+    ),
+    "deletions below nothing": lambda db: db.vcs.log_commit(
+        vcs_type="git", commit_hash="h", message="m", deletions=-1
+    ),
+    "a limit below nothing": lambda db: db.rate_limits.record(
+        provider="p", model="m", requests_remaining=-1
+    ),
+    "options that are no list": lambda db: db.human.request("select", "?", 5),  # type: ignore[arg-type]
+    "options that are no texts": lambda db: db.human.request("select", "?", [5]),  # type: ignore[list-item]
+    "issues that are a mapping": lambda db: db.vcs.log_review(
+        target_type="pr", approved=True, summary="s", issues={"a.py": 3}
+    ),
+    "types of events that are none": lambda db: db.agents.stream_events("a", None),  # type: ignore[arg-type]
+    "values that are no mapping": lambda db: db.state.set_many(["a"]),  # type: ignore[arg-type]
+    "an answer that is a list": lambda db: db.human.resolve("x", ["approved"]),  # type: ignore[arg-type]
+    "a ticket status that is a list": lambda db: db.tickets.update_status("T", ["done"]),  # type: ignore[arg-type]
+    "tickets that are none": lambda db: db.tickets.seed(5),  # type: ignore[arg-type]
+    "one ticket for many": lambda db: db.tickets.seed(ticket("x", 1)),  # type: ignore[arg-type]
+    "a ticket that is a text": lambda db: db.tickets.seed(["T"]),  # type: ignore[list-item]
+    "a ticket without a name": lambda db: db.tickets.seed([ticket("", 1)]),
+    "a filter that is a text": lambda db: db.tickets.list("todo"),  # type: ignore[arg-type]
+    "a filter by a colour": lambda db: db.tickets.list({"colour": "red"}),
+    "a run without a name": lambda db: db.execution.start("r", "f", id=""),
+    "a query that FTS5 does not understand": lambda db: db.memories.search('"', syntax=True),
+    "another place for a memory": lambda db: db.memories.update("x", seq=1),
+    "another run for a review": lambda db: db.vcs.update_review("x", execution_id="y"),
+    "a moment before all years": lambda db: db.prune(older_than=timedelta.max),
+    "a moment after all years": lambda db: db.memories.add(
+        "c", "k", "v", expires_at="9999-12-31T23:59:59-14:00"
+    ),
+    **{
+        f"a {what} of {value!r:.20}": partial(verb, value)
+        for value in (["x"], "\ud800", {"a": 1}, object)
+        for what, verb in BY_ID.items()
+    },
+    **{
+        f"an iteration in the state of {value!r:.20}": partial(set_iteration, value)
+        for value in (-1, 1.0, True, None, "1", [1], 10**18, 2**64)
+    },
 }
 
 
@@ -110,6 +233,40 @@ def test_a_wrong_value_is_refused_and_nothing_is_done(db: SmithersDB, what: str)
         assert db.current == context
 
 
+LIMITED: dict[str, Callable[[SmithersDB, Any], Any]] = {
+    "commits": lambda db, limit: db.vcs.get_commits(limit=limit),
+    "snapshots": lambda db, limit: db.vcs.get_snapshots(limit=limit),
+    "reviews": lambda db, limit: db.vcs.get_reviews(limit=limit),
+    "reports": lambda db, limit: db.vcs.get_reports(limit=limit),
+    "reports of a type": lambda db, limit: db.vcs.get_reports("risk", limit=limit),
+    "events": lambda db, limit: db.agents.stream_events("x", limit=limit),
+    "changes": lambda db, limit: db.state.history(limit=limit),
+    "changes of a key": lambda db, limit: db.state.history("phase", limit),
+    "memories": lambda db, limit: db.memories.list(limit=limit),
+    "found memories": lambda db, limit: db.memories.search("sky", limit=limit),
+    "frames": lambda db, limit: db.render_frames.list(limit=limit),
+    "agents": lambda db, limit: db.agents.list(limit=limit),
+    "runs": lambda db, limit: db.execution.list(limit),
+}
+
+
+@pytest.mark.parametrize("what", LIMITED)
+@pytest.mark.parametrize("limit", [-5, True, 1.0, "1", 2**63, math.nan])
+def test_a_limit_that_is_no_number_of_rows(
+    db: SmithersDB, run: str, what: str, limit: object
+) -> None:
+    with pytest.raises(InvalidValue, match="limit is a number of rows"):
+        LIMITED[what](db, limit)
+    assert list(LIMITED[what](db, 0)) == []
+
+
+def test_minus_one_means_all_runs_and_nothing_else(db: SmithersDB, run: str) -> None:
+    assert [row.id for row in db.execution.list(-1)] == [run]
+    for what in LIMITED.keys() - {"runs"}:
+        with pytest.raises(InvalidValue):
+            LIMITED[what](db, -1)
+
+
 def test_times_of_any_form_are_kept_as_times_that_sort(db: SmithersDB, run: str) -> None:
     soon = datetime.now(UTC) + timedelta(hours=1)
     east = soon.astimezone(timezone(timedelta(hours=9)))
@@ -119,6 +276,22 @@ def test_times_of_any_form_are_kept_as_times_that_sort(db: SmithersDB, run: str)
     assert texts == {f"{soon:%Y-%m-%dT%H:%M:%S}.{soon.microsecond // 1000:03d}Z"}
     db.memories.add("c", "gone", "v", expires_at=east - timedelta(hours=2))
     assert db.memories.get("c", "gone") is None
+
+
+def test_the_years_of_few_digits_sort_too(db: SmithersDB, run: str) -> None:
+    db.memories.add("c", "past", "v", expires_at=datetime(999, 1, 1))
+    assert db.memories.get("c", "past") is None
+    (row,) = db.query("SELECT expires_at FROM memories").get()
+    assert row.expires_at == "0999-01-01T00:00:00.000Z"
+
+
+def test_a_memory_does_not_take_the_place_of_another(db: SmithersDB) -> None:
+    first, second = db.memories.add("c", "k", "one"), db.memories.add("c", "l", "two")
+    with pytest.raises(InvalidTransition, match="another memory of 'c', 'global', 'k'"):
+        db.memories.update(second, key="k", content="three")
+    db.memories.update(first, key="k", scope="project")
+    db.memories.update(second, key="k")
+    assert [row.content for row in db.memories.list("c")] == ["one", "two"]
 
 
 def test_a_call_whose_id_is_a_path_writes_no_file_elsewhere(file_db: SmithersDB) -> None:
@@ -143,6 +316,9 @@ def test_an_unknown_column_is_named(db: SmithersDB, run: str) -> None:
 
 
 def test_rows_that_are_not_there_are_named(db: SmithersDB, run: str) -> None:
+    other = db.execution.start("other", "f")
+    stranger = db.agents.start("of another run")
+    db.execution.complete(other)
     calls: dict[str, Callable[[], Any]] = {
         "nobody": lambda: db.agents.start("a", execution_id="nobody"),
         "no phase": lambda: db.agents.start("a", phase_id="no phase"),
@@ -158,10 +334,13 @@ def test_rows_that_are_not_there_are_named(db: SmithersDB, run: str) -> None:
         "no ticket": lambda: db.tickets.add_progress_note("no ticket", "n"),
         "no report": lambda: db.ticket_reports.mark_triaged("no report", "none"),
         "no execution": lambda: db.execution.delete("no execution"),
+        "of the execution": lambda: db.artifacts.add("a", "b", "c", agent_id=stranger),
+        stranger: lambda: db.vcs.add_report(type="t", title="t", content="c", agent_id=stranger),
     }
-    for name, call in calls.items():
-        with pytest.raises(NotFound, match=name):
-            call()
+    with db.context(execution_id=run):
+        for name, call in calls.items():
+            with pytest.raises(NotFound, match=name):
+                call()
 
 
 def test_ten_megabytes_are_kept_whole(file_db: SmithersDB) -> None:

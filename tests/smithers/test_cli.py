@@ -353,3 +353,59 @@ def test_the_demo_proves_itself() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "finished ones run again: 0" in done.stdout
     assert " 0 stale; " in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_tail_ends_when_nobody_reads_any_more(tmp_path: Path, options: list[str]) -> None:
+    """Even if nothing happens to the run any more."""
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+        program = [sys.executable, "-c", MAIN, "tail", str(path), run, *options]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(program, env=env, text=True, **streams) as tail:
+            try:
+                assert tail.stdout is not None
+                tail.stdout.readline()
+                tail.stdout.close()
+                assert tail.wait(20) == 0
+                assert tail.stderr is not None
+                assert tail.stderr.read() == ""
+            finally:
+                tail.kill()
+
+
+OUTPUTS: dict[str, list[str]] = {
+    "runs": [],
+    "show": ["RUN"],
+    "export": ["RUN"],
+    "tail": ["RUN", "--no-follow"],
+    "stats": ["--json"],
+    "prune": ["--keep", "99"],
+}
+
+
+@pytest.mark.parametrize("verb", OUTPUTS)
+def test_an_output_that_takes_nothing(toured: tuple[Path, str], verb: str) -> None:
+    path, run = toured
+    words = [verb, str(path), *(run if word == "RUN" else word for word in OUTPUTS[verb])]
+
+    def written_to(output: int) -> tuple[int, str]:
+        program = [sys.executable, "-c", MAIN, *words]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        try:
+            done = subprocess.run(
+                program, env=env, stdout=output, stderr=subprocess.PIPE, text=True
+            )
+        finally:
+            os.close(output)
+        return done.returncode, done.stderr
+
+    reader, writer = os.pipe()
+    os.close(reader)  # who read is gone, and has read enough
+    assert written_to(writer) == (0, "")
+    if os.path.exists("/dev/full"):
+        status, said = written_to(os.open("/dev/full", os.O_WRONLY))
+        assert (status, said.count("\n")) == (2, 1)
+        assert said.startswith("smithers-db: ")

@@ -8,9 +8,15 @@ import msgspec
 import pytest
 
 from smithers_db import SmithersDB
-from smithers_db.rows import ROW_TYPES
+from smithers_db.rows import KEYS, ROW_TYPES, Count, Json
 
-AFFINITIES = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL"}
+AFFINITIES: dict[Any, str] = {
+    str: "TEXT",
+    int: "INTEGER",
+    bool: "INTEGER",
+    float: "REAL",
+    Count: "INTEGER",
+}
 
 
 def tables(db: SmithersDB) -> set[str]:
@@ -35,13 +41,25 @@ def test_columns_and_fields_agree(db: SmithersDB, table: str) -> None:
     assert [column.name for column in columns] == list(row_type.__struct_fields__)
     for column in columns:
         hint: Any = hints[column.name]
-        if getattr(hint, "__metadata__", None) == ("json",):
+        if hint == Json:
             assert column.type == "TEXT", column
             continue
-        kinds = get_args(hint) or (hint,)
+        kinds = (hint,) if hint == Count else get_args(hint) or (hint,)
         assert column.type == AFFINITIES[kinds[0]], column
         nullable = not column.required and not (column.pk and column.type == "INTEGER")
         assert nullable == (type(None) in kinds), f"{table}.{column.name}: {hint}"
+
+
+@pytest.mark.parametrize("table", ROW_TYPES)
+def test_the_key_tells_rows_apart(db: SmithersDB, table: str) -> None:
+    primary = "SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk"
+    keys = [[row.name for row in db.query(primary, (table,)).get()]]
+    for (index,) in db.query(
+        'SELECT name FROM pragma_index_list(?) WHERE "unique"', (table,)
+    ).get():
+        columns = db.query("SELECT name FROM pragma_index_info(?) ORDER BY seqno", (index,)).get()
+        keys.append([row.name for row in columns])
+    assert list(KEYS.get(table, ("id",))) in keys
 
 
 def test_rows_are_frozen(db: SmithersDB, run: str) -> None:

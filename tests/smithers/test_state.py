@@ -283,13 +283,17 @@ class StateMachine(RuleBasedStateMachine):
 
     keys = st.sampled_from(["a", "b", "iteration"])
     which = st.integers(0, 1)
+    entries = st.tuples(st.sampled_from(["a", "b"]), json) | st.tuples(
+        st.just("iteration"), st.integers(0, 2**53 - 1)
+    )
 
     def remember(self, run: str) -> None:
         latest = self.db.state.history(execution_id=run)[0].id
         self.past.append((latest, dict(self.model[run])))
 
-    @rule(which=which, key=keys, value=json)
-    def set(self, which: int, key: str, value: Any) -> None:
+    @rule(which=which, entry=entries)
+    def set(self, which: int, entry: tuple[str, Any]) -> None:
+        key, value = entry
         run = self.runs[which]
         self.db.state.set(key, value, execution_id=run)
         self.model[run][key] = value
@@ -310,10 +314,10 @@ class StateMachine(RuleBasedStateMachine):
         self.model[run] = {"phase": "initial", "iteration": 0, "data": None}
         self.remember(run)
 
-    @rule(which=which, key=keys, value=json)
-    def undone(self, which: int, key: str, value: Any) -> None:
+    @rule(which=which, entry=entries)
+    def undone(self, which: int, entry: tuple[str, Any]) -> None:
         with pytest.raises(KeyboardInterrupt), self.db.db.transaction():
-            self.db.state.set(key, value, execution_id=self.runs[which])
+            self.db.state.set(*entry, execution_id=self.runs[which])
             raise KeyboardInterrupt
 
     @rule(which=which)
