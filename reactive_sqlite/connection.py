@@ -14,6 +14,7 @@ import apsw
 from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_of_a_module
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import KEPT_BYTES, Checkpoints
+from reactive_sqlite.effects import refuse_lockout
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.locks import LockWait, locks_on, process
@@ -48,12 +49,8 @@ class Connection:
     def __init__(
         self, path: str | os.PathLike[str], *, readonly: bool = False, busy_timeout: float = 30.0
     ) -> None:
-        flags = apsw.SQLITE_OPEN_URI
-        flags |= (
-            apsw.SQLITE_OPEN_READONLY
-            if readonly
-            else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        )
+        writing = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if readonly else writing)
         name = os.fspath(path)
         self._actions: list[Action] | None = None
         self.set_up = 0
@@ -277,6 +274,8 @@ class Connection:
     ) -> int:
         if self._actions is not None:
             self._actions.append((op, one, two, database, inner))
+        if op == apsw.SQLITE_PRAGMA and self.filename:
+            refuse_lockout(one, two, database)
         return apsw.SQLITE_OK
 
     def catalog(self) -> Catalog:

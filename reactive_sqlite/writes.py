@@ -80,6 +80,8 @@ class Writes:
             try:
                 if not changes_rows:
                     sql, wrapped = self._control(statement)
+                    if statement.kind is StatementKind.PRAGMA:
+                        execute = self.control.executor(statement)
                 elif journal is not None and self._lock.transaction is None:
                     wrapped = journal.wanted()
                 if wrapped:
