@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.filesystem import identity_of
 from reactive_sqlite.neighbours import doorbell, watcher
 from reactive_sqlite.testing import Emissions
-from tests.neighbours.processes import Other, until
+from tests.neighbours.processes import Other, participant, until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="changes the user of a process")
 
@@ -24,7 +24,9 @@ NOBODY = 65534
 # What is imported later must be there already: this user may not be allowed to read it.
 AS_NOBODY = f"""
 import ctypes, encodings.unicode_escape, logging, os, sys
+from apsw import ReadOnlyError
 from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.neighbours.doctor import examine
 os.setuid({NOBODY})
 logged = []
 class Keep(logging.Handler):
@@ -49,9 +51,9 @@ def path() -> Iterator[Path]:
         yield path
 
 
-@contextlib.contextmanager
-def somebody_else(path: Path, journal: bool | None) -> Iterator[Other]:
-    other = Other(path, AS_NOBODY, f"{{'journal': {journal}}}")
+@contextmanager
+def somebody_else(path: Path, options: str = "{}") -> Iterator[Other]:
+    other = Other(path, AS_NOBODY, options)
     try:
         yield other
         other.does("assert logged == [], logged")
@@ -72,7 +74,7 @@ def test_commits_of_another_user_are_seen_both_ways(
         monkeypatch.setattr(watcher.Watcher, "_watch_file", lambda self: None)
     with (
         caplog.at_level(logging.WARNING),
-        somebody_else(path, journal) as other,
+        somebody_else(path, f"{{'journal': {journal}}}") as other,
         ReactiveDatabase(path, journal=journal) as db,
     ):
         if not hints:
@@ -91,6 +93,31 @@ def test_commits_of_another_user_are_seen_both_ways(
         assert caplog.records == []
 
 
+@pytest.mark.parametrize("options", ["{}", "{'readonly': True}"])
+@pytest.mark.parametrize("killed", [False, True], ids=["beside a writer", "after a crash"])
+def test_who_may_only_read_hears_as_well(path: Path, options: str, killed: bool) -> None:
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    with ExitStack() as stack:
+        writer = stack.enter_context(participant(path))
+        writer.runs("UPDATE t SET x = 0")
+        if killed:
+            writer.kill()
+        other = stack.enter_context(somebody_else(path, options))
+        other.does("import time; seen = []")
+        other.does("db.query_value('SELECT x FROM t WHERE id = 1').subscribe(seen.append)")
+        db = stack.enter_context(ReactiveDatabase(path))
+        for n in range(1, 6):
+            db.execute("UPDATE t SET x = ? WHERE id = 1", (n,))
+            other.does(f"while seen[-1] != {n}: time.sleep(0.001)")
+        other.does("assert seen == [0, 1, 2, 3, 4, 5], seen")
+        other.does("assert db.changes_since().start_over")
+        other.does("refused = 0\ntry: run('DELETE FROM t')\nexcept ReadOnlyError: refused = 1")
+        other.does("assert refused")
+        other.does("found = {finding.topic: finding for finding in examine(sys.argv[1])}")
+        other.does("assert 'pages in use' in found['write-ahead log'].text, found")
+
+
 def test_bells_that_may_not_be_rung_harm_nobody(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -100,7 +127,7 @@ def test_bells_that_may_not_be_rung_harm_nobody(
     monkeypatch.setattr(doorbell, "runtime_directory", lambda: str(base))
     directory = doorbell.bells_of(*identity_of(str(path)))
     assert directory is not None
-    with somebody_else(path, None) as other, ReactiveDatabase(path) as db:
+    with somebody_else(path) as other, ReactiveDatabase(path) as db:
         with Emissions(db.query_value("SELECT sum(x) FROM t")) as seen:
             Path(directory).chmod(0o755)
             other.does(f"db._neighbours._bells.directory = {directory!r}")
