@@ -399,6 +399,19 @@ def test_the_users_own_last_rowid_stays(writer: ReactiveDatabase) -> None:
     assert writer.query_value("SELECT max(x) FROM u").get() == 77
 
 
+def test_a_column_that_cannot_be_dropped_leaves_no_transaction_open(
+    writer: ReactiveDatabase,
+) -> None:
+    """SQLite names a column to the authorizer where it names the database of other statements."""
+    drop = "ALTER TABLE child DROP COLUMN parent"
+    writer.execute("CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES t)")
+    writer.execute("CREATE INDEX by_parent ON child(parent)")
+    with pytest.raises(apsw.SQLError, match="error in index by_parent"):
+        writer.execute(drop)
+    writer.execute("INSERT INTO child(parent) VALUES (NULL)")
+    assert "parent" not in writer.analyze(drop).access.databases
+
+
 def test_temporary_tables_are_nobody_elses_concern(writer: ReactiveDatabase) -> None:
     writer.execute("CREATE TEMP TABLE mine(x)")
     writer.changes_since()
