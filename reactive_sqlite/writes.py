@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from reactive_sqlite.bulk import columns_set
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection, Params
+from reactive_sqlite.connection import Connection, DatabaseError, Params
 from reactive_sqlite.control import Control
 from reactive_sqlite.effects import is_recorded
 from reactive_sqlite.errors import TransactionError
@@ -95,8 +96,11 @@ class Writes:
                 if journal is not None and journal.noted:
                     journal.retract()
                 if wrapped and connection.in_transaction:
-                    keep = self._schema.may_keep_rows(statement)
-                    connection.run("COMMIT" if keep else "ROLLBACK")
+                    with suppress(DatabaseError):  # a deferred foreign key: then nothing is kept
+                        if self._schema.may_keep_rows(statement):
+                            connection.run("COMMIT")
+                    if connection.in_transaction:
+                        connection.run("ROLLBACK")
                 self._failed(statement, mark)
                 raise
             if recorder.detached:

@@ -412,6 +412,23 @@ def test_a_column_that_cannot_be_dropped_leaves_no_transaction_open(
     assert "parent" not in writer.analyze(drop).access.databases
 
 
+def test_rows_that_a_failed_statement_keeps_may_not_break_a_deferred_reference(
+    writer: ReactiveDatabase,
+) -> None:
+    """INSERT OR FAIL commits the rows before the one that fails, unless that cannot be."""
+    writer.execute(
+        "CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES t DEFERRABLE INITIALLY "
+        "DEFERRED)"
+    )
+    with Emissions(writer.query_value("SELECT count(*) FROM child")) as seen:
+        for parent, kept in ((5, 0), (1, 1)):
+            with pytest.raises(apsw.ConstraintError):
+                writer.execute(f"INSERT OR FAIL INTO child VALUES (1, {parent}), (1, NULL)")
+            assert seen.last == kept
+        writer.execute("INSERT INTO child(parent) VALUES (1)")
+        assert seen.values == [0, 1, 2]
+
+
 def test_temporary_tables_are_nobody_elses_concern(writer: ReactiveDatabase) -> None:
     writer.execute("CREATE TEMP TABLE mine(x)")
     writer.changes_since()
