@@ -429,6 +429,17 @@ def test_rows_that_a_failed_statement_keeps_may_not_break_a_deferred_reference(
         assert seen.values == [0, 1, 2]
 
 
+def test_an_own_commit_that_is_told_of_late_hides_no_strangers(path: Path) -> None:
+    """That of a statement that failed, before anybody watched."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with pytest.raises(apsw.ConstraintError):
+            db.execute("INSERT OR FAIL INTO t(id) VALUES (2), (2)")
+        with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+            other.runs("DELETE FROM t")
+            until(lambda: seen.last == 0)
+        assert seen.values == [2, 0]
+
+
 def test_temporary_tables_are_nobody_elses_concern(writer: ReactiveDatabase) -> None:
     writer.execute("CREATE TEMP TABLE mine(x)")
     writer.changes_since()
