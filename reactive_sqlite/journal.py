@@ -64,7 +64,7 @@ def changes_since(connection: Connection, version: int) -> ChangesSince:
     that of the version.
     """
     records = None
-    if version >= 0 and _is_durable(connection):
+    if 0 <= version < 1 << 63 and _is_durable(connection):
         records = records_since(connection, version)
     if records is None:
         return ChangesSince(last_record(connection), (), start_over=True)

@@ -557,6 +557,19 @@ def test_what_is_no_journal_gives_way_to_one(
         assert db.changes_since().start_over
 
 
+@pytest.mark.parametrize("version", [-5, 10**6, 10**30, -(10**30)])
+def test_a_version_that_never_was_starts_over(writer: ReactiveDatabase, version: int) -> None:
+    writer.changes_since()
+    writer.execute("UPDATE t SET x = 1")
+    assert writer.changes_since(version).start_over
+
+
+@pytest.mark.parametrize("version", [None, "1", 1.0, b"1", [1]])
+def test_a_version_is_a_number_of_a_commit(writer: ReactiveDatabase, version: object) -> None:
+    with pytest.raises(TypeError, match="a version is an int, not"):
+        writer.changes_since(version)  # type: ignore[arg-type]
+
+
 def test_memory_has_no_cursor() -> None:
     with ReactiveDatabase() as db, pytest.raises(ReactiveSqliteError, match="in memory"):
         db.changes_since(0)
