@@ -116,6 +116,8 @@ class Access:
         self.first = self.transaction = self.savepoint = self.pragma = None
         for code, first, second, database, inside in dict.fromkeys(actions):
             operations.add(code)
+            if code == ALTER_TABLE:
+                database = first  # where the others have it, a column may be named
             if inside is not None:
                 views.add(inside)
             if database is not None:

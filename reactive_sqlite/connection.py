@@ -14,10 +14,11 @@ import apsw
 from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_of_a_module
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import KEPT_BYTES, Checkpoints
+from reactive_sqlite.effects import refuse_lockout
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.locks import LockWait, locks_on, process
-from reactive_sqlite.walindex import mapped
+from reactive_sqlite.walindex import mapped, position
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -32,8 +33,7 @@ SQLError = apsw.SQLError
 #: The statement would break a constraint, or a trigger refuses it.
 ConstraintError = apsw.ConstraintError
 
-# Stands for whatever parameters a statement has, as `apsw.ext.query_info` does; the stubs leave
-# it out.
+# For whatever parameters a statement has, as in `apsw.ext.query_info`; the stubs leave it out.
 _ANY_BINDINGS: Any = apsw._null_bindings  # type: ignore[attr-defined]
 
 
@@ -48,12 +48,8 @@ class Connection:
     def __init__(
         self, path: str | os.PathLike[str], *, readonly: bool = False, busy_timeout: float = 30.0
     ) -> None:
-        flags = apsw.SQLITE_OPEN_URI
-        flags |= (
-            apsw.SQLITE_OPEN_READONLY
-            if readonly
-            else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        )
+        writing = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if readonly else writing)
         name = os.fspath(path)
         self._actions: list[Action] | None = None
         self.set_up = 0
@@ -65,8 +61,7 @@ class Connection:
             raise
         # Bound here once: a method of our own around each would cost as much as the call.
         self.execute = self._apsw.cursor().execute
-        """Start a statement on a cursor that is always this one, which saves making one; for a
-        caller that drains it before the next and names the statement itself."""
+        """Start a statement on the one cursor, for callers that drain it and annotate errors."""
         self.changes = self._apsw.changes
         """Rows changed by the last INSERT, UPDATE or DELETE."""
         self.total_changes = self._apsw.total_changes
@@ -139,7 +134,11 @@ class Connection:
 
         Not allowed inside a transaction. https://sqlite.org/pragma.html#pragma_wal_checkpoint
         """
-        log, _ = self._apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        try:
+            log, _ = self._apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        except apsw.ReadOnlyError:  # there is one, which this user may only read
+            place = position(self.wal_index())
+            return 0 if place is None else place.frames
         return log if log >= 0 else None
 
     def wal_index(self) -> bytes:
@@ -196,10 +195,9 @@ class Connection:
     def annotate(self, error: BaseException, sql: str) -> None:
         """Add to an error what was being run and, when the file is locked, who holds the lock."""
         error.add_note(f"while running: {sql}")
-        if isinstance(error, apsw.BusyError) and self.filename:
-            holder = locks_on(self.filename).writer
-            if holder is not None:
-                error.add_note(f"the write lock is held by process {process(holder)}")
+        holder = locks_on(self.filename).writer if isinstance(error, apsw.BusyError) else None
+        if holder is not None:
+            error.add_note(f"the write lock is held by process {process(holder)}")
 
     def prepare(self, sql: str) -> Prepared:
         """Ask the engine what the first statement of the text would do, without running it."""
@@ -277,6 +275,8 @@ class Connection:
     ) -> int:
         if self._actions is not None:
             self._actions.append((op, one, two, database, inner))
+        if op == apsw.SQLITE_PRAGMA and self.filename:
+            refuse_lockout(one, two, database)
         return apsw.SQLITE_OK
 
     def catalog(self) -> Catalog:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from reactive_sqlite.attached import AttachedFiles
-from reactive_sqlite.connection import Connection
+from reactive_sqlite.connection import BusyError, Connection, Params
 from reactive_sqlite.effects import DDL, WHOLESALE, Effect, effect_of
+from reactive_sqlite.foreign import ForeignCommits
+from reactive_sqlite.locks import locks_on, processes
+from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.schema import Schema
 from reactive_sqlite.statement import Statement, StatementKind
@@ -18,7 +23,8 @@ class Control:
     """Tells the recorder and the schema of CREATE, PRAGMA, SAVEPOINT and the like.
 
     Always under the lock of the writing connection. ``follow`` has the reading connections run
-    what changes a connection; ``attached`` is told of ATTACH and DETACH.
+    what changes a connection; ``foreign`` is told of files that are attached, and of another
+    log; ``readers`` make way for what needs the file alone, for up to ``timeout`` seconds.
     """
 
     def __init__(
@@ -27,13 +33,17 @@ class Control:
         schema: Schema,
         recorder: ChangeRecorder,
         follow: Callable[[str], None],
-        attached: AttachedFiles | None,
+        foreign: ForeignCommits | None,
+        readers: ReaderPool | None,
+        timeout: float,
     ) -> None:
         self._connection = connection
         self._schema = schema
         self._recorder = recorder
         self._follow = follow
-        self._attached = attached
+        self._foreign = foreign
+        self._readers = readers
+        self._timeout = timeout
         self.begun_by_savepoint = False
         """whether a SAVEPOINT has begun the open transaction"""
 
@@ -51,6 +61,36 @@ class Control:
             return "COMMIT" if self._recorder.is_outermost(name) else statement.sql
         return statement.sql
 
+    def executor(self, statement: Statement) -> Callable[..., Any]:
+        """What starts this PRAGMA."""
+        readers = self._readers
+        name, argument = statement.access.pragma or ("", None)
+        if (
+            readers is None
+            or (name != "journal_mode" or argument is None)
+            or statement.access.databases - {"main"}  # nobody else reads there
+            or self._connection.in_transaction  # SQLite refuses it
+        ):
+            return self._connection.execute
+        return partial(self._alone, readers)
+
+    def _alone(self, readers: ReaderPool, sql: str, params: Params) -> Any:
+        """Start a statement while no other connection of this database is open.
+
+        WAL mode is left only by who has the file open alone.
+        """
+        with readers.held_off(self._timeout):
+            try:
+                return self._connection.execute(sql, params)
+            except BusyError as error:
+                others = locks_on(self._connection.filename).open - {os.getpid()}
+                who = processes(others) or "unknown, perhaps in this process"
+                error.add_note(f"nobody else may have the file open for that; somebody has: {who}")
+                raise
+            finally:
+                if self._foreign is not None:
+                    self._foreign.forget()  # in a new log SQLite counts commits from nought
+
     def done(self, statement: Statement) -> None:
         """The statement was run."""
         recorder, kind = self._recorder, statement.kind
@@ -61,8 +101,8 @@ class Control:
         elif kind in WHOLESALE:
             recorder.everything_changed(for_good=kind is StatementKind.ATTACH)
             self.schema_is_new()
-            if self._attached is not None and kind in _ATTACHES:
-                self._attached.list_anew()
+            if self._foreign is not None and kind in _ATTACHES:
+                self._foreign.attached.list_anew()
         elif kind is StatementKind.PRAGMA:
             self._pragma(statement)
         elif statement.access.savepoint is not None:

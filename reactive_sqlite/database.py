@@ -487,6 +487,8 @@ class ReactiveDatabase:
 
         Raises `ReactiveSqliteError` for a database in memory.
         """
+        if not isinstance(version, int):
+            raise TypeError(f"a version is an int, not {version!r}")
         return self._engine.changes_since(version)
 
     async def wait_until(
@@ -513,6 +515,9 @@ class ReactiveDatabase:
         >>> asyncio.run(main())
         (Row(id=1),)
         """
+        given: object = predicate
+        if not callable(given) or iscoroutinefunction(given):
+            raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
         stream: Any = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
         async with asyncio.timeout(timeout), aclosing(stream) as values:
             async for rows in values:

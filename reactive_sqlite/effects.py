@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from reactive_sqlite.comparison import fold
+from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.statement import Statement, StatementKind
 
 #: They change the schema.
@@ -79,3 +81,16 @@ def is_recorded(statement: Statement) -> bool:
     if pragma is not None:
         return effect_of(*pragma) is Effect.PRAGMAS
     return statement.kind in _RECORDED and "main" in statement.access.databases
+
+
+def refuse_lockout(name: str | None, argument: str | None, database: str | None) -> None:
+    """Raise `ReactiveSqliteError` for a PRAGMA by which a file's own readers were locked out.
+
+    To be asked while it is prepared, when SQLite already does it: https://sqlite.org/pragma.html
+    """
+    exclusive = fold(name or "") == "locking_mode" and fold(argument or "") == "exclusive"
+    if exclusive and database in (None, "main"):
+        raise ReactiveSqliteError(
+            "locking_mode EXCLUSIVE would lock out the connections with which this database reads "
+            "its own file"
+        )

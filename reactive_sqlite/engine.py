@@ -18,7 +18,13 @@ from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, Params
 from reactive_sqlite.control import Control
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.filesystem import Identity, identity_of, warn_if_shared, why_lost
+from reactive_sqlite.filesystem import (
+    Identity,
+    identity_of,
+    one_more_name,
+    warn_if_shared,
+    why_lost,
+)
 from reactive_sqlite.foreign import ForeignCommits
 from reactive_sqlite.journal import ChangesSince, Journal, changes_since
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
@@ -54,14 +60,15 @@ class Engine:
         on_end: Callable[[], None],
     ) -> None:
         writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
+        readonly = self.readonly = writer.readonly  # a URI, or the file system, may say so too
         self.filename = writer.filename
+        self._reader_name = one_more_name(os.fspath(path), self.filename)
         self.identity: Identity | None = None
         """which file it is, should the path name another one some day; None in memory"""
         if self.filename:
             self.identity = identity_of(self.filename)
             if not readonly:
                 warn_if_shared(self.filename)
-        self.readonly = readonly
         self.lock = WriterLock(busy_timeout, self._abandon)
         self._setup: list[Callable[[Connection], None]] = []
         self._readers: ReaderPool | None = None
@@ -89,7 +96,9 @@ class Engine:
                 self.schema,
                 self.recorder,
                 self._follow,
-                None if self.foreign is None else self.foreign.attached,
+                self.foreign,
+                self._readers,
+                busy_timeout,
             ),
             self.journal,
             on_commit,
@@ -107,7 +116,7 @@ class Engine:
 
     def _open_reader(self) -> Connection:
         """One more connection to the same file, whatever its path names by now."""
-        reader = Connection(self.filename, readonly=True, busy_timeout=self.lock.timeout)
+        reader = Connection(self._reader_name, readonly=True, busy_timeout=self.lock.timeout)
         assert self.identity is not None
         why = why_lost(self.filename, self.identity)
         if why is not None:

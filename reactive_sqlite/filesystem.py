@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -110,10 +110,15 @@ def why_not_opened(name: str) -> str:
     if not os.access(path, os.R_OK):
         return ": no permission to read it"
     if not os.access(folder, os.W_OK):
-        return (
+        why = (
             f": {folder!r} cannot be written to, and write-ahead logging needs two files there, "
             "also to read: copy the database elsewhere"
         )
+        # Not with a log, which would not be read: what was committed last may be there only.
+        if not os.path.exists(f"{path}-wal"):
+            uri = f"file:{quote(os.path.abspath(path))}?immutable=1"
+            why += f" or, if nobody writes to it, open {uri!r} with readonly=True"
+        return why
     return "" if os.access(path, os.W_OK) else ": no permission to write to it"
 
 
@@ -122,3 +127,14 @@ def path_of(name: str) -> str:
     if not name.startswith("file:"):
         return name
     return unquote(urlsplit(name).path)
+
+
+def one_more_name(name: str, path: str) -> str:
+    """The name for one more connection, to read, to the file that was opened by a name.
+
+    ``path`` is where that has led, whatever the working directory is by now. What a URI says of
+    how the file is to be used holds for each connection, except that this one only reads.
+    """
+    query = urlsplit(name).query if name.startswith("file:") else ""
+    kept = [part for part in query.split("&") if part and not part.startswith(("mode=", "cache="))]
+    return f"file:{quote(path)}?{'&'.join(kept)}" if kept else path

@@ -120,6 +120,9 @@ class ForeignCommits:
         nothing was committed in between.
         """
         connection = self._connection
+        # The hook is not called for a statement that failed and was committed, but for the next one
+        # that ends well, outside a transaction: lest that commit is counted after this state.
+        connection.execute("SELECT 1").fetchall()
         in_wal_mode = False
         for _ in range(PATIENCE):
             try:

@@ -19,6 +19,8 @@ class Handout:
     def __init__(self, delivery: Delivery, stats: Stats) -> None:
         self._delivery = delivery
         self._stats = stats
+        self.lasting: Exception | None = None
+        """goes along with each value from now on: no value is what the database holds any more"""
 
     def tell(
         self,
@@ -32,8 +34,11 @@ class Handout:
         Raises when Ctrl-C came before that was done, and returns it when it came right after: for
         the caller to raise once it has done what belongs to it.
         """
+        if self.lasting is not None:
+            emission.error = emission.error or self.lasting
         jobs = (partial(self._hand_out, receivers, emission),) if receivers else ()
         if first is not None:
+            first.error = first.error or self.lasting
             jobs = (partial(self._hand_out, newcomers, first), *jobs)
         try:
             self._delivery.enqueue(*jobs)

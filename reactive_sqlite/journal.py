@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import NamedTuple
 
 import msgspec
 
 from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.connection import Connection, ConstraintError, SQLError
+from reactive_sqlite.connection import Connection, ConstraintError, DatabaseError, SQLError
 from reactive_sqlite.recorder import FOR_OTHERS, ChangeRecorder
 from reactive_sqlite.records import Record, as_written, decoded, encoded
 
@@ -64,7 +64,7 @@ def changes_since(connection: Connection, version: int) -> ChangesSince:
     that of the version.
     """
     records = None
-    if version >= 0 and _is_durable(connection):
+    if 0 <= version < 1 << 63 and _is_durable(connection):
         records = records_since(connection, version)
     if records is None:
         return ChangesSince(last_record(connection), (), start_over=True)
@@ -203,6 +203,17 @@ class Journal:
             self.retract()
             self._recorder.undo_to(mark)
             raise
+
+    def fail_alone(self, *, keep: bool) -> None:
+        """End the transaction around a single statement that raised; ``keep`` what it left there.
+
+        If a deferred foreign key is broken by that, nothing is kept.
+        """
+        with suppress(DatabaseError):
+            if keep and self._connection.in_transaction:
+                self._connection.run("COMMIT")
+        if self._connection.in_transaction:
+            self._connection.run("ROLLBACK")
 
     def over(self) -> tuple[ChangeSet | None] | None:
         """The commit under way is made, or given up. Its net effect, if that was asked for."""

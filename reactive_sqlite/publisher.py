@@ -55,7 +55,7 @@ class Publisher:
         self._engine: Engine | None = None
         self._outside: Outside | None = None
         self._delivery = Delivery()
-        handout = Handout(self._delivery, stats)
+        handout = self._handout = Handout(self._delivery, stats)
         self.tell, self._complete = handout.tell, handout.complete
         self.deliver = self._delivery.deliver
         """hands out what the calling thread has queued, and all before it; holds no lock"""
@@ -63,7 +63,6 @@ class Publisher:
         """returns when all that was queued is delivered; inside a callback: at once"""
         self.timer = Timer()
         self._waiting: list[LiveResult] = []
-        self._gone: Exception | None = None
         self._listeners = Listeners(self.enqueue)
         self.at_end = self._listeners.at_end
         """has a call made when the database is closed; the result takes it back"""
@@ -218,9 +217,6 @@ class Publisher:
                 node.receivers, node.newcomers = node.receivers + newcomers, ()
                 if interrupted is not None:
                     raise interrupted
-                if self._gone is not None:
-                    failure = Emission(node.value, None, node.version, self._gone)
-                    self.tell(newcomers, failure)
 
     def transaction_ended(self) -> None:
         """Give subscriptions made inside a transaction their first value. Under the lock."""
@@ -258,7 +254,7 @@ class Publisher:
     def fail(self, error: Exception) -> None:
         """Tell all subscribers, now and later, that values are not kept up to date any more."""
         with self._store.lock:  # the writer's may be taken for as long as a transaction is open
-            self._gone = error
+            self._handout.lasting = error
             for node in self._store.nodes():
                 self.tell(node.receivers, Emission(node.value, None, node.version, error))
         self.deliver()

@@ -26,16 +26,20 @@ class ReaderPool:
         self._open_reader = open_reader
         self._setup = setup
         self._lock = threading.Lock()
-        self._all_back = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._borrowed = 0
         self._idle: list[Connection] = []
         self._closed = False
+        self._held_off = False
+        """none is to be open for the moment"""
 
     def take(self) -> Connection:
         """A connection of one's own until `give_back`."""
         connection, borrowed = None, False
         try:
             with self._lock:
+                while self._held_off:
+                    self._changed.wait()
                 if self._closed:
                     raise ClosedError("the database is closed")
                 self._borrowed += 1
@@ -56,7 +60,8 @@ class ReaderPool:
     def give_back(self, connection: Connection | None) -> None:
         """The connection that `take` gave; None when there was none to be had."""
         with self._lock:
-            if connection is not None and not self._closed and len(self._idle) < KEPT:
+            keep = not (self._closed or self._held_off) and len(self._idle) < KEPT
+            if connection is not None and keep:
                 self._idle.append(connection)
                 self._borrowed -= 1
                 return
@@ -64,8 +69,8 @@ class ReaderPool:
             connection.close()
         with self._lock:
             self._borrowed -= 1
-            if self._closed:
-                self._all_back.notify_all()
+            if self._closed or self._held_off:
+                self._changed.notify_all()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -87,11 +92,31 @@ class ReaderPool:
         finally:
             self.give_back(connection)
 
+    @contextmanager
+    def held_off(self, timeout: float) -> Iterator[None]:
+        """For the length of the block no connection is open; whoever wants one waits.
+
+        Unless one is in use for longer than the timeout.
+        """
+        try:
+            with self._lock:
+                self._held_off = True
+            self._close_all(timeout)
+            yield
+        finally:
+            with self._lock:
+                self._held_off = False
+                self._changed.notify_all()
+
     def close(self, timeout: float) -> None:
         """Close all, waiting for those in use: the writer must be the last to leave a file."""
         with self._lock:
             self._closed = True
+        self._close_all(timeout)
+
+    def _close_all(self, timeout: float) -> None:
+        with self._lock:
             idle, self._idle = self._idle, []
-            self._all_back.wait_for(lambda: self._borrowed == 0, timeout)
+            self._changed.wait_for(lambda: self._borrowed == 0, timeout)
         for connection in idle:
             connection.close()

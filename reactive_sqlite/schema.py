@@ -185,8 +185,19 @@ class Schema:
         return TableRoute(key, exact=False, primary_key=())
 
 
+def prepare(connection: Connection, sql: str) -> Prepared:
+    """Prepare the first statement of a text by the schema as it is now."""
+    try:
+        return connection.prepare(sql)
+    except SQLError:
+        # SQLite asks itself whether others have changed the schema where it misses a table, but not
+        # where a view has no trigger, say. Who reads the schema's own table is given it anew.
+        connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")
+        return connection.prepare(sql)
+
+
 def _analyse_on(connection: Connection, catalog: Callable[[], Catalog], sql: str) -> Statement:
-    prepared = connection.prepare(sql)
+    prepared = prepare(connection, sql)
     rest = sql[prepared.length :]
     while rest.strip():
         try:

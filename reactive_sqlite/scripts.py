@@ -9,7 +9,7 @@ from reactive_sqlite.access import Prepared
 from reactive_sqlite.connection import Connection, DatabaseError
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.reads import Reads
-from reactive_sqlite.schema import Schema
+from reactive_sqlite.schema import Schema, prepare
 from reactive_sqlite.writes import Writes
 
 # What a part of a script begins with that creates something, comments before it included.
@@ -59,7 +59,7 @@ class Scripts:
                 piece = script[start : start + window]
             whole = start + window >= len(script)
             try:
-                prepared = self._writer.prepare(piece)
+                prepared = prepare(self._writer, piece)
             except DatabaseError:
                 if whole:
                     raise

@@ -78,6 +78,8 @@ class Writes:
             try:
                 if not changes_rows:
                     sql, wrapped = self._control(statement)
+                    if statement.kind is StatementKind.PRAGMA:
+                        execute = self.control.executor(statement)
                 elif journal is not None and self._lock.transaction is None:
                     wrapped = journal.wanted()
                 if wrapped:
@@ -88,9 +90,8 @@ class Writes:
                 rows = cursor.fetchall() if columns or not changes_rows else None
             except Exception as error:
                 self._explain(error, sql)
-                if wrapped and connection.in_transaction:
-                    keep = self._schema.may_keep_rows(statement)
-                    connection.run("COMMIT" if keep else "ROLLBACK")
+                if wrapped and journal is not None:
+                    journal.fail_alone(keep=self._schema.may_keep_rows(statement))
                 self._failed(statement, mark)
                 raise
             if recorder.detached:
@@ -278,8 +279,6 @@ class Writes:
             self.committed()
         elif not connection.in_transaction:
             self._ended(transaction)
-
-    # -- the ends of transactions ---------------------------------------------------------------
 
     def committed(self) -> None:
         """No transaction is open: publish what has changed since the last time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -106,7 +107,7 @@ class LiveStream(Observable[T]):
         lock = threading.Lock()
 
         def ring() -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(wake.set)
 
         def on_next(emission: Emission) -> None:
@@ -140,6 +141,8 @@ class LiveStream(Observable[T]):
                     if ended[0] is not None:
                         raise ended[0]
                     return
+                elif asyncio.get_running_loop() is not loop:
+                    raise RuntimeError("this iteration was begun in another event loop")
                 else:
                     await wake.wait()
                     wake.clear()

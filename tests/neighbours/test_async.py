@@ -114,6 +114,41 @@ def test_a_loop_that_is_closed_does_not_disturb_a_writer(db: ReactiveDatabase) -
     assert db.stats.failed == 0
 
 
+def test_a_loop_that_is_closed_in_another_thread_just_now(
+    db: ReactiveDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after it was asked whether it is closed."""
+    loop = asyncio.new_event_loop()
+    stream = aiter(db.query("SELECT x FROM t"))
+    loop.run_until_complete(anext(stream))
+    loop.close()
+    monkeypatch.setattr(loop, "is_closed", lambda: False)
+    db.execute("UPDATE t SET x = 1")
+    assert db.stats.failed == 0
+
+
+def test_an_iteration_that_goes_on_in_another_loop(db: ReactiveDatabase) -> None:
+    """Nobody would ever wake it there."""
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    stream = aiter(db.query_value("SELECT x FROM t"))
+    assert first.run_until_complete(anext(stream)) == 0
+    with pytest.raises(RuntimeError, match="another event loop"):
+        second.run_until_complete(asyncio.wait_for(anext(stream), PATIENCE))
+    assert live(db) == 0
+    for loop in (first, second):
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def test_a_predicate_that_is_no_plain_function(db: ReactiveDatabase) -> None:
+    async def never(rows: object) -> bool:
+        return False
+
+    for wrong in (never, None):
+        with pytest.raises(TypeError, match="plain function of the rows"):
+            asyncio.run(db.wait_until("SELECT x FROM t", predicate=wrong))  # type: ignore[arg-type]
+
+
 def test_waiting_for_another_process(db: ReactiveDatabase, tmp_path: Path) -> None:
     async def main() -> None:
         with participant(tmp_path / "some.db") as other:

@@ -176,6 +176,20 @@ def test_a_table_that_another_process_makes_anew(path: Path) -> None:
         assert seen.errors or seen.last == fresh.last
 
 
+@pytest.mark.parametrize("verb", ["execute", "executescript", "mutation"])
+def test_a_view_that_another_process_makes_writable(path: Path, verb: str) -> None:
+    """SQLite does not notice by itself that its picture of the schema is old, and refuses it."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute("CREATE VIEW v AS SELECT x FROM t")
+        with pytest.raises(apsw.SQLError):
+            db.execute("INSERT INTO v VALUES (1)")
+        other.runs("CREATE TRIGGER g INSTEAD OF INSERT ON v BEGIN UPDATE t SET x = new.x; END")
+        write = getattr(db, verb)("INSERT INTO v VALUES (7)")
+        if verb == "mutation":
+            write()
+        assert db.query_value("SELECT x FROM t").get() == 7
+
+
 def test_a_clock_that_jumps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.time
     with ReactiveDatabase(path) as db, participant(path) as other:

@@ -86,6 +86,27 @@ def test_the_hook_is_called_once_for_each_commit_to_the_log(two: Two) -> None:
     assert called[-1] == one.wal_checkpoint(mode=NOOP)[0]
 
 
+def test_the_hook_is_late_for_a_commit_of_a_statement_that_fails(two: Two) -> None:
+    """INSERT OR FAIL commits what it has written; the next statement that ends well is told of."""
+    one, other = two
+    called: list[int] = []
+    one.set_wal_hook(lambda connection, name, pages: called.append(pages) or apsw.SQLITE_OK)
+    run(one, "CREATE UNIQUE INDEX i ON t(x)")
+    called.clear()
+    with pytest.raises(apsw.ConstraintError):
+        run(one, "INSERT OR FAIL INTO t VALUES (1), (1)")
+    assert run(other, "SELECT x FROM t") == [(1,)]
+    run(one, "BEGIN")
+    run(one, "SELECT x FROM t")
+    assert called == []
+    run(one, "COMMIT")
+    assert len(called) == 1
+    with pytest.raises(apsw.ConstraintError):
+        run(one, "INSERT OR FAIL INTO t VALUES (2), (2)")
+    run(one, "SELECT 1")
+    assert len(called) == 2
+
+
 def test_rowids_leave_no_gap_after_a_rollback(two: Two) -> None:
     one, _ = two
     run(one, "CREATE TABLE journal(seq INTEGER PRIMARY KEY, change)")

@@ -335,6 +335,47 @@ def test_the_users_own_last_rowid_stays(writer: ReactiveDatabase) -> None:
     assert writer.query_value("SELECT max(x) FROM u").get() == 77
 
 
+def test_a_column_that_cannot_be_dropped_leaves_no_transaction_open(
+    writer: ReactiveDatabase,
+) -> None:
+    """SQLite names a column to the authorizer where it names the database of other statements."""
+    drop = "ALTER TABLE child DROP COLUMN parent"
+    writer.execute("CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES t)")
+    writer.execute("CREATE INDEX by_parent ON child(parent)")
+    with pytest.raises(apsw.SQLError, match="error in index by_parent"):
+        writer.execute(drop)
+    writer.execute("INSERT INTO child(parent) VALUES (NULL)")
+    assert "parent" not in writer.analyze(drop).access.databases
+
+
+def test_rows_that_a_failed_statement_keeps_may_not_break_a_deferred_reference(
+    writer: ReactiveDatabase,
+) -> None:
+    """INSERT OR FAIL commits the rows before the one that fails, unless that cannot be."""
+    writer.execute(
+        "CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES t DEFERRABLE INITIALLY "
+        "DEFERRED)"
+    )
+    with Emissions(writer.query_value("SELECT count(*) FROM child")) as seen:
+        for parent, kept in ((5, 0), (1, 1)):
+            with pytest.raises(apsw.ConstraintError):
+                writer.execute(f"INSERT OR FAIL INTO child VALUES (1, {parent}), (1, NULL)")
+            assert seen.last == kept
+        writer.execute("INSERT INTO child(parent) VALUES (1)")
+        assert seen.values == [0, 1, 2]
+
+
+def test_an_own_commit_that_is_told_of_late_hides_no_strangers(path: Path) -> None:
+    """That of a statement that failed, before anybody watched."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with pytest.raises(apsw.ConstraintError):
+            db.execute("INSERT OR FAIL INTO t(id) VALUES (2), (2)")
+        with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
+            other.runs("DELETE FROM t")
+            until(lambda: seen.last == 0)
+        assert seen.values == [2, 0]
+
+
 def test_temporary_tables_are_nobody_elses_concern(writer: ReactiveDatabase) -> None:
     writer.execute("CREATE TEMP TABLE mine(x)")
     writer.changes_since()
@@ -450,6 +491,19 @@ def test_what_is_no_journal_gives_way_to_one(
             until(lambda: seen.last == 3)
             assert unexplained(db) == before
         assert db.changes_since().start_over
+
+
+@pytest.mark.parametrize("version", [-5, 10**6, 10**30, -(10**30)])
+def test_a_version_that_never_was_starts_over(writer: ReactiveDatabase, version: int) -> None:
+    writer.changes_since()
+    writer.execute("UPDATE t SET x = 1")
+    assert writer.changes_since(version).start_over
+
+
+@pytest.mark.parametrize("version", [None, "1", 1.0, b"1", [1]])
+def test_a_version_is_a_number_of_a_commit(writer: ReactiveDatabase, version: object) -> None:
+    with pytest.raises(TypeError, match="a version is an int, not"):
+        writer.changes_since(version)  # type: ignore[arg-type]
 
 
 def test_memory_has_no_cursor() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, delivery
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, State, delivery
 from reactive_sqlite.filesystem import identity_of
 from reactive_sqlite.foreign import Foreign
 from reactive_sqlite.neighbours import doorbell, watcher
@@ -200,6 +200,29 @@ def test_a_replaced_file_is_told_of_once(path: Path, caplog: pytest.LogCaptureFi
         until(lambda before=watching.looks: watching.looks > before + 3)
         assert len(caplog.records) == 1
         assert len(states) == 2
+
+
+@pytest.mark.parametrize("lost", [replace, os.unlink])
+def test_states_keep_the_error_after_the_file_is_lost(
+    path: Path, lost: Callable[[Path], None]
+) -> None:
+    """Own writes still change the values, of a file that nobody will ever see again."""
+    with ReactiveDatabase(path) as db:
+        states: list[tuple[object, bool]] = []
+
+        def remember(state: State[object]) -> None:
+            states.append((state.value, "while it was open" in str(state.error)))
+
+        query = db.query_value("SELECT x FROM t")
+        query.states().subscribe(remember)
+        lost(path)
+        until(lambda: len(states) == 2)
+        db.execute("UPDATE t SET x = 1")
+        query.states().subscribe(remember)
+        db.execute("ALTER TABLE t RENAME TO u")
+        db.execute("ALTER TABLE u RENAME TO t")
+        assert states[:4] == [(0, False), (0, True), (1, True), (1, True)]
+        assert states[4:] == [(1, False)] * 2 + [(1, True)] * 2, "no such table, then as before"
 
 
 @pytest.mark.parametrize("lost", [replace, os.unlink])
