@@ -122,7 +122,7 @@ class ForeignCommits:
         connection = self._connection
         # The hook is not called for a statement that failed and was committed, but for the next one
         # that ends well, outside a transaction: lest that commit is counted after this state.
-        connection.execute("SELECT 1").fetchall()
+        connection.data_version()
         in_wal_mode = False
         for _ in range(PATIENCE):
             try:
