@@ -93,24 +93,28 @@ class ChangeRecorder:
                 if self._columns:
                     self._columns.pop(key, None)
                 return
-            additions = self._index.additions  # first: what is added later will show
-            watched, by_all = self._watched.get(key), self.records_all or self._watching_all
-            if not route.exact or not (watched or by_all):
-                self._whole.add(key)
-                self.events.append(key)
-                return
-            drawers = None if by_all or watched is None else watched.by_value
-            if drawers is not None and is_missed(route, row, drawers):
-                # Should a live query be opened before the commit, `net` will see that the
-                # index has grown, and say that the table was touched.
-                if self._additions is None:
-                    self._additions = additions
-                if route.unheeded not in self._whole:
-                    self._whole.add(route.unheeded)
-                    self.events.append(route.unheeded)
+            if not (self.records_all or self._watching_all):
+                additions = self._index.additions  # first: what is added later will show
+                watched = self._watched.get(key)
+                if not watched:
+                    self._whole.add(key)
+                    self.events.append(key)
+                    return
+                drawers = watched.by_value
+                if drawers is not None and route.exact and is_missed(route, row, drawers):
+                    # Should a live query be opened before the commit, `net` will see that the
+                    # index has grown, and say that the table was touched.
+                    if self._additions is None:
+                        self._additions = additions
+                    if route.unheeded not in self._whole:
+                        self._whole.add(route.unheeded)
+                        self.events.append(route.unheeded)
+                    return
+            if not route.exact or self._rows >= ROWS_PER_TRANSACTION:
+                self.touch(key)
                 return
             new = row.new
-            if self._rows >= ROWS_PER_TRANSACTION or (new is None and row.blob_write >= 0):
+            if new is None and row.blob_write >= 0:
                 self.touch(key)
             else:
                 self.events.append((route, row.rowid, row.rowid_new, row.old, new))
@@ -273,10 +277,13 @@ class ChangeRecorder:
             return False
         if self._additions is not None and self._grown():
             return False
+        last: str | None = None
         for event in events:  # all() would cost more, and this is asked at every commit
             key = event if isinstance(event, str) else event[0].key
-            if key in watched or key[0] == "*":
-                return False
+            if key is not last:
+                if key in watched or key[0] == "*":
+                    return False
+                last = key
         return True
 
     def net(self, seq: int) -> ChangeSet | None:

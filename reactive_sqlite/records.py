@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reactive_sqlite.change import ChangeSet, RowChange, same_image
-from reactive_sqlite.net import Event
+from reactive_sqlite.net import Event, TableRoute
 
 #: Bytes of one record, from which on rows are told as tables, and many tables as everything.
 RECORD_BYTES = 8192
@@ -49,23 +49,24 @@ def as_written(participant: bytes, events: Sequence[Event]) -> bytes | None:
     if len(events) >= _MANY:
         return None
     rows: dict[str, list[_Row]] = {}
+    last: TableRoute | None = None
+    written: list[_Row] = []
     for event in events:
-        if isinstance(event, str) or not event[0].by_rowid_in_main:
+        if isinstance(event, str):
             return None
         route, rowid, rowid_new, old, new = event
-        row: _Row
+        if route is not last:
+            if not route.by_rowid_in_main:
+                return None
+            last, written = route, rows.setdefault(route.key, [])
         if old is None:
-            row = (None, new, None, rowid)
+            written.append((None, new, None, rowid))
         elif new is None:
-            row = (old, None, rowid, None)
+            written.append((old, None, rowid, None))
         elif rowid == rowid_new:
-            row = (old, new, rowid, rowid)
+            written.append((old, new, rowid, rowid))
         else:  # the key moved, which is two changes
             return None
-        if route.key in rows:
-            rows[route.key].append(row)
-        else:
-            rows[route.key] = [row]
     record = _encode((participant, rows))  # `_Wire`, less what goes without saying
     return record if len(record) <= RECORD_BYTES else None
 

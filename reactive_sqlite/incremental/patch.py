@@ -179,7 +179,8 @@ class QueryPatch:
         self, value: tuple[Row, ...], by_key: dict[Any, int], change: ChangeSet
     ) -> set[Any] | None:
         """The keys of the rows that a change can have touched, None when it may do more."""
-        decisive, touched = self._decisive, set[Any]()
+        decisive = self._decisive
+        touched: set[Any] = set()
         for table, rows in change.rows.items():
             if table not in self._tables:
                 continue
@@ -209,7 +210,8 @@ class QueryPatch:
         read: Read,
         params: Params,
     ) -> list[Update] | None:
-        bound, fresh = positional(params, self._statement), list[Row]()
+        bound = positional(params, self._statement)
+        fresh: list[Row] = []
         for piece in in_batches(touched):
             found = read(self._sql(len(piece)), (*bound, *flat(piece)))
             fresh += [tuple.__new__(self._row, row) for row in found]
