@@ -97,6 +97,8 @@ class Machine(Checks):
                 self._foreign(op)
             case _:
                 self._write(op)
+        if self.raw is not None and op.sql.startswith("PRAGMA case_sensitive_like"):
+            self.raw.execute(op.sql).fetchall()  # it is a matter of the connection
         if self.unlooked and op.kind == "foreign":
             return  # the next operation meets a neighbour's commit that nobody has looked at
         foreign = self.unlooked or op.kind == "foreign"
