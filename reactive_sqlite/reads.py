@@ -15,8 +15,8 @@ from reactive_sqlite.foreign import Foreign, ForeignCommits
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.region import Region
-from reactive_sqlite.row import Row, row_maker
-from reactive_sqlite.schema import Schema
+from reactive_sqlite.row import Row
+from reactive_sqlite.schema import Schema, named
 from reactive_sqlite.statement import Statement
 
 logger = logging.getLogger("reactive_sqlite")
@@ -85,12 +85,7 @@ class Reads:
     def _fetch(
         self, connection: Connection, statement: Statement, params: Params, only_first: bool
     ) -> tuple[Row, ...]:
-        rows = connection.run(statement.sql, params, only_first)
-        columns = statement.access.columns
-        if rows and len(rows[0]) != len(columns):
-            # Another process has changed the schema since the statement was analysed.
-            columns = connection.prepare(statement.sql).access.columns
-        return tuple(map(row_maker(columns), rows))
+        return named(connection, statement, connection.run(statement.sql, params, only_first))
 
     # -- one state for several reads ------------------------------------------------------------
 

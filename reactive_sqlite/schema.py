@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from reactive_sqlite.access import SELECT, Access, Prepared
 from reactive_sqlite.analysis import analyse
@@ -14,6 +15,7 @@ from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
 from reactive_sqlite.recorder import EVERYTHING
+from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
@@ -194,6 +196,17 @@ def prepare(connection: Connection, sql: str) -> Prepared:
         # where a view has no trigger, say. Who reads the schema's own table is given it anew.
         connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")
         return connection.prepare(sql)
+
+
+def named(
+    connection: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]
+) -> tuple[Row, ...]:
+    """What a statement has given on a connection, with the names of its columns."""
+    columns = statement.access.columns
+    if rows and len(rows[0]) != len(columns):
+        # Another process has changed the schema since the statement was analysed.
+        columns = connection.prepare(statement.sql).access.columns
+    return tuple(map(row_maker(columns), rows))
 
 
 def _analyse_on(connection: Connection, catalog: Callable[[], Catalog], sql: str) -> Statement:

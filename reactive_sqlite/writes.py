@@ -15,8 +15,7 @@ from reactive_sqlite.journal import Journal
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.result import Result, result
-from reactive_sqlite.row import row_maker
-from reactive_sqlite.schema import Schema
+from reactive_sqlite.schema import Schema, named
 from reactive_sqlite.statement import Statement, StatementKind
 
 # What it wrote would be published before the statement that called it has committed, or failed.
@@ -99,7 +98,7 @@ class Writes:
             made = result(
                 Result,
                 (
-                    tuple(map(row_maker(columns), rows)) if rows else (),
+                    named(connection, statement, rows) if rows else (),
                     connection.changes() if changes_rows else 0,
                     connection.last_insert_rowid(),
                 ),

@@ -361,3 +361,12 @@ def test_another_program_may_use_the_file_with_any_sqlite(path: Path) -> None:
         with Emissions(db.query_value("SELECT x FROM t")) as seen:
             other.runs("UPDATE t SET x = 'theirs'")
             until(lambda: seen.last == "theirs")
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_rows_have_the_names_of_columns_that_others_have_added(path: Path, write: bool) -> None:
+    sql = "INSERT INTO t(x) VALUES (0) RETURNING *" if write else "SELECT * FROM t"
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute(sql)
+        other.runs("ALTER TABLE t ADD COLUMN y DEFAULT 'new'")
+        assert db.execute(sql).rows[0]["y"] == "new"
