@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,6 @@ from reactive_sqlite.writes import Writes
 from tests.neighbours.processes import PATIENCE, participant, until
 
 THREADS, STEPS = 32, 25
-
-
-@pytest.fixture
-def races() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
 
 
 #: Where a thread may be held up, while others overtake it.

@@ -6,7 +6,6 @@ Others open queries that nobody has asked before. The oracle is a plain connecti
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,14 +110,6 @@ class Build:
         self.opened.append((sql, seen, query.states().subscribe(seen.append)))
         if len(self.opened) > 20:
             self.opened.pop(rng.randrange(10))[2].dispose()
-
-
-@pytest.fixture
-def races() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("races")
