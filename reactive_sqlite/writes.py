@@ -148,6 +148,7 @@ class Writes:
 
     def commit(self, transaction: OpenTransaction) -> None:
         """Run the COMMIT of a block: what `run` does of it, and no more."""
+        # How it ends is written out in both: a call more is felt in every statement.
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
         self._recorder.begin_other()
