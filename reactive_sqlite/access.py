@@ -67,7 +67,6 @@ class Access:
         "operations",
         "placed",
         "pragma",
-        "readonly",
         "reads",
         "savepoint",
         "transaction",
@@ -92,7 +91,6 @@ class Access:
     pragma: tuple[str, str | None] | None
     changes_schema: bool
     columns: tuple[str, ...]
-    readonly: bool
     is_explain: int
     bindings: tuple[str | None, ...]
 
@@ -102,7 +100,6 @@ class Access:
         actions: Iterable[Action],
         *,
         columns: tuple[str, ...] = (),
-        readonly: bool = True,
         is_explain: int = 0,
         bindings: tuple[str | None, ...] = (),
     ) -> Access:
@@ -157,8 +154,7 @@ class Access:
         self.operations = frozenset(operations)
         # An EXPLAIN only tells what would be done.
         self.changes_schema = not is_explain and bool(operations & CHANGES_SCHEMA)
-        self.columns, self.bindings = columns, bindings
-        self.readonly, self.is_explain = readonly, is_explain
+        self.columns, self.bindings, self.is_explain = columns, bindings, is_explain
         return self
 
 

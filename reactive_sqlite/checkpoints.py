@@ -27,19 +27,19 @@ _PASSIVE, _RESTART = 0, 2  # https://sqlite.org/c3ref/c_checkpoint_full.html
 class Checkpoints:
     """The care of one connection for the logs of its databases.
 
-    ``checkpoint`` makes one, and gives the pages in the log and those written back; ``wait_by``
+    ``checkpoint`` makes one, and gives the pages in the log and those written back; ``set_wait``
     sets what waits for a lock, which is ``wait`` usually.
     """
 
     def __init__(
         self,
         checkpoint: Callable[[str, int], tuple[int, int]],
-        wait_by: Callable[[LockWait], None],
+        set_wait: Callable[[LockWait], None],
         wait: LockWait,
     ) -> None:
         self._checkpoint = checkpoint
-        self._wait_by = wait_by
-        self._wait = wait
+        self._set_wait = set_wait
+        self.wait_by(wait)
         self._chosen: int | None = None
         self.pages = CHECKPOINT_PAGES
         """a log of so many is to be written back; never for 0 and less"""
@@ -48,6 +48,11 @@ class Checkpoints:
     def choose(self, pages: int) -> None:
         """From now on write back from so many pages on."""
         self._chosen = self.pages = pages
+
+    def wait_by(self, wait: LockWait) -> None:
+        """From now on wait like this for a lock."""
+        self.wait = wait
+        self._set_wait(wait)
 
     def scale(self, times: int) -> None:
         """Commits write so many times what they are about, unless somebody chose a number."""
@@ -71,12 +76,12 @@ class Checkpoints:
         https://sqlite.org/wal.html#avoiding_excessively_large_wal_files
         """
         done = all_written
-        self._wait_by(LockWait(PATIENCE))
+        self._set_wait(LockWait(PATIENCE))
         try:
             self._checkpoint(database, _RESTART)
             done = True
         finally:
-            self._wait_by(self._wait)
+            self._set_wait(self.wait)
             if not done:
                 logger.warning(
                     "the write-ahead log of %s has grown to %d pages: a read transaction keeps it "

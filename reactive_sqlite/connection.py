@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 import apsw
 
 from reactive_sqlite.access import Access, Action, Prepared, only_create, tell_of_a_module
+from reactive_sqlite.authorizer import Authorizer
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.checkpoints import KEPT_BYTES, Checkpoints
-from reactive_sqlite.effects import refuse_lockout
+from reactive_sqlite.effects import acts_when_prepared
 from reactive_sqlite.filesystem import why_not_opened
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.locks import LockWait, locks_on, process
@@ -51,7 +52,6 @@ class Connection:
         writing = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if readonly else writing)
         name = os.fspath(path)
-        self._actions: list[Action] | None = None
         self.set_up = 0
         """how many of its pool's preparations it has had"""
         try:
@@ -75,13 +75,12 @@ class Connection:
         the hook itself. The row has the attributes of `net.PreUpdate`."""
         self.wal_commits = 0
         """commits to the write-ahead log since the connection was opened"""
-        wait = LockWait(busy_timeout)
         set_wait = self._apsw.set_busy_handler
-        self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, wait)
+        self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, LockWait(busy_timeout))
         self._read_wal_index: Callable[[], bytes] | None = None
-        set_wait(wait)
         # Installed once and for all: setting an authorizer expires every prepared statement.
-        self._apsw.authorizer = self._authorize
+        self._authorizer = Authorizer(in_file=bool(self.filename))
+        self._apsw.authorizer = self._authorizer
         try:
             if not readonly:
                 if self.filename and self.run("PRAGMA page_count") == [(0,)]:
@@ -124,10 +123,17 @@ class Connection:
                 logger.debug("no checkpoint: %s", error)
         return 0  # SQLITE_OK
 
-    def keep_checkpoints(self) -> None:
-        """PRAGMA wal_autocheckpoint has put SQLite's own hook there: ours, with its number."""
-        self.checkpoints.choose(self.run("PRAGMA wal_autocheckpoint")[0][0])
-        self._apsw.set_wal_hook(self._committed_to_wal)
+    def keep_hook(self, pragma: str) -> None:
+        """Put our hook, with its number, where a PRAGMA has put one of SQLite's own.
+
+        That is what ``busy_timeout`` and ``wal_autocheckpoint`` do.
+        """
+        number = self.run(f"PRAGMA {pragma}")[0][0]
+        if pragma == "busy_timeout":
+            self.checkpoints.wait_by(LockWait(number / 1000))
+        else:
+            self.checkpoints.choose(number)
+            self._apsw.set_wal_hook(self._committed_to_wal)
 
     def wal_frames(self) -> int | None:
         """The frames in the write-ahead log that are committed now; None outside WAL mode.
@@ -212,7 +218,6 @@ class Connection:
             access = Access.from_actions(
                 actions,
                 columns=columns,
-                readonly=cursor.is_readonly,
                 is_explain=cursor.is_explain,
                 bindings=cursor.bindings_names,
             )
@@ -221,7 +226,7 @@ class Connection:
 
         cursor = self._apsw.cursor()
         cursor.exec_trace = look
-        self._actions = actions
+        self._authorizer.actions = actions
         try:
             # The first statement on a virtual table connects it, and its module prepares statements
             # of its own meanwhile; the second time they are not heard.
@@ -234,7 +239,11 @@ class Connection:
             error.add_note(f"while preparing: {sql}")
             raise
         finally:
-            self._actions = None
+            self._authorizer.actions = None
+        access = found[-1].access
+        if access.pragma and acts_when_prepared(*access.pragma) and not access.is_explain:
+            # The authorizer has kept SQLite from it, and from telling the columns.
+            access.columns = self.prepare(f"PRAGMA {quoted(access.pragma[0])}").access.columns
         return found[-1]
 
     def run_creates(self, script: str) -> int:
@@ -257,7 +266,7 @@ class Connection:
 
         cursor = self._apsw.cursor()
         cursor.exec_trace = look
-        self._actions = actions
+        self._authorizer.actions = actions
         try:
             cursor.execute(script, can_cache=False).fetchall()
         except apsw.Error as error:
@@ -266,18 +275,9 @@ class Connection:
                 raise
             # Else who runs the rest in the usual way is told in the usual way.
         finally:
-            self._actions = None
+            self._authorizer.actions = None
         # Each CREATE adds one to it; the last one that was begun may be the one that failed.
         return ends[min(self.schema_version() - before, len(ends) - 1)]
-
-    def _authorize(
-        self, op: int, one: str | None, two: str | None, database: str | None, inner: str | None
-    ) -> int:
-        if self._actions is not None:
-            self._actions.append((op, one, two, database, inner))
-        if op == apsw.SQLITE_PRAGMA and self.filename:
-            refuse_lockout(one, two, database)
-        return apsw.SQLITE_OK
 
     def catalog(self) -> Catalog:
         """A picture of the schema as this connection sees it now."""

@@ -63,8 +63,14 @@ class Control:
 
     def executor(self, statement: Statement) -> Callable[..., Any]:
         """What starts this PRAGMA."""
-        readers = self._readers
+        readers, checkpoints = self._readers, self._connection.checkpoints
         name, argument = statement.access.pragma or ("", None)
+        if statement.access.is_explain:  # rows that tell how
+            return self._connection.execute
+        if argument is None and name == "busy_timeout":
+            return partial(self._say, round(1000 * checkpoints.wait.timeout))
+        if argument is None and name == "wal_autocheckpoint":
+            return partial(self._say, max(checkpoints.pages, 0))
         if (
             readers is None
             or (name != "journal_mode" or argument is None)
@@ -73,6 +79,10 @@ class Control:
         ):
             return self._connection.execute
         return partial(self._alone, readers)
+
+    def _say(self, number: int, _sql: str, _params: Params) -> Any:
+        """Start what gives this number: SQLite knows only those of hooks of its own."""
+        return self._connection.execute(f"SELECT {number}")
 
     def _alone(self, readers: ReaderPool, sql: str, params: Params) -> Any:
         """Start a statement while no other connection of this database is open.
@@ -116,8 +126,8 @@ class Control:
 
     def _pragma(self, statement: Statement) -> None:
         name, argument = statement.access.pragma or ("", None)
-        if name == "wal_autocheckpoint" and argument is not None:  # it puts SQLite's own hook back
-            self._connection.keep_checkpoints()
+        if argument is not None and name in ("busy_timeout", "wal_autocheckpoint"):
+            self._connection.keep_hook(name)
         effect = effect_of(name, argument)
         if effect is Effect.PRAGMAS:
             self._recorder.touch(f"pragma_{name}")  # who reads any of them looks at all commits

@@ -190,9 +190,6 @@ class ReactiveDatabase:
     def analyze(self, sql: str) -> Statement:
         """What a statement does, without running it: `Statement` with kind, reads and writes.
 
-        SQLite sets the flag of some PRAGMAs, such as ``foreign_keys``, when they are prepared, and
-        so here: https://sqlite.org/pragma.html
-
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
         >>> sorted(db.analyze("INSERT INTO t SELECT x FROM t").writes)

@@ -49,6 +49,12 @@ _SHAPING = frozenset(
         "trusted_schema",
     }
 )
+#: Pragmas whose argument is a name, or that act when they are run.
+_WHEN_RUN = frozenset(
+    """application_id foreign_key_check foreign_key_list incremental_vacuum index_info index_list
+    index_xinfo integrity_check journal_mode max_page_count optimize quick_check schema_version
+    table_info table_list table_xinfo user_version wal_checkpoint""".split()  # noqa: SIM905
+)
 
 
 class Effect(enum.Enum):
@@ -73,6 +79,17 @@ def effect_of(name: str, argument: str | None) -> Effect:
     if name in _STORING:
         return Effect.PRAGMAS
     return Effect.CONNECTION if name in _SHAPING else Effect.DATABASE
+
+
+def acts_when_prepared(name: str, argument: str | None) -> bool:
+    """Whether SQLite does what ``PRAGMA name = argument`` says before it is run.
+
+    https://sqlite.org/pragma.html
+
+    >>> acts_when_prepared("foreign_keys", "off"), acts_when_prepared("user_version", "7")
+    (True, False)
+    """
+    return argument is not None and name not in _WHEN_RUN
 
 
 def is_recorded(statement: Statement) -> bool:

@@ -34,7 +34,8 @@ class LockWait:
     """
 
     def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+        self.timeout = timeout
+        """seconds"""
         self._since = 0.0
         self._last = 0.0
         self._sleeps = 0
@@ -46,12 +47,12 @@ class LockWait:
             self._since = now
             if now - self._last > CROWDED:
                 self._sleeps = 0
-        elif now - self._since > self._timeout:
+        elif now - self._since > self.timeout:
             return False
         self._sleeps += 1
         time.sleep(min(LONGEST_SLEEP, SHORTEST_SLEEP * self._sleeps) * (0.5 + random.random()))
         self._last = time.monotonic()
-        return self._timeout > 0
+        return self.timeout > 0
 
 
 class Locks(NamedTuple):

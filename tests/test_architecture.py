@@ -24,8 +24,8 @@ LAYERS = {
     "values": "errors change comparison predicate pattern region intervals row result delta trace",
     "understanding": "listing catalog access reference statement filing routing analysis",
     "engine": """
-        bulk recorder net effects filesystem locks checkpoints walindex wal connection records
-        journal attached foreign readers ownership schema control reads writes scripts
+        bulk recorder net effects authorizer filesystem locks checkpoints walindex wal connection
+        records journal attached foreign readers ownership schema control reads writes scripts
         transactions engine rehearsal""",
     "liveness": """
         timer delivery listeners incremental live handout sources functions opening refresh

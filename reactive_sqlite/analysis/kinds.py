@@ -34,7 +34,7 @@ _BY_TEXT = {
 def kind_of(access: Access, sql: str) -> StatementKind:
     """What the statement does."""
     did = access.operations
-    if access.is_explain:
+    if access.is_explain and access.pragma is None:  # a PRAGMA may act all the same
         return StatementKind.EXPLAIN
     if access.transaction is not None:
         return StatementKind[access.transaction]

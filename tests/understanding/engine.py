@@ -51,7 +51,6 @@ class Engine:
                 Access.from_actions(
                     actions,
                     columns=columns,
-                    readonly=cursor.is_readonly,
                     is_explain=cursor.is_explain,
                     bindings=cursor.bindings_names,
                 )
