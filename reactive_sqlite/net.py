@@ -14,7 +14,10 @@ _UNFETCHED: Final[Any] = object()
 
 
 class PreUpdate(Protocol):
-    """The part of ``apsw.PreUpdate`` that is used here."""
+    """The part of ``apsw.PreUpdate`` that is used here.
+
+    It types values more widely than they are: bytes as any buffer.
+    """
 
     @property
     def database_name(self) -> str: ...
@@ -27,9 +30,9 @@ class PreUpdate(Protocol):
     @property
     def rowid_new(self) -> int: ...
     @property
-    def old(self) -> Image | None: ...
+    def old(self) -> tuple[Any, ...] | None: ...
     @property
-    def new(self) -> Image | None: ...
+    def new(self) -> tuple[Any, ...] | None: ...
     @property
     def blob_write(self) -> int: ...
 
