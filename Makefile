@@ -10,6 +10,9 @@ SEED         ?=
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# Types are checked for it too: the driver's are other ones from 3.12 on.
+NEWEST := 3.13
+
 BIN    := $(VENV)/bin
 SETUP   = $(if $(strip $(PYTHON)),,$(error no Python 3.11 or newer found: install one, or name it with PYTHON=...))\
 	$(PYTHON) tools/bootstrap.py $(VENV)
@@ -30,6 +33,7 @@ check: $(VENV)/.ready-to-develop ## lint, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version $(NEWEST)
 
 format: $(VENV)/.ready-to-develop ## mend what lint and formatting can mend by themselves
 	$(BIN)/ruff check --fix
