@@ -28,6 +28,8 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 #: How deep a value may be nested: what is stored can be read with an empty stack.
 DEEPEST = 100
+#: How deep its text may be then: a tag puts what it is about one level deeper.
+_DEEPEST_TEXT = 2 * DEEPEST
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 
@@ -102,6 +104,8 @@ def _decoded(text: str) -> Any:
         value = _decoder.decode(text)
     except msgspec.DecodeError:
         return text
+    if text.count("[") + text.count("{") > _DEEPEST_TEXT and _deeper(value, _DEEPEST_TEXT):
+        return text
     if '"$type"' not in text:
         return value
     try:
@@ -112,6 +116,19 @@ def _decoded(text: str) -> Any:
         ValueError,
     ):  # it only looks tagged: encode did not make it
         return value
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and dicts are nested more than so deep; whatever the stack has room for."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            item
+            for held in level
+            if isinstance(held, list | dict)
+            for item in (held if isinstance(held, list) else held.values())
+        ]
+    return bool(level)
 
 
 def _plain(value: Any, room: int = DEEPEST) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -137,32 +137,54 @@ class Interrupter:
     def __init__(self, number: int) -> None:
         self._left = number
         self.interrupted = False
+        self._end: Callable[[], None] = partial(sys.settrace, sys.gettrace())
+
+    def _count(self, code: CodeType, offset: int) -> None:
+        if code.co_code[offset] in NOTICING:
+            self._left -= 1
+            if not self._left:
+                self.interrupted = True
+                self._end()  # else what looks would be the first to notice
+                -SIGNAL
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
         if event == "call":
             if not frame.f_code.co_filename.startswith(TRACED):
                 return None
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        elif event == "opcode" and frame.f_code.co_code[frame.f_lasti] in NOTICING:
-            self._left -= 1
-            if not self._left:
-                self.interrupted = True
-                sys.settrace(None)
-                -SIGNAL
+        elif event == "opcode":
+            self._count(frame.f_code, frame.f_lasti)
         return self._trace
+
+    def _monitor(self, code: CodeType, offset: int) -> Any:
+        if not code.co_filename.startswith(TRACED):
+            return sys.monitoring.DISABLE
+        return self._count(code, offset)
+
+    def _look(self) -> None:
+        """At each instruction. From Python 3.12 on a trace misses what is called only once."""
+        if sys.version_info < (3, 12):
+            sys.settrace(self._trace)
+            return
+        monitoring = sys.monitoring
+        tool, instruction = monitoring.OPTIMIZER_ID, monitoring.events.INSTRUCTION
+        if monitoring.get_tool(tool) is None:
+            monitoring.use_tool_id(tool, "interrupter")
+        self._end = partial(monitoring.set_events, tool, 0)
+        monitoring.register_callback(tool, instruction, self._monitor)
+        monitoring.set_events(tool, instruction)
 
     def run(self, act: Callable[[], object]) -> str:
         """Gives where it was interrupted; nothing when that was before or after."""
-        tracing = sys.gettrace()
         try:
-            sys.settrace(self._trace)
+            self._look()
             act()
         except KeyboardInterrupt as error:
             frames = traceback.extract_tb(error.__traceback__)
             if frames[-1].filename != __file__:
                 return " > ".join(f"{f.name}:{f.lineno} {f.line}" for f in frames[-2:])
         finally:
-            sys.settrace(tracing)
+            self._end()
         return ""
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from smithers_db import InvalidValue, NotFound, SmithersDB, create_smithers_db
-from smithers_db.values import Unresolved, decode, encode
+from smithers_db.values import DEEPEST, Unresolved, decode, encode
 
 
 class Colour(enum.Enum):
@@ -146,8 +146,17 @@ def test_a_deep_value_is_read_from_any_stack_or_refused(kind: str) -> None:
 
 
 def test_text_that_looks_like_a_very_deep_value_is_text() -> None:
-    for text in ("[" * 100_000, "[" * 5000 + "]" * 5000):
+    for text in ("[" * 100_000, *("[" * n + "]" * n for n in (300, 5000, 100_000))):
         assert decode(text) == text
+
+
+def test_the_deepest_values_come_back() -> None:
+    deepest: Any = "x"
+    for level in range(DEEPEST):
+        deepest = (deepest,) if level % 2 else {"$type": deepest}
+    assert decode(encode(deepest)) == deepest
+    with pytest.raises(InvalidValue, match="nested more than"):
+        encode((deepest,))
 
 
 def test_a_value_that_contains_itself_is_refused() -> None:
