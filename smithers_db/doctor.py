@@ -58,8 +58,8 @@ def examine(
     """Looks for everything that can be wrong; returns what it found, empty when all is well.
 
     ``repair`` mends drifted counters and removes orphan files. A dead run is only reported, for it
-    can be resumed; ``end_dead`` ends it as failed. ``progress`` is called with what is done, how
-    much there is, and what is next.
+    can be resumed; ``end_dead`` ends it as failed, with what it left running. ``progress`` is
+    called with what is done, how much there is, and what is next.
     """
     files = db.db.execute(_NAMED).rows
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -167,9 +167,11 @@ def _has_neighbours(db: SmithersDB) -> bool:
 
 
 def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:
-    for incomplete in db.execution.find_incomplete():
-        if incomplete.abandoned:
-            if end:
-                db.execution.fail(incomplete.id, "abandoned: its worker died")
-            name = incomplete.execution.name or ""
-            yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)
+    # Under the write lock nobody can take a run over between the look and its end.
+    with db.db.transaction():
+        for incomplete in db.execution.find_incomplete():
+            if incomplete.abandoned:
+                if end:
+                    db.execution.fail(incomplete.id, "abandoned: its worker died")
+                name = incomplete.execution.name or ""
+                yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)

@@ -8,6 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from reactive_sqlite import ReactiveDatabase
 from smithers_db.checks import text
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
@@ -22,6 +23,12 @@ OPEN = "status IN ('pending', 'running')"
 #: Milliseconds from the start of a row to the moment given as the one parameter.
 DURATION = "max(0, CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER))"
 
+_INTERRUPT = (
+    "UPDATE {} SET status = 'failed', completed_at = ?, "
+    f"error = 'interrupted: its worker died', duration_ms = {DURATION} "
+    f"WHERE execution_id = ? AND {OPEN}"
+)
+
 #: What of the context goes when the thing in this slot ends.
 _LEFT: dict[str, Callable[[Context], Context]] = {
     "execution_id": lambda context: Context(),
@@ -35,6 +42,12 @@ def described(error: BaseException) -> str:
     """An exception as the text of an ``error`` column."""
     message = str(error).replace("\0", "\\0")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def interrupt(db: ReactiveDatabase, execution_id: str, moment: str) -> None:
+    """Ends all that a dead worker left running in a run; for use inside a transaction."""
+    for table in ("phases", "steps", "tasks", "agents", "tool_calls"):
+        db.execute(_INTERRUPT.format(table), (moment, moment, execution_id))
 
 
 class Lifecycle(Generic[R]):
