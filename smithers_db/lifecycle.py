@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.checks import text
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
-from smithers_db.errors import InvalidTransition
+from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.table import Table
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -141,7 +141,7 @@ class Lifecycle(Generic[R]):
             except BaseException as error:
                 self._fail(row_id, error, fail)
                 raise
-            if self.is_open(row_id):
+            with suppress(InvalidTransition, NotFound):  # ended by the block, or by another
                 complete(row_id)
 
     def _fail(self, row_id: str, error: BaseException, fail: Callable[[str, str], object]) -> None:

@@ -155,11 +155,11 @@ class Executions:
                 interrupt(self._db, id, now())  # else it would be running for ever
 
     def running(
-        self, name: str | None, file_path: str, config: Any = None
+        self, name: str | None, file_path: str, config: Any = None, *, id: str | None = None
     ) -> AbstractContextManager[str]:
         """``with db.execution.running(…) as id:`` starts a run and ends it with the block."""
         return self._life.running(
-            lambda: self.start(name, file_path, config), self.complete, self.fail
+            lambda: self.start(name, file_path, config, id=id), self.complete, self.fail
         )
 
     def current(self) -> Execution | None:
