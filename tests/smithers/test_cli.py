@@ -19,6 +19,7 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
+from smithers_db.follow import changes
 
 from . import original
 from .tour import tour
@@ -119,6 +120,26 @@ def test_tail_ends_with_the_run(tmp_path: Path) -> None:
     plain = command("tail", path, run, "--no-follow")
     assert [line.split()[1:4] for line in plain.stdout.splitlines()] == [
         ["phase", "completed", "build"],
+        ["run", "completed", "r"],
+    ]
+
+
+def test_tail_tells_what_became_of_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+        question = db.human.request("confirmation", "Deploy?")
+        told = changes(db, run)
+        assert [next(told)[1].status for _ in range(2)] == ["running", "pending"]
+        db.human.resolve(question, "approved")
+        db.execution.complete(run)
+        assert [(kind, row.status) for kind, row in told] == [
+            ("question", "approved"),
+            ("run", "completed"),
+        ]
+    plain = command("tail", path, run, "--no-follow")
+    assert [line.split()[1:4] for line in plain.stdout.splitlines()] == [
+        ["question", "approved", "Deploy?"],
         ["run", "completed", "r"],
     ]
 
