@@ -198,6 +198,15 @@ def test_prune_and_stats(tmp_path: Path) -> None:
     assert (nothing.returncode, "say what to prune" in nothing.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("age", ["30days", "", "-3d", "99999999999d", "999999d", "now\x1b[31m"])
+def test_what_is_no_age_is_refused_in_words(toured: tuple[Path, str], age: str) -> None:
+    refused = command("prune", toured[0], "--older-than", age, "--dry-run")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "30d" in refused.stderr
+    assert refused.stderr.rstrip().isprintable()
+
+
 def test_doctor_finds_and_mends(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
