@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 
+from reactive_sqlite import ReactiveDatabase
 from smithers_db import growth, rollups
 from smithers_db.clock import later
 from smithers_db.errors import OutputError
@@ -83,7 +85,12 @@ def examine(
 
 
 def _integrity(db: SmithersDB) -> Iterator[Finding]:
-    for (message,) in db.db.execute("PRAGMA integrity_check").rows:
+    (file,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    # A connection that has looked at the index of memories before checks it by what it had been
+    # then, and takes what others have merged since for damage: only a new one looks afresh.
+    with ReactiveDatabase(file, readonly=True) if file else nullcontext(db.db) as looking:
+        messages = [row[0] for row in looking.execute("PRAGMA integrity_check").rows]
+    for message in messages:
         if message != "ok":
             yield Finding("integrity", message)
 
