@@ -19,7 +19,9 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
+from smithers_db.export import count_of
 from smithers_db.follow import changes
+from smithers_db.rows import ROW_TYPES
 
 from . import original
 from .tour import tour
@@ -177,7 +179,15 @@ def test_export_holds_everything(toured: tuple[Path, str]) -> None:
     path, run = toured
     lines = [json.loads(line) for line in command("export", path, run).stdout.splitlines()]
     tables = {line["table"] for line in lines}
-    assert {"executions", "agents", "agent_stream_events", "tool_calls", "transitions"} <= tables
+    with create_smithers_db(path) as db:
+        filled = {
+            name
+            for name, row_type in ROW_TYPES.items()
+            if {"execution_id", "agent_id"} & {*row_type.__struct_fields__}
+            and db.query(f"SELECT 1 FROM {name}").get()
+        }
+        assert count_of(db, run) == len(lines)
+    assert tables == {"executions", *filled}
     assert lines[0]["row"]["config"] == {"model": "sonnet"}
     outputs = [line["row"]["output"] for line in lines if line["table"] == "tool_calls"]
     assert "x" * 5000 in outputs
