@@ -183,15 +183,15 @@ class Executions:
         """The runs that have not ended, newest first, and whether anybody works on them.
 
         ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
-        host is running as long as its process is.
+        host is running as long as its process is. A live query of this hears of every beat, but
+        not of a process that dies: that changes nothing in the file, so ask again now and then.
         """
         natural("stale_ms", stale_ms)
         tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
         found = []
         for execution in self._table.all(tail):
             owner = self._owner.of(execution.id)
-            abandoned = self._owner.is_gone(owner, stale_ms)
-            found.append(Incomplete(execution, owner, abandoned))
+            found.append(Incomplete(execution, owner, self._owner.is_gone(owner, stale_ms)))
         return found
 
     def resume(self, id: str, stale_ms: int = STALE_MS) -> Execution:
