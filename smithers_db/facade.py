@@ -245,7 +245,7 @@ def create_smithers_db(
     if not name:  # SQLite would open a database that is gone when it is closed
         raise InvalidValue('an empty path names no file; ":memory:" is a database in memory')
     in_memory = name == ":memory:"
-    folder = Path(outputs) if outputs is not None else None
+    folder = Path(outputs).absolute() if outputs is not None else None
     if folder is None and not in_memory:
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     if not in_memory:

@@ -240,6 +240,22 @@ def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
         assert db.tools.get_output(call) == "x" * 2000
 
 
+def test_a_folder_given_relatively_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with create_smithers_db("a.db", outputs="out") as db:
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        monkeypatch.chdir(tmp_path / "later")
+        call = db.tools.start("Bash", {})
+        db.tools.complete(call, "x" * 2000)
+    assert [file.parent for file in tmp_path.rglob(f"{call}.txt")] == [tmp_path / "out"]
+    with create_smithers_db(tmp_path / "a.db") as db:  # which would keep its own elsewhere
+        assert db.tools.get_output(call) == "x" * 2000
+
+
 def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     db.execution.start("r", "f")
     db.agents.start("a")
