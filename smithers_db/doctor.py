@@ -153,6 +153,9 @@ def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
             if repair:
                 file.unlink(missing_ok=True)
             yield Finding("orphan output", str(file), repair)
+        for path, moment in rows:
+            if moment <= recent and db.outputs.is_elsewhere(path):
+                yield Finding("orphan output", f"{path}, in another folder: open it with outputs=…")
     if repair:
         growth.sweep(db.db, db.outputs)
 

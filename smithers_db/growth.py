@@ -88,14 +88,17 @@ def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
     """Removes the files of deleted rows; returns the bytes that they took.
 
     Inside a transaction nothing is removed: it may be undone, and a file cannot be brought back.
-    The rows of `discarded_outputs` keep their paths for the next time.
+    The rows of `discarded_outputs` keep their paths for the next time, and those of files in
+    another folder for who has that one.
     """
     if _in_transaction(db):
         return 0
     paths = [row[0] for row in db.execute("SELECT path FROM discarded_outputs").rows]
-    removed = sum(map(outputs.remove, paths))  # first of all: on a full disk nothing can be written
-    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", [(path,) for path in paths])
-    return removed
+    # First of all: on a full disk nothing can be written.
+    sizes = {path: outputs.remove(path) for path in paths}
+    done = [(path,) for path, size in sizes.items() if size is not None]
+    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", done)
+    return sum(size or 0 for size in sizes.values())
 
 
 def prune(
