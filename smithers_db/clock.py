@@ -36,8 +36,11 @@ def at_millisecond(epoch_ms: int) -> str:
 
 
 def later(milliseconds: int) -> str:
-    """The time so many milliseconds from now (negative: ago)."""
-    return at_millisecond(time.time_ns() // 1_000_000 + milliseconds)
+    """The time so many milliseconds from now (negative: ago), and never one before 1970.
+
+    Of a year before 1000 the text would not sort.
+    """
+    return at_millisecond(max(0, time.time_ns() // 1_000_000 + milliseconds))
 
 
 def moment(when: str | datetime | timedelta) -> str:

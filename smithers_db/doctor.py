@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 
+from reactive_sqlite import ReactiveDatabase
 from smithers_db import growth, rollups
 from smithers_db.clock import later
 from smithers_db.errors import OutputError
@@ -58,8 +60,8 @@ def examine(
     """Looks for everything that can be wrong; returns what it found, empty when all is well.
 
     ``repair`` mends drifted counters and removes orphan files. A dead run is only reported, for it
-    can be resumed; ``end_dead`` ends it as failed. ``progress`` is called with what is done, how
-    much there is, and what is next.
+    can be resumed; ``end_dead`` ends it as failed, with what it left running. ``progress`` is
+    called with what is done, how much there is, and what is next.
     """
     files = db.db.execute(_NAMED).rows
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -83,7 +85,12 @@ def examine(
 
 
 def _integrity(db: SmithersDB) -> Iterator[Finding]:
-    for (message,) in db.db.execute("PRAGMA integrity_check").rows:
+    (file,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    # A connection that has looked at the index of memories before checks it by what it had been
+    # then, and takes what others have merged since for damage: only a new one looks afresh.
+    with ReactiveDatabase(file, readonly=True) if file else nullcontext(db.db) as looking:
+        messages = [row[0] for row in looking.execute("PRAGMA integrity_check").rows]
+    for message in messages:
         if message != "ok":
             yield Finding("integrity", message)
 
@@ -146,6 +153,9 @@ def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
             if repair:
                 file.unlink(missing_ok=True)
             yield Finding("orphan output", str(file), repair)
+        for path, moment in rows:
+            if moment <= recent and db.outputs.is_elsewhere(path):
+                yield Finding("orphan output", f"{path}, in another folder: open it with outputs=…")
     if repair:
         growth.sweep(db.db, db.outputs)
 
@@ -167,9 +177,11 @@ def _has_neighbours(db: SmithersDB) -> bool:
 
 
 def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:
-    for incomplete in db.execution.find_incomplete():
-        if incomplete.abandoned:
-            if end:
-                db.execution.fail(incomplete.id, "abandoned: its worker died")
-            name = incomplete.execution.name or ""
-            yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)
+    # Under the write lock nobody can take a run over between the look and its end.
+    with db.db.transaction():
+        for incomplete in db.execution.find_incomplete():
+            if incomplete.abandoned:
+                if end:
+                    db.execution.fail(incomplete.id, "abandoned: its worker died")
+                name = incomplete.execution.name or ""
+                yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)

@@ -155,7 +155,8 @@ class SmithersDB:
 
         ``keep`` spares the newest so many finished runs, ``older_than`` (an age, or a time) those
         that ended since; with both, a run goes only if neither spares it. A run that has not ended
-        is never touched. Expired memories go too, and limits and queue items older than that.
+        is never touched. Expired memories go too, and limits and queue items that are older than
+        ``older_than``, or, without it, than every run that stays.
 
         With ``dry_run`` nothing is removed, only reported; ``progress`` is called with the runs
         done, the runs in all, and the id of the one that is next.
@@ -244,7 +245,7 @@ def create_smithers_db(
     if not name:  # SQLite would open a database that is gone when it is closed
         raise InvalidValue('an empty path names no file; ":memory:" is a database in memory')
     in_memory = name == ":memory:"
-    folder = Path(outputs) if outputs is not None else None
+    folder = Path(outputs).absolute() if outputs is not None else None
     if folder is None and not in_memory:
         folder = Path(name).absolute().parent / ".smithers" / "outputs"
     if not in_memory:

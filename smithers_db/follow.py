@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from smithers_db.facade import SmithersDB
+from smithers_db.rows import HumanInteraction
+from smithers_db.table import Table
 
 #: Seconds without news after which a run that has ended has no more of them.
 QUIET = 0.05
@@ -24,12 +26,13 @@ def changes(
     when ``is_read``, which is asked again and again, says that nobody wants more.
     Raises what keeps a query from being answered, such as that the file was deleted.
     """
+    questions = Table(db.db, "human_interactions", HumanInteraction)
     families: dict[str, Callable[[], Any]] = {
         "phase": lambda: db.phases.list(execution_id),
         "step": lambda: db.steps.list_for_execution(execution_id),
         "agent": lambda: db.agents.list(execution_id),
         "tool": lambda: db.tools.list_for_execution(execution_id),
-        "question": lambda: db.human.list_pending(execution_id),
+        "question": lambda: questions.all("WHERE execution_id = ?", (execution_id,)),
         "run": lambda: [db.execution.get(execution_id)],
     }
     arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()

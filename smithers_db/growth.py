@@ -88,14 +88,17 @@ def sweep(db: ReactiveDatabase, outputs: Outputs) -> int:
     """Removes the files of deleted rows; returns the bytes that they took.
 
     Inside a transaction nothing is removed: it may be undone, and a file cannot be brought back.
-    The rows of `discarded_outputs` keep their paths for the next time.
+    The rows of `discarded_outputs` keep their paths for the next time, and those of files in
+    another folder for who has that one.
     """
     if _in_transaction(db):
         return 0
     paths = [row[0] for row in db.execute("SELECT path FROM discarded_outputs").rows]
-    removed = sum(map(outputs.remove, paths))  # first of all: on a full disk nothing can be written
-    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", [(path,) for path in paths])
-    return removed
+    # First of all: on a full disk nothing can be written.
+    sizes = {path: outputs.remove(path) for path in paths}
+    done = [(path,) for path, size in sizes.items() if size is not None]
+    db.executemany("DELETE FROM discarded_outputs WHERE path = ?", done)
+    return sum(size or 0 for size in sizes.values())
 
 
 def prune(
@@ -145,6 +148,8 @@ def prune(
         output_bytes += size
         for table, count in counts.items():
             rows[table] = rows.get(table, 0) + count
+    if before is None:
+        before = _oldest_but(db, frozenset(chosen))
     for table, condition, params in _beside_runs(before):
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
         rows[table] = rows.get(table, 0) + int(db.execute(sql, params).rows[0][0])
@@ -184,23 +189,26 @@ def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
     return counts
 
 
-def _beside_runs(before: str | None) -> list[tuple[str, str, tuple[str, ...]]]:
+def _oldest_but(db: ReactiveDatabase, gone: frozenset[str]) -> str:
+    """When the oldest run began, of those that stay; now, if none does."""
+    rows = db.execute("SELECT id, created_at FROM executions").rows
+    return min((began for run, began in rows if run not in gone), default=now())
+
+
+def _beside_runs(before: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """What grows without belonging to a run: table, condition, parameters."""
-    found: list[tuple[str, str, tuple[str, ...]]] = [("memories", "expires_at <= ?", (now(),))]
-    if before is not None:
-        # The last word on each model's limits is kept, however old.
-        found.append(
-            (
-                "rate_limit_snapshots",
-                "captured_at < ? AND rowid NOT IN (SELECT max(rowid) FROM rate_limit_snapshots "
-                "GROUP BY provider, model)",
-                (before,),
-            )
-        )
-        found.append(
-            ("vcs_queue", "execution_id IS NULL AND completed_at < ?", (before,)),
-        )
-    return found
+    # The last word on each model's limits is kept, however old.
+    limits = "rate_limit_snapshots"
+    newer = (
+        f"SELECT 1 FROM {limits} n WHERE n.provider = {limits}.provider "
+        f"AND n.model = {limits}.model "
+        f"AND (n.captured_at, n.rowid) > ({limits}.captured_at, {limits}.rowid)"
+    )
+    return [
+        ("memories", "expires_at <= ?", (now(),)),
+        (limits, f"captured_at < ? AND EXISTS ({newer})", (before,)),
+        ("vcs_queue", "execution_id IS NULL AND completed_at < ?", (before,)),
+    ]
 
 
 def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> DatabaseStats:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
+from reactive_sqlite import ReactiveDatabase
 from smithers_db.checks import text
 from smithers_db.clock import now
 from smithers_db.context import Ambient, Context
-from smithers_db.errors import InvalidTransition
+from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.table import Table
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -21,6 +22,12 @@ OPEN = "status IN ('pending', 'running')"
 
 #: Milliseconds from the start of a row to the moment given as the one parameter.
 DURATION = "max(0, CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER))"
+
+_INTERRUPT = (
+    "UPDATE {} SET status = 'failed', completed_at = ?, "
+    f"error = 'interrupted: its worker died', duration_ms = {DURATION} "
+    f"WHERE execution_id = ? AND {OPEN}"
+)
 
 #: What of the context goes when the thing in this slot ends.
 _LEFT: dict[str, Callable[[Context], Context]] = {
@@ -35,6 +42,12 @@ def described(error: BaseException) -> str:
     """An exception as the text of an ``error`` column."""
     message = str(error).replace("\0", "\\0")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def interrupt(db: ReactiveDatabase, execution_id: str, moment: str) -> None:
+    """Ends all that a dead worker left running in a run; for use inside a transaction."""
+    for table in ("phases", "steps", "tasks", "agents", "tool_calls"):
+        db.execute(_INTERRUPT.format(table), (moment, moment, execution_id))
 
 
 class Lifecycle(Generic[R]):
@@ -128,7 +141,7 @@ class Lifecycle(Generic[R]):
             except BaseException as error:
                 self._fail(row_id, error, fail)
                 raise
-            if self.is_open(row_id):
+            with suppress(InvalidTransition, NotFound):  # ended by the block, or by another
                 complete(row_id)
 
     def _fail(self, row_id: str, error: BaseException, fail: Callable[[str, str], object]) -> None:

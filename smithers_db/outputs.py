@@ -125,10 +125,11 @@ class Outputs:
             )
         return data
 
-    def remove(self, path: str) -> int:
+    def remove(self, path: str) -> int | None:
         """Removes the file that a row named; returns its size in bytes, 0 when it was gone.
 
-        Only files of the output folder are ever removed, whatever path a row holds.
+        Only files of the output folder are ever removed, whatever path a row holds: None if the
+        file is in another one, for those to remove who keep their outputs there.
         """
         if self._folder is None:
             return 0
@@ -137,8 +138,13 @@ class Outputs:
             size = file.stat().st_size
             file.unlink()
         except FileNotFoundError:
-            return 0
+            return None if self.is_elsewhere(path) else 0
         return size
+
+    def is_elsewhere(self, path: str) -> bool:
+        """Whether the file that a row named is there, and in another folder."""
+        named = Path(path)
+        return named.is_absolute() and named.parent != self._folder and named.is_file()
 
     def files(self) -> Iterator[Path]:
         """The files that are there, staged ones too."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from reactive_sqlite import ReactiveDatabase
 
 #: https://sqlite.org/pragma.html#pragma_auto_vacuum
@@ -10,9 +13,9 @@ INCREMENTAL = 2
 VACUUM_STEP = 500
 
 
-def number(db: ReactiveDatabase, sql: str) -> int:
+def number(db: ReactiveDatabase, sql: str, params: Sequence[Any] = ()) -> int:
     """The one number that a statement gives."""
-    return int(db.execute(sql).rows[0][0] or 0)
+    return int(db.execute(sql, params).rows[0][0] or 0)
 
 
 def write_back(db: ReactiveDatabase) -> None:

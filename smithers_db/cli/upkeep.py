@@ -17,6 +17,7 @@ from smithers_db.cli.display import (
     listing,
     out,
     progress,
+    refuse,
     say,
     short,
     status,
@@ -24,6 +25,8 @@ from smithers_db.cli.display import (
 )
 from smithers_db.cli.opening import File, Json, asked, opened
 from smithers_db.cli.wording import counted, plain, size
+from smithers_db.clock import moment
+from smithers_db.errors import InvalidValue
 from smithers_db.growth import RunStats, TableStats
 
 _AGE = re.compile(r"(\d+)\s*([smhdw])")
@@ -32,7 +35,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def prune(
     file: File,
-    keep: Annotated[int | None, typer.Option(help="spare this many of the newest runs")] = None,
+    keep: Annotated[
+        int | None, typer.Option(help="spare this many of the newest finished runs")
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option(help="spare younger runs: 30d, 12h, or a date")
     ] = None,
@@ -40,9 +45,7 @@ def prune(
     json: Json = False,
 ) -> None:
     """Remove finished runs with their output files, and give the room back."""
-    before: str | timedelta | None = older_than
-    if older_than is not None and (match := _AGE.fullmatch(older_than.strip())):
-        before = timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    before = None if older_than is None else _before(older_than)
     with opened(file) as db, progress("pruning") as told:
         report = db.prune(keep=keep, older_than=before, dry_run=dry_run, progress=told)
     if json:
@@ -53,6 +56,15 @@ def prune(
         f"{counted(sum(report.rows.values()), 'row')}, {size(report.output_bytes)} of outputs"
         + ("" if dry_run else f"; the file shrank by {size(report.freed_bytes)}")
     )
+
+
+def _before(given: str) -> str:
+    """The time that an age or a date names."""
+    match = _AGE.fullmatch(given.strip())
+    try:
+        return moment(timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match else given)
+    except (OverflowError, InvalidValue):
+        refuse(f"{plain(given)!r} is no age, such as 30d or 12h (of s, m, h, d, w), and no date")
 
 
 def stats(

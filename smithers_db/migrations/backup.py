@@ -16,17 +16,9 @@ _PART = ".part"  # the suffix of a backup that is being made
 _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 
 
-def backup(db: ReactiveDatabase) -> Path:
-    """A copy of the file beside it, as it was; it has its name once it is whole."""
-    with passing_copy(db) as part:
-        copy = part.with_suffix(".backup")
-        os.replace(part, copy)
-    return copy
-
-
 @contextmanager
 def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
-    """A copy of the file beside it, which is removed at the end if it is still there."""
+    """A copy of the file beside it, as it was; removed at the end unless it has been renamed."""
     (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
     stamp = now().replace(":", "").replace("-", "").replace(".", "")
     _remove_parts(Path(file))

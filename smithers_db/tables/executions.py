@@ -12,7 +12,7 @@ from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.ledger import FRESH, state_at
-from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
+from smithers_db.lifecycle import OPEN, Lifecycle, interrupt
 from smithers_db.owner import Incomplete, Owner
 from smithers_db.rows import Execution, ExecutionOwner, StateEntry
 from smithers_db.table import Table
@@ -37,8 +37,6 @@ _ADVANCE = (
     "WHERE e.id = ? AND (s.value IS NULL "
     "OR (s.value NOT GLOB '*[^0-9]*' AND length(s.value) < 19)) RETURNING new_value"
 )
-#: What a dead worker left running, by table; tasks have no created_at to fall back on.
-_IN_FLIGHT = ("phases", "steps", "tasks", "agents", "tool_calls")
 
 
 class Executions:
@@ -130,28 +128,38 @@ class Executions:
         return moment
 
     def complete(self, id: str, result: Any = None) -> None:
-        """Ends a run well. Raises `NotFound`, and `InvalidTransition` when it has ended."""
-        self._complete(id, result)
+        """Ends a run well, and what a dead worker left running in it as interrupted.
+
+        Raises `NotFound`, and `InvalidTransition` when it has ended.
+        """
+        self._end(self._complete, id, result)
 
     def fail(self, id: str, error: str) -> None:
-        """Ends a run with an error. Raises as `complete` does."""
-        self._fail(id, error)
+        """Ends a run with an error, as `complete` does."""
+        self._end(self._fail, id, error)
 
     def cancel(self, id: str) -> None:
-        """Ends a run that is not wanted any more. Raises as `complete` does."""
-        self._cancel(id)
+        """Ends a run that is not wanted any more, as `complete` does."""
+        self._end(self._cancel, id)
 
     def end(self, id: str, summary: Any, reason: str, exit_code: int = 0) -> None:
         """Ends a run by the workflow's own word: completed when the exit code is 0, else failed."""
         end = self._end_well if whole("exit_code", exit_code) == 0 else self._end_badly
-        end(id, summary, reason, exit_code)
+        self._end(end, id, summary, reason, exit_code)
+
+    def _end(self, end: Callable[..., None], id: str, *values: Any) -> None:
+        with self._db.transaction():
+            end(id, *values)
+            owner = self._owner.of(id)
+            if not self._owner.is_mine(owner) and self._owner.is_gone(owner, STALE_MS):
+                interrupt(self._db, id, now())  # else it would be running for ever
 
     def running(
-        self, name: str | None, file_path: str, config: Any = None
+        self, name: str | None, file_path: str, config: Any = None, *, id: str | None = None
     ) -> AbstractContextManager[str]:
         """``with db.execution.running(…) as id:`` starts a run and ends it with the block."""
         return self._life.running(
-            lambda: self.start(name, file_path, config), self.complete, self.fail
+            lambda: self.start(name, file_path, config, id=id), self.complete, self.fail
         )
 
     def current(self) -> Execution | None:
@@ -175,15 +183,15 @@ class Executions:
         """The runs that have not ended, newest first, and whether anybody works on them.
 
         ``stale_ms`` is how old the heartbeat of a worker on another host may be; a worker on this
-        host is running as long as its process is.
+        host is running as long as its process is. A live query of this hears of every beat, but
+        not of a process that dies: that changes nothing in the file, so ask again now and then.
         """
         natural("stale_ms", stale_ms)
         tail = f"WHERE completed_at IS NULL AND {OPEN} ORDER BY rowid DESC"
         found = []
         for execution in self._table.all(tail):
             owner = self._owner.of(execution.id)
-            abandoned = self._owner.is_gone(owner, stale_ms)
-            found.append(Incomplete(execution, owner, abandoned))
+            found.append(Incomplete(execution, owner, self._owner.is_gone(owner, stale_ms)))
         return found
 
     def resume(self, id: str, stale_ms: int = STALE_MS) -> Execution:
@@ -217,13 +225,7 @@ class Executions:
                     f"execution {id!r} is being run by process {owner.process_id} on {owner.host}"
                 )
             moment = now()
-            for table in _IN_FLIGHT:
-                self._db.execute(
-                    f"UPDATE {table} SET status = 'failed', completed_at = ?, "
-                    f"error = 'interrupted: its worker died', duration_ms = {DURATION} "
-                    f"WHERE execution_id = ? AND {OPEN}",
-                    (moment, moment, id),
-                )
+            interrupt(self._db, id, moment)
             self._db.execute("UPDATE executions SET status = 'running' WHERE id = ?", (id,))
             self._owner.own(id, moment)
         self._ambient.set(Context(id), lambda: self._owner.is_mine(self._owner.of(id)))

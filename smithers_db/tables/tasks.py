@@ -104,12 +104,22 @@ class Tasks:
         self,
         component_type: str,
         component_name: str | None = None,
+        scope_id: str | None = None,
+        scope_rev: str | None = None,
         *,
         execution_id: str | None = None,
+        iteration: int | None = None,
     ) -> AbstractContextManager[str]:
         """``with db.tasks.running("Claude") as id:`` starts a task and ends it with the block."""
         return self._life.running(
-            lambda: self.start(component_type, component_name, execution_id=execution_id),
+            lambda: self.start(
+                component_type,
+                component_name,
+                scope_id,
+                scope_rev,
+                execution_id=execution_id,
+                iteration=iteration,
+            ),
             self.complete,
             self.fail,
         )

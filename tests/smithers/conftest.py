@@ -40,7 +40,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
         def traced(
             self: ReactiveDatabase, sql: str, *args: Any, _original: Any = original, **kwargs: Any
         ) -> Any:
-            module = sys._getframe(1).f_globals["__name__"]
+            frame = sys._getframe(1)
+            # A table only passes on what is asked of it.
+            while frame.f_globals["__name__"] == "smithers_db.table" and frame.f_back:
+                frame = frame.f_back
+            module = frame.f_globals["__name__"]
             if module.startswith("smithers_db.") and module.split(".")[1] not in WHOLESALE:
                 seen[sql] = module
             return _original(self, sql, *args, **kwargs)

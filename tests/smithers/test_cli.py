@@ -19,6 +19,9 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
+from smithers_db.export import count_of
+from smithers_db.follow import changes
+from smithers_db.rows import ROW_TYPES
 
 from . import original
 from .tour import tour
@@ -123,6 +126,26 @@ def test_tail_ends_with_the_run(tmp_path: Path) -> None:
     ]
 
 
+def test_tail_tells_what_became_of_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+        question = db.human.request("confirmation", "Deploy?")
+        told = changes(db, run)
+        assert [next(told)[1].status for _ in range(2)] == ["running", "pending"]
+        db.human.resolve(question, "approved")
+        db.execution.complete(run)
+        assert [(kind, row.status) for kind, row in told] == [
+            ("question", "approved"),
+            ("run", "completed"),
+        ]
+    plain = command("tail", path, run, "--no-follow")
+    assert [line.split()[1:4] for line in plain.stdout.splitlines()] == [
+        ["question", "approved", "Deploy?"],
+        ["run", "completed", "r"],
+    ]
+
+
 def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
@@ -156,7 +179,15 @@ def test_export_holds_everything(toured: tuple[Path, str]) -> None:
     path, run = toured
     lines = [json.loads(line) for line in command("export", path, run).stdout.splitlines()]
     tables = {line["table"] for line in lines}
-    assert {"executions", "agents", "agent_stream_events", "tool_calls", "transitions"} <= tables
+    with create_smithers_db(path) as db:
+        filled = {
+            name
+            for name, row_type in ROW_TYPES.items()
+            if {"execution_id", "agent_id"} & {*row_type.__struct_fields__}
+            and db.query(f"SELECT 1 FROM {name}").get()
+        }
+        assert count_of(db, run) == len(lines)
+    assert tables == {"executions", *filled}
     assert lines[0]["row"]["config"] == {"model": "sonnet"}
     outputs = [line["row"]["output"] for line in lines if line["table"] == "tool_calls"]
     assert "x" * 5000 in outputs
@@ -175,6 +206,15 @@ def test_prune_and_stats(tmp_path: Path) -> None:
     assert "1 output file, 4.9 KiB" in command("stats", path).stdout
     nothing = command("prune", path)
     assert (nothing.returncode, "say what to prune" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("age", ["30days", "", "-3d", "99999999999d", "999999d", "now\x1b[31m"])
+def test_what_is_no_age_is_refused_in_words(toured: tuple[Path, str], age: str) -> None:
+    refused = command("prune", toured[0], "--older-than", age, "--dry-run")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "30d" in refused.stderr
+    assert refused.stderr.rstrip().isprintable()
 
 
 def test_doctor_finds_and_mends(tmp_path: Path) -> None:

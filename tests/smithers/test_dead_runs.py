@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from smithers_db import Context, InvalidTransition, NotFound, SmithersDB, create_smithers_db
 from smithers_db.clock import later
+from smithers_db.doctor import examine
 from smithers_db.owner import is_abandoned
 from smithers_db.rows import ExecutionOwner
 from tests.smithers.processes import child, line
@@ -92,6 +94,55 @@ def test_a_killed_run_is_abandoned_and_resumed(killed: Path) -> None:
             db.execution.resume("run")
         with pytest.raises(NotFound):
             db.execution.resume("nobody")
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel", "end"])
+def test_who_ends_a_dead_run_ends_what_it_left_running(killed: Path, end: str) -> None:
+    rest: dict[str, tuple[Any, ...]] = {"fail": ("gone",), "end": ("gone", "gone", 1)}
+    with create_smithers_db(killed) as db:
+        getattr(db.execution, end)("run", *rest.get(end, ()))
+        assert_all_interrupted(db)
+
+
+def test_the_doctor_ends_dead_runs_with_what_they_left_running(killed: Path) -> None:
+    with create_smithers_db(killed) as db:
+        assert [found.kind for found in examine(db, end_dead=True)] == ["dead run"]
+        assert_all_interrupted(db)
+        assert examine(db) == []
+
+
+def test_nobody_takes_a_run_over_between_the_doctors_look_and_its_end(
+    killed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with create_smithers_db(killed) as db:
+        looked = []
+
+        def under_the_lock(look: Any = db.execution.find_incomplete) -> Any:
+            looked.append(db.db.transaction_thread == threading.get_ident())
+            return look()
+
+        monkeypatch.setattr(db.execution, "find_incomplete", under_the_lock)
+        examine(db, end_dead=True)
+        assert looked == [True]
+
+
+def test_ones_own_run_ends_and_leaves_the_others_their_end(db: SmithersDB, run: str) -> None:
+    agent = db.agents.start("still at it")
+    db.execution.complete(run)
+    db.agents.complete(agent, "done")
+
+
+def assert_all_interrupted(db: SmithersDB) -> None:
+    rows = [
+        *db.steps.list_for_execution("run")[1:],
+        *db.phases.list("run"),
+        *db.tasks.list("run"),
+        *db.agents.list("run"),
+        *db.tools.list_for_execution("run"),
+    ]
+    assert {(row.status, row.error) for row in rows} == {("failed", "interrupted: its worker died")}
+    assert len(rows) == 5
+    assert all(row.completed_at is not None for row in rows)
 
 
 def test_two_processes_at_the_same_instant_take_it_once(killed: Path) -> None:

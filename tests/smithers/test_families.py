@@ -290,6 +290,13 @@ def test_a_fixer_that_is_gone_is_replaced(db: SmithersDB) -> None:
     assert db.build_state.get().status == "broken"
 
 
+@pytest.mark.parametrize("stale_ms", [2**45, 63 * 10**12, 2**53 - 1])
+def test_a_fixer_with_a_thousand_years_of_time_is_not_gone(db: SmithersDB, stale_ms: int) -> None:
+    db.build_state.handle_broken_build("a")
+    assert not db.build_state.handle_broken_build("b", stale_ms=stale_ms).should_fix
+    assert not db.build_state.cleanup(stale_ms=stale_ms)
+
+
 def test_one_of_many_threads_fixes(file_db: SmithersDB) -> None:
     decisions = []
 

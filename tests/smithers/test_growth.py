@@ -146,6 +146,34 @@ def test_what_grows_beside_runs_is_pruned_too(db: SmithersDB) -> None:
     assert [row.key for row in db.memories.list()] == ["kept"]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_keep_alone_bounds_what_grows_beside_runs_too(db: SmithersDB, dry_run: bool) -> None:
+    for _ in range(3):
+        db.rate_limits.record(provider="p", model="m", captured_at="2020-01-01")
+        number = db.vcs_queue.enqueue("commit", None)
+        db.vcs_queue.dequeue()
+        db.vcs_queue.complete(number)
+    db.db.execute("UPDATE vcs_queue SET completed_at = '2020-01-01T00:00:00.000Z' WHERE id < 3")
+    runs = [a_run(db, str(number)) for number in range(2)]
+    db.db.execute(
+        "UPDATE executions SET created_at = '2020-02-02T00:00:00.000Z' WHERE id = ?", runs[1:]
+    )
+    db.rate_limits.record(provider="p", model="m")
+    report = db.prune(keep=1, dry_run=dry_run)
+    assert report.executions == runs[:1]
+    assert (report.rows["rate_limit_snapshots"], report.rows["vcs_queue"]) == (3, 2)
+    left = db.query("SELECT count(*) FROM rate_limit_snapshots").get()[0][0]
+    assert left == (4 if dry_run else 1)
+
+
+def test_the_limits_as_last_seen_are_not_pruned(db: SmithersDB) -> None:
+    for captured in ("2021-01-01", "2020-01-01"):  # the second was seen earlier and told later
+        db.rate_limits.record(provider="p", model="m", captured_at=captured)
+    seen = db.rate_limits.latest("p", "m")
+    assert db.prune(older_than=timedelta(0)).rows == {"rate_limit_snapshots": 1}
+    assert db.rate_limits.latest("p", "m") == seen
+
+
 def test_stats_say_what_neighbours_tell_each_other(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db, create_smithers_db(path) as other:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -140,6 +141,38 @@ def test_a_running_block_that_ends_its_row_is_left_at_that(prepared: SmithersDB)
         prepared.agents.cancel(agent)
         raise ValueError("later")
     assert prepared.agents.get(agent).status == "cancelled"  # type: ignore[union-attr]
+
+
+def test_a_running_block_whose_row_another_ends_at_its_end_is_left_at_that(
+    prepared: SmithersDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = prepared.phases.complete
+
+    def too_late(phase: str) -> None:
+        prepared.phases.skip(phase)
+        complete(phase)
+
+    monkeypatch.setattr(prepared.phases, "complete", too_late)
+    with prepared.phases.running("p") as phase:
+        pass
+    assert prepared.phases.get(phase).status == "skipped"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("family", RUNNING)
+def test_a_running_block_takes_what_start_takes(db: SmithersDB, family: str) -> None:
+    verbs = getattr(db, family)
+    start = inspect.signature(verbs.start).parameters
+    running = inspect.signature(verbs.running).parameters
+    assert "options" in running or running == start
+
+
+def test_the_options_of_a_running_block_arrive(prepared: SmithersDB) -> None:
+    with prepared.tasks.running("t", "n", "scope", "rev", iteration=3) as task:
+        row = prepared.tasks.get(task)
+    assert row is not None
+    assert (row.scope_id, row.scope_rev, row.iteration) == ("scope", "rev", 3)
+    with prepared.execution.running("r", "f", {"a": 1}, id="mine") as run:
+        assert run == "mine"
 
 
 def test_the_blocks_own_error_is_seen_when_the_database_is_gone() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
-from smithers_db import MigrationError, OutputError, create_smithers_db
+from smithers_db import MigrationError, OutputError, create_smithers_db, migrations
 from smithers_db.migrations import known, migrate_file, pending, rehearse
 from smithers_db.rows import ROW_TYPES
 
@@ -496,3 +497,51 @@ def test_opening_says_that_it_converted(tmp_path: Path, caplog: pytest.LogCaptur
     caplog.clear()
     create_smithers_db(path).close()
     assert caplog.text == ""
+
+
+def test_conversions_that_are_killed_leave_no_backup_each(tmp_path: Path) -> None:
+    path = original.make(tmp_path / "a.db")
+    killed = (
+        "import os, sys; from smithers_db import create_smithers_db;"
+        "from smithers_db.migrations import conversion;"
+        "import apsw;"
+        "c = apsw.Connection(sys.argv[1]); c.execute('PRAGMA journal_mode = WAL').fetchall();"
+        "c.close();"  # else the first conversion is one of a copy
+        "conversion.Conversion.check = lambda self: os._exit(9);"
+        "create_smithers_db(sys.argv[1])"
+    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", killed, str(path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 9
+        assert list(tmp_path.glob("*.backup")) == []
+    create_smithers_db(path).close()
+    (backup,) = tmp_path.glob("*.backup")
+    assert content(backup)["executions"]
+    assert list(tmp_path.glob("*.part*")) == []
+
+
+def test_a_commit_that_fails_leaves_no_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = original.make(tmp_path / "a.db")
+    with ReactiveDatabase(path) as db:
+        before = content(path)
+        transaction = ReactiveDatabase.transaction
+
+        @contextmanager
+        def failing(self: ReactiveDatabase) -> Iterator[None]:
+            outermost = self.transaction_thread is None
+            with transaction(self):
+                yield
+                if outermost:
+                    assert list(tmp_path.glob("*.backup"))
+                    raise apsw.FullError("for the test")
+
+        monkeypatch.setattr(ReactiveDatabase, "transaction", failing)
+        with pytest.raises(apsw.FullError):
+            migrations.migrate(db)
+    assert content(path) == before
+    assert {file.name for file in tmp_path.iterdir()} <= {"a.db", "a.db-wal", "a.db-shm"}

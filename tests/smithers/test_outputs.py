@@ -240,6 +240,48 @@ def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
         assert db.tools.get_output(call) == "x" * 2000
 
 
+def test_a_folder_given_relatively_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with create_smithers_db("a.db", outputs="out") as db:
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        monkeypatch.chdir(tmp_path / "later")
+        call = db.tools.start("Bash", {})
+        db.tools.complete(call, "x" * 2000)
+    assert [file.parent for file in tmp_path.rglob(f"{call}.txt")] == [tmp_path / "out"]
+    with create_smithers_db(tmp_path / "a.db") as db:  # which would keep its own elsewhere
+        assert db.tools.get_output(call) == "x" * 2000
+
+
+def test_who_looks_in_another_folder_leaves_the_files_to_who_has_them(tmp_path: Path) -> None:
+    path, folder = tmp_path / "a.db", tmp_path / "disk"
+    with create_smithers_db(path, outputs=folder) as db:
+        for _ in range(2):
+            with db.execution.running("r", "f"), db.agents.running("a"):
+                db.tools.complete(db.tools.start("Bash", {}), "x" * 2000)
+    with create_smithers_db(path) as elsewhere:
+        elsewhere.prune(keep=0)
+        elsewhere.db.execute("UPDATE discarded_outputs SET discarded_at = ?", (later(-120_000),))
+        found = examine(elsewhere, repair=True)
+        assert [(finding.kind, finding.repaired) for finding in found] == [
+            ("orphan output", False)
+        ] * 2
+        assert {
+            file.name in finding.detail
+            for file, finding in zip(
+                sorted(folder.iterdir()), sorted(found, key=lambda f: f.detail), strict=True
+            )
+        } == {True}
+    with create_smithers_db(path, outputs=folder) as db:
+        db.prune(keep=0)
+        assert list(folder.iterdir()) == []
+        assert db.query("SELECT * FROM discarded_outputs").get() == ()
+        assert examine(db) == []
+
+
 def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     db.execution.start("r", "f")
     db.agents.start("a")
