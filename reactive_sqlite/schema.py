@@ -8,7 +8,7 @@ from typing import Any
 from reactive_sqlite.access import SELECT, Access, Prepared
 from reactive_sqlite.analysis import analyse
 from reactive_sqlite.catalog import Catalog, table_key
-from reactive_sqlite.connection import Connection, DatabaseError, SQLError
+from reactive_sqlite.connection import Connection, ConstraintError, DatabaseError, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.net import TableRoute
@@ -21,6 +21,8 @@ from reactive_sqlite.statement import Statement
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096
 
+#: SQLITE_CONSTRAINT_DATATYPE: a value that a STRICT column does not take.
+_WRONG_TYPE = 3091
 
 _NO_CATALOG = Catalog(())
 
@@ -158,13 +160,19 @@ class Schema:
         statement.unhooked = tuple(unhooked)
         return statement.unhooked
 
-    def may_keep_rows(self, statement: Statement) -> bool:
-        """Whether, when it fails, rows may stay that it has written before.
+    def may_keep_rows(self, statement: Statement, error: BaseException, *, alone: bool) -> bool:
+        """Whether, when it fails with this error, rows may stay that it has written before.
 
-        Conflict resolution FAIL alone does that.
+        Conflict resolution FAIL keeps them. Inside a transaction (not ``alone``) any other error
+        than that of a constraint may: SQLite takes notes to undo a statement by only where it
+        expects it to fail, which it does not over the sum of a group, what a virtual table is
+        asked, or the type of a STRICT column. Without a transaction it rolls all back.
 
         https://sqlite.org/lang_conflict.html
         """
+        code = getattr(error, "extendedresult", 0)  # of SQLite's errors alone
+        if not isinstance(error, ConstraintError) or code == _WRONG_TYPE:
+            return not alone
         if "fail" in statement.sql.lower():
             return True
         for database in {"main", "temp", *statement.access.databases}:

@@ -365,6 +365,23 @@ def test_rows_that_a_failed_statement_keeps_may_not_break_a_deferred_reference(
         assert seen.values == [0, 1, 2]
 
 
+def test_a_statement_that_fails_in_the_middle_is_undone_with_its_record(
+    writer: ReactiveDatabase,
+) -> None:
+    """Alone SQLite undoes it all, and so does the transaction around it, which the record needs.
+
+    FAIL in the schema is not to blame for an error that is no conflict.
+    """
+    writer.executescript("""
+        CREATE TABLE failures(x, g);
+        INSERT INTO failures VALUES (1, 1), (9223372036854775807, 2), (9223372036854775807, 2);
+        CREATE TABLE sums(g, x);
+    """)
+    with pytest.raises(apsw.SQLError, match="overflow"):
+        writer.execute("INSERT INTO sums SELECT g, sum(x) FROM failures GROUP BY g")
+    assert writer.query("SELECT g FROM sums").get() == ()
+
+
 def test_an_own_commit_that_is_told_of_late_hides_no_strangers(path: Path) -> None:
     """That of a statement that failed, before anybody watched."""
     with ReactiveDatabase(path) as db, stranger(path) as other:
