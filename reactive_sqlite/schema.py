@@ -7,14 +7,14 @@ from typing import Any
 
 from reactive_sqlite.access import SELECT, Access, Prepared
 from reactive_sqlite.analysis import analyse
-from reactive_sqlite.catalog import Catalog, table_key
+from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, table_key
 from reactive_sqlite.connection import Connection, ConstraintError, DatabaseError, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
-from reactive_sqlite.recorder import EVERYTHING
+from reactive_sqlite.recorder import EVERYTHING, SCHEMA
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
@@ -138,11 +138,13 @@ class Schema:
         """Make ready for the rows that the statement will change. Under the lock.
 
         Gives the keys of tables that it writes where the hook does not see it: virtual tables,
-        whose modules may keep their rows elsewhere, and ``sqlite_sequence``.
+        whose modules may keep their rows elsewhere, ``sqlite_sequence`` and the schema's own.
         """
         unhooked: list[str] = []
         writes = {} if statement.access.changes_schema else statement.access.writes
         for key, operations in writes.items():
+            if key.rpartition(".")[2] in SCHEMA_TABLES:
+                unhooked.append(SCHEMA)
             table = self.catalog().table(key)
             if table is None:
                 continue
