@@ -57,6 +57,8 @@ class ForeignCommits:
         self._schema_version = connection.schema_version()
         self._seen = _Seen(None, connection.data_version(), 0)
         self._seq = 0
+        self._alone = -1
+        """the version of the file less own commits, while nobody else has changed the schema"""
         self.attached = AttachedFiles(connection)
         self.unexplained = 0
         """looks that found commits which the journal does not explain"""
@@ -65,6 +67,21 @@ class ForeignCommits:
         """Whether others have committed since the last look, asked of the engine."""
         moved = self._connection.data_version() != self._seen.data_version
         return moved or self.attached.moved()
+
+    def schema_moved(self) -> bool:
+        """Whether others have changed the schema since the last look; to be asked after a commit.
+
+        Its rows were then judged by columns that may be elsewhere now.
+        """
+        connection = self._connection
+        alone = connection.known_version() - connection.wal_commits
+        if alone == self._alone:
+            return False  # a statement for each commit would be felt
+        # It may be another one by a statement of one's own.
+        if connection.schema_version() != self._schema_version and self.moved():
+            return True
+        self._alone = alone
+        return False
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
