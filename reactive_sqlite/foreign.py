@@ -55,6 +55,10 @@ class ForeignCommits:
         self._connection = connection
         self._journal = journal
         self._schema_version = connection.schema_version()
+        self._judged_by = self._schema_version
+        """the schema by which the rows of own commits are recorded"""
+        self._journalled = journal.exists()
+        """whether that has the journal's table"""
         self._seen = _Seen(None, connection.data_version(), 0)
         self._seq = 0
         self._alone = -1
@@ -77,11 +81,19 @@ class ForeignCommits:
         alone = connection.known_version() - connection.wal_commits
         if alone == self._alone:
             return False  # a statement for each commit would be felt
-        # It may be another one by a statement of one's own.
-        if connection.schema_version() != self._schema_version and self.moved():
-            return True
+        schema = connection.schema_version()
+        # It may be another one by a statement of one's own, or by the journal's own table.
+        if schema != self._judged_by and self.moved():
+            if self._journalled or schema != self._judged_by + 1 or not self._journal.exists():
+                return True
+            self.judged_anew()
         self._alone = alone
         return False
+
+    def judged_anew(self) -> None:
+        """The rows of own commits are recorded by the schema as it is now."""
+        journalled = self._journalled or self._journal.exists()
+        self._judged_by, self._journalled = self._connection.schema_version(), journalled
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
@@ -168,5 +180,6 @@ class ForeignCommits:
         """All or nothing, should something raise; whether the schema is another one."""
         schema = self._connection.schema_version()
         moved = schema != self._schema_version
+        self.judged_anew()
         self._seen, self._seq, self._schema_version = seen, seq, schema
         return moved

@@ -382,6 +382,30 @@ def test_a_statement_that_fails_in_the_middle_is_undone_with_its_record(
     assert writer.query("SELECT g FROM sums").get() == ()
 
 
+def test_rows_are_not_written_down_by_columns_that_others_have_moved(path: Path) -> None:
+    """Who has no live queries looks at nothing, and goes by the schema of before."""
+    with ReactiveDatabase(path, journal=True) as writer, ReactiveDatabase(path) as db:
+        writer.execute("CREATE TABLE k(x, p PRIMARY KEY, q) WITHOUT ROWID")
+        writer.execute("INSERT INTO k VALUES (0, 0, 0)")
+        with (
+            Emissions(db.query_value("SELECT q FROM k WHERE p = 3")) as seen,
+            stranger(path) as other,
+        ):
+            other.runs("ALTER TABLE k DROP COLUMN x")
+            db.look()
+            with writer.transaction():
+                writer.execute("INSERT INTO k VALUES (3, 9), (4, 9)")
+                writer.executemany(
+                    "INSERT INTO t VALUES (?, ?)", [(n, "x" * 20) for n in range(5, 400)]
+                )
+            until(lambda: seen.last == 9)
+            db.flush()
+            runs = db.stats.refetched
+            writer.execute("INSERT INTO k VALUES (5, 9)")
+            db.look()
+            assert db.stats.refetched == runs, "and from then on it goes by the new one"
+
+
 def test_an_own_commit_that_is_told_of_late_hides_no_strangers(path: Path) -> None:
     """That of a statement that failed, before anybody watched."""
     with ReactiveDatabase(path) as db, stranger(path) as other:
