@@ -62,6 +62,8 @@ class Connection:
         # Bound here once: a method of our own around each would cost as much as the call.
         self.execute = self._apsw.cursor().execute
         """Start a statement on the one cursor, for callers that drain it and annotate errors."""
+        self.known_version = self._apsw.data_version
+        """Like `data_version`, as of the last read or write; own commits move it too, by one."""
         self.changes = self._apsw.changes
         """Rows changed by the last INSERT, UPDATE or DELETE."""
         self.total_changes = self._apsw.total_changes
@@ -288,13 +290,11 @@ class Connection:
 
         https://sqlite.org/pragma.html#pragma_data_version
         """
-        schema = "" if database == "main" else f"{quoted(database)}."
-        return int(self.run(f"PRAGMA {schema}data_version")[0][0])
+        return int(self.run(f"PRAGMA {quoted(database)}.data_version")[0][0])
 
     def schema_version(self, database: str = "main") -> int:
         """SQLite's own counter of changes to a schema, also by others."""
-        schema = "" if database == "main" else f"{quoted(database)}."
-        return int(self.run(f"PRAGMA {schema}schema_version")[0][0])
+        return int(self.run(f"PRAGMA {quoted(database)}.schema_version")[0][0])
 
     def attached(self) -> dict[str, str]:
         """The files that are attached, by the names of their databases."""

@@ -84,6 +84,7 @@ class Engine:
         if self.filename:
             kept = Journal(writer, self.recorder, False if readonly else journal)
             self.foreign = ForeignCommits(writer, kept)
+            kept.outdated = self._outdated
             self.journal = None if readonly else kept
         self.reads = Reads(writer, self.lock, self._readers, self.schema, self.foreign)
         self.writes = Writes(
@@ -163,6 +164,14 @@ class Engine:
         if self._writer.in_transaction:
             self._writer.run("ROLLBACK")
         self.writes.rolled_back(transaction)
+
+    def _outdated(self) -> bool:
+        """Whether others have changed the schema by which rows were recorded; then no longer."""
+        if self.foreign is None or not self.foreign.schema_moved():
+            return False
+        self.schema.is_new()
+        self.foreign.judged_anew()
+        return True
 
     # -- changes that no statement makes --------------------------------------------------------
 

@@ -55,8 +55,14 @@ class ForeignCommits:
         self._connection = connection
         self._journal = journal
         self._schema_version = connection.schema_version()
+        self._judged_by = self._schema_version
+        """the schema by which the rows of own commits are recorded"""
+        self._journalled = journal.exists()
+        """whether that has the journal's table"""
         self._seen = _Seen(None, connection.data_version(), 0)
         self._seq = 0
+        self._alone = -1
+        """the version of the file less own commits, while nobody else has changed the schema"""
         self.attached = AttachedFiles(connection)
         self.unexplained = 0
         """looks that found commits which the journal does not explain"""
@@ -65,6 +71,29 @@ class ForeignCommits:
         """Whether others have committed since the last look, asked of the engine."""
         moved = self._connection.data_version() != self._seen.data_version
         return moved or self.attached.moved()
+
+    def schema_moved(self) -> bool:
+        """Whether others have changed the schema since the last look; to be asked after a commit.
+
+        Its rows were then judged by columns that may be elsewhere now.
+        """
+        connection = self._connection
+        alone = connection.known_version() - connection.wal_commits
+        if alone == self._alone:
+            return False  # a statement for each commit would be felt
+        schema = connection.schema_version()
+        # It may be another one by a statement of one's own, or by the journal's own table.
+        if schema != self._judged_by and self.moved():
+            if self._journalled or schema != self._judged_by + 1 or not self._journal.exists():
+                return True
+            self.judged_anew()
+        self._alone = alone
+        return False
+
+    def judged_anew(self) -> None:
+        """The rows of own commits are recorded by the schema as it is now."""
+        journalled = self._journalled or self._journal.exists()
+        self._judged_by, self._journalled = self._connection.schema_version(), journalled
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
@@ -151,5 +180,6 @@ class ForeignCommits:
         """All or nothing, should something raise; whether the schema is another one."""
         schema = self._connection.schema_version()
         moved = schema != self._schema_version
+        self.judged_anew()
         self._seen, self._seq, self._schema_version = seen, seq, schema
         return moved

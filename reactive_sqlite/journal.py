@@ -88,6 +88,8 @@ class Journal:
         self._enabled = enabled
         self.participant = secrets.token_bytes(8)
         self.audience: Callable[[], bool] = lambda: False
+        self.outdated: Callable[[], bool] = lambda: False
+        """whether rows were recorded by columns that others have moved"""
         self._recording = False
         self._asked = 0.0
         self._data_version = -1
@@ -131,6 +133,10 @@ class Journal:
         self._durable = _is_durable(self._connection)
         return self._durable
 
+    def exists(self) -> bool:
+        """Whether the file has a journal, kept or not."""
+        return bool(self._connection.run(_EXISTS))
+
     def make_durable(self) -> bool:
         """From here on keep the journal whether somebody watches or not; false if that was so.
 
@@ -171,6 +177,8 @@ class Journal:
         if not recorder.events:
             return
         self.noted = True
+        if self.outdated():
+            recorder.everything_changed()
         record = as_written(self.participant, recorder.events)
         if record is None:
             change = recorder.net(version)

@@ -99,14 +99,18 @@ class Publisher:
         if change is None or not (
             listeners.calls or refresher.verifies or self._store.index.touches(change)
         ):
-            stats.skipped += 1
-            return
+            if not (len(self._store) and self._reads.schema_moved()):
+                stats.skipped += 1
+                return
+            change = change or ChangeSet(self._attached.writes.version)
         if listeners.calls:
             listeners.tell(change)
         if change.everything:
             self._audience_changed()  # what is attached may be other files
         touched = self._store.touched_by(change)
         drawn = refresher.verifies and refresher.draws()
+        if not touched and self._reads.schema_moved():
+            touched = self._store.nodes()
         if not touched:
             stats.skipped += 1
             refresher.untouched(change)

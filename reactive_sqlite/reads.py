@@ -128,6 +128,13 @@ class Reads:
             self.end_refresh()
             raise
 
+    def schema_moved(self) -> bool:
+        """Whether others have changed the schema, and nobody has looked since. Under the lock."""
+        try:
+            return self._foreign is not None and self._foreign.schema_moved()
+        except BusyError:
+            return True  # a refresh can be put off; a commit that is made cannot fail
+
     def look_again(self) -> None:
         """What others have committed could not be made use of: next time, everything."""
         if self._foreign is not None:

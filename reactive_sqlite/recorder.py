@@ -26,11 +26,10 @@ logger = logging.getLogger("reactive_sqlite")
 #: A transaction that changes more rows than this is recorded by table from there on.
 ROWS_PER_TRANSACTION = 10_000
 
-_SCHEMA = "*schema*"
 #: Why `record_all`, other than for somebody here: the journal.
 FOR_OTHERS = "journal"
-#: The key under which a change of unknown extent is recorded.
-EVERYTHING = "*everything*"
+#: The keys under which a change of the schema is recorded, and one of unknown extent.
+SCHEMA, EVERYTHING = "*schema*", "*everything*"
 
 
 class ChangeRecorder:
@@ -188,7 +187,7 @@ class ChangeRecorder:
     def schema_changed(self) -> None:
         """Record DDL."""
         self._routes.clear()
-        self.touch(_SCHEMA)
+        self.touch(SCHEMA)
 
     def everything_changed(self, *, for_good: bool = False) -> None:
         """Record a change of which nothing is known, such as VACUUM's new rowids.
@@ -246,7 +245,7 @@ class ChangeRecorder:
         mark = self._savepoints[at][1]
         undone = self.events[mark:]
         self.undo_to(mark)
-        return _SCHEMA in undone or EVERYTHING in undone
+        return SCHEMA in undone or EVERYTHING in undone
 
     def _find(self, name: str) -> int:
         folded = fold(name)
@@ -257,7 +256,7 @@ class ChangeRecorder:
 
     def rollback(self) -> bool:
         """Forget the transaction. True when it had changed the schema."""
-        undone = not self._whole.isdisjoint((_SCHEMA, EVERYTHING))
+        undone = not self._whole.isdisjoint((SCHEMA, EVERYTHING))
         remains = self._for_good
         self.clear()
         if remains:
@@ -304,7 +303,7 @@ class ChangeRecorder:
         for key in whole:
             rows.pop(key, None)
         return ChangeSet(
-            seq, rows, frozenset(whole - {_SCHEMA}), schema=_SCHEMA in whole, columns=columns
+            seq, rows, frozenset(whole - {SCHEMA}), schema=SCHEMA in whole, columns=columns
         )
 
     def clear(self) -> None:

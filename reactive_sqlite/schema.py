@@ -7,20 +7,22 @@ from typing import Any
 
 from reactive_sqlite.access import SELECT, Access, Prepared
 from reactive_sqlite.analysis import analyse
-from reactive_sqlite.catalog import Catalog, table_key
-from reactive_sqlite.connection import Connection, DatabaseError, SQLError
+from reactive_sqlite.catalog import SCHEMA_TABLES, Catalog, table_key
+from reactive_sqlite.connection import Connection, ConstraintError, DatabaseError, SQLError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.listing import quoted
 from reactive_sqlite.net import TableRoute
 from reactive_sqlite.ownership import WriterLock
 from reactive_sqlite.readers import ReaderPool
-from reactive_sqlite.recorder import EVERYTHING
+from reactive_sqlite.recorder import EVERYTHING, SCHEMA
 from reactive_sqlite.row import Row, row_maker
 from reactive_sqlite.statement import Statement
 
 #: Analysed statements kept; programs that build SQL text by hand would fill the memory else.
 STATEMENTS_KEPT = 4096
 
+#: SQLITE_CONSTRAINT_DATATYPE: a value that a STRICT column does not take.
+_WRONG_TYPE = 3091
 
 _NO_CATALOG = Catalog(())
 
@@ -136,11 +138,13 @@ class Schema:
         """Make ready for the rows that the statement will change. Under the lock.
 
         Gives the keys of tables that it writes where the hook does not see it: virtual tables,
-        whose modules may keep their rows elsewhere, and ``sqlite_sequence``.
+        whose modules may keep their rows elsewhere, ``sqlite_sequence`` and the schema's own.
         """
         unhooked: list[str] = []
         writes = {} if statement.access.changes_schema else statement.access.writes
         for key, operations in writes.items():
+            if key.rpartition(".")[2] in SCHEMA_TABLES:
+                unhooked.append(SCHEMA)
             table = self.catalog().table(key)
             if table is None:
                 continue
@@ -158,13 +162,19 @@ class Schema:
         statement.unhooked = tuple(unhooked)
         return statement.unhooked
 
-    def may_keep_rows(self, statement: Statement) -> bool:
-        """Whether, when it fails, rows may stay that it has written before.
+    def may_keep_rows(self, statement: Statement, error: BaseException, *, alone: bool) -> bool:
+        """Whether, when it fails with this error, rows may stay that it has written before.
 
-        Conflict resolution FAIL alone does that.
+        Conflict resolution FAIL keeps them. Inside a transaction (not ``alone``) any other error
+        than that of a constraint may: SQLite takes notes to undo a statement by only where it
+        expects it to fail, which it does not over the sum of a group, what a virtual table is
+        asked, or the type of a STRICT column. Without a transaction it rolls all back.
 
         https://sqlite.org/lang_conflict.html
         """
+        code = getattr(error, "extendedresult", 0)  # of SQLite's errors alone
+        if not isinstance(error, ConstraintError) or code == _WRONG_TYPE:
+            return not alone
         if "fail" in statement.sql.lower():
             return True
         for database in {"main", "temp", *statement.access.databases}:

@@ -90,8 +90,9 @@ class Writes:
             except Exception as error:
                 self._explain(error, sql)
                 if wrapped and journal is not None:
-                    journal.fail_alone(keep=self._schema.may_keep_rows(statement))
-                self._failed(statement, mark)
+                    keep = self._schema.may_keep_rows(statement, error, alone=True)
+                    journal.fail_alone(keep=keep)
+                self._failed(statement, mark, error)
                 raise
             if recorder.detached:
                 self._reattach(statement, mark)
@@ -192,9 +193,9 @@ class Writes:
         around, self._many = self._many, statement
         try:
             connection.run_many(statement.sql, rows)
-        except BaseException:
+        except BaseException as error:
             self._many = around
-            self._failed(statement, mark)
+            self._failed(statement, mark, error)
             raise
         self._many = around
         if recorder.detached:
@@ -246,19 +247,19 @@ class Writes:
             else:
                 self._ended(transaction)
 
-    def _failed(self, statement: Statement, mark: int) -> None:
+    def _failed(self, statement: Statement, mark: int, error: BaseException) -> None:
         """The statement raised. What SQLite undid is forgotten; what it may have kept is not."""
         recorder, transaction = self._recorder, self._lock.transaction
         if recorder.detached:
             self._reattach(statement, None)
-        open_now = self._connection.in_transaction
+        open_now, alone = self._connection.in_transaction, transaction is None
         if transaction is not None and not open_now:
             self.rolled_back(transaction)  # OR ROLLBACK, RAISE(ROLLBACK), a full disk
         elif statement.kind is StatementKind.COMMIT or statement.access.savepoint is not None:
             pass  # it is still open, and so is all that was written
-        elif statement.changes_rows and self._schema.may_keep_rows(statement):
+        elif statement.changes_rows and self._schema.may_keep_rows(statement, error, alone=alone):
             recorder.keep_tables_from(mark)
-            if transaction is None:
+            if alone:
                 self.committed()
         else:
             recorder.undo_to(mark)

@@ -462,6 +462,33 @@ def test_or_fail_keeps_the_rows_before_the_failure(engine: Engine) -> None:
     assert engine.run("select a from t") == [(1,), (2,)]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into typed(n) values (1), ('x')",
+        "insert into t select g, sum(x) from s group by g",
+        "insert into t select s.g, value from s, json_each(s.y)",
+    ],
+)
+def test_an_error_that_is_not_expected_keeps_the_rows_before_inside_a_transaction(
+    engine: Engine, statement: str
+) -> None:
+    """Whether a statement can be undone is decided when it is prepared."""
+    engine.run(
+        "create table t(a, b); create table typed(id integer primary key, n int) strict;"
+        "create table s(g, x, y); insert into s values (1, 1, '[1]'),"
+        " (2, 9223372036854775807, '{'), (2, 9223372036854775807, '')"
+    )
+    rows = "select (select count(*) from t) + (select count(*) from typed)"
+    engine.events_of(statement)
+    assert isinstance(engine.failure, apsw.Error)
+    assert engine.run(rows) == [(0,)]
+    engine.run("begin")
+    engine.events_of(statement)
+    assert isinstance(engine.failure, apsw.Error)
+    assert engine.run(rows) == [(1,)]
+
+
 def test_or_rollback_ends_the_transaction(engine: Engine) -> None:
     engine.run("create table t(a unique); begin; insert into t values (1)")
     engine.events_of("insert or rollback into t values (1)")

@@ -365,6 +365,47 @@ def test_rows_that_a_failed_statement_keeps_may_not_break_a_deferred_reference(
         assert seen.values == [0, 1, 2]
 
 
+def test_a_statement_that_fails_in_the_middle_is_undone_with_its_record(
+    writer: ReactiveDatabase,
+) -> None:
+    """Alone SQLite undoes it all, and so does the transaction around it, which the record needs.
+
+    FAIL in the schema is not to blame for an error that is no conflict.
+    """
+    writer.executescript("""
+        CREATE TABLE failures(x, g);
+        INSERT INTO failures VALUES (1, 1), (9223372036854775807, 2), (9223372036854775807, 2);
+        CREATE TABLE sums(g, x);
+    """)
+    with pytest.raises(apsw.SQLError, match="overflow"):
+        writer.execute("INSERT INTO sums SELECT g, sum(x) FROM failures GROUP BY g")
+    assert writer.query("SELECT g FROM sums").get() == ()
+
+
+def test_rows_are_not_written_down_by_columns_that_others_have_moved(path: Path) -> None:
+    """Who has no live queries looks at nothing, and goes by the schema of before."""
+    with ReactiveDatabase(path, journal=True) as writer, ReactiveDatabase(path) as db:
+        writer.execute("CREATE TABLE k(x, p PRIMARY KEY, q) WITHOUT ROWID")
+        writer.execute("INSERT INTO k VALUES (0, 0, 0)")
+        with (
+            Emissions(db.query_value("SELECT q FROM k WHERE p = 3")) as seen,
+            stranger(path) as other,
+        ):
+            other.runs("ALTER TABLE k DROP COLUMN x")
+            db.look()
+            with writer.transaction():
+                writer.execute("INSERT INTO k VALUES (3, 9), (4, 9)")
+                writer.executemany(
+                    "INSERT INTO t VALUES (?, ?)", [(n, "x" * 20) for n in range(5, 400)]
+                )
+            until(lambda: seen.last == 9)
+            db.flush()
+            runs = db.stats.refetched
+            writer.execute("INSERT INTO k VALUES (5, 9)")
+            db.look()
+            assert db.stats.refetched == runs, "and from then on it goes by the new one"
+
+
 def test_an_own_commit_that_is_told_of_late_hides_no_strangers(path: Path) -> None:
     """That of a statement that failed, before anybody watched."""
     with ReactiveDatabase(path) as db, stranger(path) as other:

@@ -17,7 +17,7 @@ import pytest
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, State, delivery
 from reactive_sqlite.filesystem import identity_of
 from reactive_sqlite.foreign import Foreign
-from reactive_sqlite.neighbours import doorbell, watcher
+from reactive_sqlite.neighbours import Neighbours, doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
 from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.testing import Emissions
@@ -312,6 +312,49 @@ print(*{name for name in opened if name.startswith(path)})
 """
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
     assert done.stdout.split() == [f"{path}-wal"], done.stderr
+
+
+def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for the next look, which the watcher makes a moment later."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute("CREATE TABLE w(id INTEGER PRIMARY KEY, a, b, c, d)")
+        db.execute("INSERT INTO w VALUES (1, 0, 2, 3, 4)")
+        with Emissions(db.query("SELECT id FROM w WHERE b = 1")) as seen:
+            db.look()
+            other.runs("ALTER TABLE w DROP COLUMN a")
+            db.execute("UPDATE w SET b = 1")
+            assert [tuple(row) for row in seen.last] == [(1,)]
+        with Emissions(db.query_value("SELECT count(*) FROM w WHERE d = 5")) as seen:
+            other.runs("ALTER TABLE w DROP COLUMN c")
+            runs = db.stats.refetched
+            db.execute("UPDATE t SET x = 1")
+            assert db.stats.refetched == runs + 1, "the look has run it"
+            other.runs("INSERT INTO t VALUES (2)")
+            db.execute("UPDATE t SET x = 3")
+            assert db.stats.refetched == runs + 1, "the columns are where they were"
+            db.execute("UPDATE w SET d = 5")
+            assert seen.values == [0, 1]
+
+
+def test_a_commit_that_touches_nothing_is_made_though_nobody_can_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ReactiveDatabase(path) as db, Emissions(db.query_value("SELECT x FROM t")):
+        db.execute("CREATE TABLE w(a)")
+        foreign = db._engine.foreign
+        assert foreign is not None
+
+        def locked() -> bool:
+            raise apsw.BusyError("database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(foreign, "schema_moved", locked)
+            patch.setattr(foreign, "moved", locked)
+            db.execute("INSERT INTO w VALUES (1)")
+        assert "refreshed at the next look" in caplog.text
 
 
 def test_no_read_transaction_is_held_between_looks(path: Path) -> None:
