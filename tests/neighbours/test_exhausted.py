@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
@@ -97,6 +98,16 @@ def test_who_subscribes_then_takes_no_news_from_others(
         other.runs("UPDATE t SET x = 1")
         with first, Emissions(db.query_value("SELECT 1")):
             until(lambda: first.last == 1)
+
+
+@pytest.mark.parametrize("left", range(3))
+def test_no_descriptors_left_for_the_file(path: Path, left: int) -> None:
+    before = descriptors()
+    with descriptors_left(left), pytest.raises(apsw.CantOpenError) as raised:
+        ReactiveDatabase(path)
+    assert "too many open files" in raised.value.__notes__[-1]
+    assert descriptors() == before
+    ReactiveDatabase(path).close()
 
 
 def test_no_threads_left_for_the_watcher(
