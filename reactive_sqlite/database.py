@@ -586,6 +586,8 @@ class ReactiveDatabase:
         if self._neighbours is not None:
             self._neighbours.close()
         self._engine.close()
+        if self._neighbours is not None:
+            self._neighbours.fall_silent()
         self._publisher.complete()
 
     @property

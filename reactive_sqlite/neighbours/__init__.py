@@ -194,14 +194,17 @@ class Neighbours:
             watcher.wake()
 
     def close(self) -> None:
-        """Watch and ring no more; when it returns, no look is under way that this one asked for."""
+        """Watch no more; when it returns, no look is under way that this one asked for."""
         with self._lock:
             self._closed = True
             watchers = (self._watcher, *self._attached.values())
         self.watch()
-        self._bells.close()
         for watcher in watchers:
             if watcher is None or watcher.members:
                 continue
             if watcher.thread is not threading.current_thread():
                 watcher.thread.join(timeout=5)
+
+    def fall_silent(self) -> None:
+        """Ring no more: no commit can be made any more."""
+        self._bells.close()

@@ -292,6 +292,27 @@ def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
         until(lambda: watchers() == [])
 
 
+def test_a_commit_while_it_is_closed_leaves_nothing_open(
+    path: Path, bells: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread makes it, just before the connection is closed."""
+    os.mkdir(bells, 0o700)
+    held = Doorbell(bells)
+    db = ReactiveDatabase(path)
+    close = db._engine.close
+
+    def commit_and_close() -> None:
+        db.execute("UPDATE t SET x = 1")
+        close()
+
+    monkeypatch.setattr(db._engine, "close", commit_and_close)
+    db.close()
+    assert held.drain()
+    assert db._neighbours is not None
+    assert db._neighbours._bells._socket is None
+    held.close()
+
+
 def test_nobody_but_sqlite_opens_the_file(path: Path) -> None:
     """Closing the database or its -shm file would drop the locks that SQLite has on it."""
     program = """
