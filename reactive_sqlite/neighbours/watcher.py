@@ -49,6 +49,8 @@ class Watcher:
         self.members: tuple[Member, ...] = ()
         self.looks = 0
         """how often it has looked"""
+        self._failed = ""
+        """why the last look did, so that each look into a spoilt file is not logged"""
         self._stopping = False
         # All that it needs is opened here, where it can be refused: nobody would hear the thread.
         with contextlib.ExitStack() as opened:
@@ -147,13 +149,18 @@ class Watcher:
     def _look(self) -> bool:
         """Have all members look; whether all could."""
         self.looks += 1
-        looked = True
+        looked, failed = True, ""
         for member in self.members:
             try:
                 looked &= member.look()
-            except Exception:
+            except Exception as error:
                 # The watcher serves all databases of the file, and nobody would start another one.
-                logger.exception("could not look for other processes' commits to %s", self.path)
+                failed += repr(error)
+                level = logging.DEBUG if self._failed.startswith(failed) else logging.ERROR
+                message = "could not look for other processes' commits to %s"
+                logger.log(level, message, self.path, exc_info=error)
+        if looked or failed:
+            self._failed = failed
         return looked
 
     def _check_file(self) -> None:

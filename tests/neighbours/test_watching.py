@@ -272,6 +272,28 @@ def test_a_look_that_fails_is_made_again(
         assert "could not look" in caplog.text
 
 
+def test_a_look_that_fails_again_and_again_is_logged_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As at each look into a file that somebody has spoilt; and once more when it fails anew."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            refresh, left = db._publisher.refresh, [1, 2, 3]
+
+            def fail(foreign: Foreign) -> None:
+                if left:
+                    left.pop()
+                    raise ZeroDivisionError
+                refresh(foreign)
+
+            monkeypatch.setattr(db._publisher, "refresh", fail)
+            for n in (1, 2):
+                other.runs(f"UPDATE t SET x = {n}")
+                until(lambda n=n: seen.last == n)
+                until(lambda n=n: caplog.text.count("could not look") == n)
+                left += [1, 2, 3]
+
+
 def test_a_look_inside_a_transaction_sees_nothing(path: Path) -> None:
     with ReactiveDatabase(path) as db, db.transaction():
         assert not db.look()
