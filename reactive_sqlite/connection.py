@@ -97,8 +97,8 @@ class Connection:
             self.run("PRAGMA foreign_keys=ON")
             self.run("SELECT 1 FROM sqlite_schema LIMIT 1")  # not a database? say so now
         except apsw.Error as error:
-            self._apsw.close()
             error.add_note(f"while opening {name!r}{why_not_opened(name)}")
+            self._apsw.close()
             raise
 
     def _set_journal_mode(self, busy_timeout: float) -> None:

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, aclosing
-from inspect import iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -521,7 +521,11 @@ class ReactiveDatabase:
         stream: Any = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
         async with asyncio.timeout(timeout), aclosing(stream) as values:
             async for rows in values:
-                if predicate(rows):
+                satisfied = predicate(rows)
+                if isawaitable(satisfied):  # a coroutine would be true, whatever comes of it
+                    getattr(satisfied, "close", bool)()
+                    raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
+                if satisfied:
                     found: tuple[Row, ...] = rows
                     return found
         raise ClosedError("the database was closed before the rows were as wanted")
@@ -582,6 +586,8 @@ class ReactiveDatabase:
         if self._neighbours is not None:
             self._neighbours.close()
         self._engine.close()
+        if self._neighbours is not None:
+            self._neighbours.fall_silent()
         self._publisher.complete()
 
     @property

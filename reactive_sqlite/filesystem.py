@@ -8,6 +8,7 @@ computer; WAL does not work over a network filesystem."
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from typing import NamedTuple
@@ -97,6 +98,8 @@ def why_not_opened(name: str) -> str:
     """What the file system says of a path or ``file:`` URI that SQLite could not open."""
     path = path_of(name)
     folder = os.path.dirname(os.path.abspath(path))
+    if _no_descriptors():
+        return ": too many open files in this process or on this machine"
     if os.path.isdir(path):
         return ": it is a directory"
     try:
@@ -120,6 +123,14 @@ def why_not_opened(name: str) -> str:
             why += f" or, if nobody writes to it, open {uri!r} with readonly=True"
         return why
     return "" if os.access(path, os.W_OK) else ": no permission to write to it"
+
+
+def _no_descriptors() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
 
 
 def path_of(name: str) -> str:

@@ -9,7 +9,7 @@ from reactive_sqlite import wal
 from reactive_sqlite.attached import AttachedFiles
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import BusyError, Connection
-from reactive_sqlite.journal import Journal
+from reactive_sqlite.journal import LEAP, Journal
 from reactive_sqlite.records import folded
 from reactive_sqlite.walindex import Position, position
 
@@ -129,7 +129,7 @@ class ForeignCommits:
                     return None, new_schema
                 # Rows of before a change of the schema have other columns. The first record of
                 # all came with the journal's own table, and with nothing else.
-                same = not new_schema or (seq == 0 and self._schema_version == schema + 1)
+                same = not new_schema or (seq == 0 and self._schema_version == schema + LEAP)
                 change = folded(foreign) if same else ChangeSet.whole(0)
                 return Foreign(len(foreign), change, tuple(foreign)), new_schema
         self.unexplained += 1

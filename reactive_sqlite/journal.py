@@ -36,10 +36,17 @@ _EXISTS = "SELECT type FROM main.sqlite_schema WHERE name = '_reactive_journal'"
 _LAST = "SELECT max(seq) FROM main._reactive_journal"
 _SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
+#: By so much SQLite's counter of changes to the schema moves when the table is made. A copy of a
+#: database that is restored moves it by one, and may hold a journal, which is not that of the file.
+LEAP = 1 << 16
+_SET_SCHEMA = "PRAGMA main.schema_version = "
+
 #: Seconds after which a cursor that another process has made is known of here.
 _ASK_AFTER = 0.005
 
 _NOT_WRITTEN = -1
+#: After this number SQLite takes any one that is free: https://sqlite.org/autoinc.html
+_LARGEST = (1 << 63) - 1
 
 
 class ChangesSince(NamedTuple):
@@ -64,7 +71,7 @@ def changes_since(connection: Connection, version: int) -> ChangesSince:
     that of the version.
     """
     records = None
-    if 0 <= version < 1 << 63 and _is_durable(connection):
+    if 0 <= version < _LARGEST and _is_durable(connection):
         records = records_since(connection, version)
     if records is None:
         return ChangesSince(last_record(connection), (), start_over=True)
@@ -169,7 +176,10 @@ class Journal:
         """
         for (kind,) in self._connection.run(_EXISTS):
             self._connection.run(f"DROP {kind} main._reactive_journal")
+        schema = self._connection.schema_version()
         self._connection.run(_CREATE)
+        if 0 <= schema < (1 << 31) - LEAP:
+            self._connection.run(f"{_SET_SCHEMA}{schema + LEAP}")
 
     def note(self, version: int) -> None:
         """Write down the commit that is about to be made, in its transaction."""
@@ -255,6 +265,10 @@ class Journal:
             connection.run(_INSERT, (record,))
         seq: int = connection.last_insert_rowid()
         if seq % _PRUNE_EVERY == 0:
+            if seq < self.last():  # somebody has written down the largest number
+                self._make_anew()
+                connection.run(_INSERT, (record,))
+                seq = connection.last_insert_rowid()
             connection.run(_PRUNE, (seq - KEPT,))
         connection.set_last_insert_rowid(rowid)  # the user's own, as it was
         return seq

@@ -181,6 +181,14 @@ class WriterLock:
         # The inner lock's: one in Python could be interrupted before it has begun.
         return self._lock.__exit__
 
+    def leave_to_the_parent(self) -> None:
+        """In a child made by fork: nothing is its own, not the transaction that is open."""
+        self.closed = self.forked = True
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            transaction.finish()
+        _set_free(self._lock)
+
     @property
     def in_own_transaction(self) -> bool:
         """Whether the calling thread has a transaction open."""
@@ -197,13 +205,19 @@ def give_back(lock: Any) -> None:
         lock.release()
 
 
+def _set_free(lock: Any) -> None:
+    """In a child made by fork: no other thread has the lock, for there is none."""
+    if not lock._is_owned():
+        lock._at_fork_reinit()
+
+
 _all: WeakSet[WriterLock] = WeakSet()
 
 
 def _leave_to_the_parent() -> None:
     """A connection must not be used in a child: https://sqlite.org/howtocorrupt.html, 2.6."""
     for lock in list(_all):
-        lock.closed = lock.forked = True
+        lock.leave_to_the_parent()
 
 
 if hasattr(os, "register_at_fork"):

@@ -264,7 +264,7 @@ class Publisher:
         self.deliver()
 
     def _audience_changed(self) -> None:
-        if self._outside is not None:
+        if self._outside is not None and not self._attached.lock.forked:
             self._outside.watch()
 
     @property
@@ -306,8 +306,9 @@ class Publisher:
 
     def unsubscribe(self, node: LiveResult, receiver: Receiver) -> None:
         """Take a receiver away."""
-        self._store.leave(node.key, receiver)
-        self._audience_changed()
+        if not self._attached.lock.forked:  # else another thread may have had the store's lock
+            self._store.leave(node.key, receiver)
+            self._audience_changed()
 
     def complete(self) -> None:
         """Tell all receivers that the database is closed, after what is still queued."""

@@ -11,6 +11,9 @@ from time import monotonic
 
 logger = logging.getLogger("reactive_sqlite")
 
+#: Seconds to wait at a time: what is due in a thousand years is more than a lock can wait for.
+LONGEST_WAIT = 3600.0
+
 
 class Timer:
     """Calls functions at their times (of ``time.monotonic``), one after another, on one thread.
@@ -45,7 +48,7 @@ class Timer:
                 when, _, call = self._calls[0]
                 left = when - monotonic()
                 if left > 0:
-                    self._changed.wait(left)
+                    self._changed.wait(min(left, LONGEST_WAIT))
                     continue
                 heappop(self._calls)
             try:

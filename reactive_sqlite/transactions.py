@@ -78,6 +78,8 @@ class Transactions:
     def finish(self, transaction: OpenTransaction, savepoint: str | None) -> None:
         """COMMIT, or RELEASE the savepoint."""
         if transaction.ended:
+            if self._lock.forked:
+                self._lock.check_open()
             raise TransactionError("the transaction was ended inside its `with` block")
         if transaction.plain_thread != get_ident():
             self._check_may_finish(transaction)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from time import monotonic
 
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.filesystem import identity_of
+from reactive_sqlite.filesystem import Identity, identity_of
 from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
 from reactive_sqlite.neighbours.watcher import Member, Watcher, join, leave
 from reactive_sqlite.publisher import Publisher
@@ -21,6 +22,8 @@ logger = logging.getLogger("reactive_sqlite")
 
 #: Seconds for which the watcher waits for a connection in use before it tries again.
 PATIENCE = 0.05
+#: Seconds after which it is tried again to watch a file that could not be watched.
+TRY_AGAIN = 0.5
 
 
 class Neighbours:
@@ -44,6 +47,9 @@ class Neighbours:
         self._beside = Member(self._glance, self._lost)
         self._attached: dict[str, Watcher] = {}
         """of the files that are attached, by their paths"""
+        self._deaf = False
+        """there are live queries, but the file could not be watched so far"""
+        self._tries_again = False
         self._closed = False
 
     def watch(self) -> None:
@@ -52,18 +58,23 @@ class Neighbours:
             wanted = self._publisher.has_audience and not self._closed
             watcher = self._watcher
             if wanted and watcher is None:
-                try:
-                    watcher = self._watcher = join(self._path, self._identity, self._member)
-                except OSError as error:
-                    logger.error("%s cannot be watched for other processes: %s", self._path, error)
+                watcher = self._watcher = self._join(self._path, self._identity, self._member)
+                if watcher is None:
+                    self._deaf = True
                     return
                 self._bells.own = None if watcher.bell is None else watcher.bell.name
-                self._start_here()
+                if self._deaf:
+                    self._deaf = False
+                    watcher.wake()  # there are values: what was committed until now is news
+                else:
+                    self._start_here()
                 self._bells.forget()
-            elif not wanted and watcher is not None:
-                leave(watcher, self._member)
-                self._watcher = self._bells.own = None
-                self._bells.forget()
+            elif not wanted:
+                self._deaf = False
+                if watcher is not None:
+                    leave(watcher, self._member)
+                    self._watcher = self._bells.own = None
+                    self._bells.forget()
             attached = self._engine.attached if wanted else frozenset()
             if attached != self._attached.keys():
                 self._watch_attached(attached)
@@ -72,10 +83,34 @@ class Neighbours:
         for path in self._attached.keys() - paths:
             leave(self._attached.pop(path), self._beside)
         for path in paths - self._attached.keys():
-            try:
-                self._attached[path] = join(path, identity_of(path), self._beside)
-            except OSError as error:
-                logger.error("%s cannot be watched for other processes: %s", path, error)
+            watcher = self._join(path, None, self._beside)
+            if watcher is not None:
+                self._attached[path] = watcher
+
+    def _join(self, path: str, identity: Identity | None, member: Member) -> Watcher | None:
+        """The watcher of a file; None where there can be none now, which is tried again."""
+        try:
+            return join(path, identity or identity_of(path), member)
+        except (OSError, RuntimeError) as error:  # no descriptors, no threads left
+            level = logging.DEBUG if self._tries_again else logging.ERROR
+            logger.log(level, "%s cannot be watched for other processes: %s", path, error)
+        self._tries_again = self._tries_again or self._try_soon()
+        return None
+
+    def _try_soon(self) -> bool:
+        try:
+            self._publisher.timer.at(monotonic() + TRY_AGAIN, self._try_again)
+        except RuntimeError as error:  # the next one who subscribes will try
+            logger.debug("no thread to try again: %s", error)
+            return False
+        return True
+
+    def _try_again(self) -> None:
+        self.watch()
+        with self._lock:
+            wanted = self._publisher.has_audience and not self._closed
+            watched = self._watcher is not None and self._engine.attached == self._attached.keys()
+            self._tries_again = wanted and not watched and self._try_soon()
 
     def _start_here(self) -> None:
         """Nobody has a value yet, so that what was committed until now is no news."""
@@ -159,14 +194,17 @@ class Neighbours:
             watcher.wake()
 
     def close(self) -> None:
-        """Watch and ring no more; when it returns, no look is under way that this one asked for."""
+        """Watch no more; when it returns, no look is under way that this one asked for."""
         with self._lock:
             self._closed = True
             watchers = (self._watcher, *self._attached.values())
         self.watch()
-        self._bells.close()
         for watcher in watchers:
             if watcher is None or watcher.members:
                 continue
             if watcher.thread is not threading.current_thread():
                 watcher.thread.join(timeout=5)
+
+    def fall_silent(self) -> None:
+        """Ring no more: no commit can be made any more."""
+        self._bells.close()

@@ -6,7 +6,7 @@ import os
 from typing import Literal, NamedTuple
 
 from reactive_sqlite.checkpoints import WARN_PAGES
-from reactive_sqlite.connection import Connection, DatabaseError
+from reactive_sqlite.connection import Connection, DatabaseError, SQLError
 from reactive_sqlite.filesystem import network_file_system
 from reactive_sqlite.journal import last_record, records_since
 from reactive_sqlite.locks import locks_on, process, processes
@@ -118,7 +118,11 @@ def _journal(connection: Connection) -> Finding:
     tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
     if not connection.run(tables, (name,)):
         return Finding("journal", "ok", "none: nobody has needed one")
-    first, count = connection.run(f"SELECT min(seq), count(*) FROM {name} WHERE seq > 0")[0]
+    try:
+        first, count = connection.run(f"SELECT min(seq), count(*) FROM {name} WHERE seq > 0")[0]
+    except SQLError:
+        text = f"the table {name} is no journal, and gives way to one when one is needed"
+        return Finding("journal", "note", text)
     if not count:
         return Finding("journal", "ok", "empty")
     if records_since(connection, first - 1) is None:

@@ -62,14 +62,14 @@ def sweep() -> None:
     for folder, _, names in os.walk(base, topdown=False):
         for name in names:
             path = f"{folder}/{name}"
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
-                try:
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
                     caller.connect(path)
-                except ConnectionRefusedError:
-                    with contextlib.suppress(OSError):
-                        os.unlink(path)
-                except OSError as error:
-                    logger.debug("%s: %s", path, error)
+            except ConnectionRefusedError:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            except OSError as error:
+                logger.debug("%s: %s", path, error)
         if folder != base:
             with contextlib.suppress(OSError):  # not empty: somebody watches that file
                 os.rmdir(folder)

@@ -49,12 +49,27 @@ class Watcher:
         self.members: tuple[Member, ...] = ()
         self.looks = 0
         """how often it has looked"""
+        self._failed = ""
+        """why the last look did, so that each look into a spoilt file is not logged"""
         self._stopping = False
-        self._wake, self._woken = socket.socketpair()
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
-        self.bell = self._hang_bell()
-        self.hints = self._watch_file()
+        # All that it needs is opened here, where it can be refused: nobody would hear the thread.
+        with contextlib.ExitStack() as opened:
+            self._wake, self._woken = map(opened.enter_context, socket.socketpair())
+            self._wake.setblocking(False)
+            self._woken.setblocking(False)
+            self._all_news = opened.enter_context(selectors.DefaultSelector())
+            self._calls = opened.enter_context(selectors.DefaultSelector())
+            self.bell = self._hang_bell()
+            self.hints = self._watch_file()
+            for source in (self.bell, self.hints):
+                if source is not None:
+                    opened.callback(source.close)
+                    self._all_news.register(source, selectors.EVENT_READ)
+            self._all_news.register(self._woken, selectors.EVENT_READ)
+            self._calls.register(self._woken, selectors.EVENT_READ)
+            if self.bell is not None:
+                self._calls.register(self.bell, selectors.EVENT_READ)
+            self._opened = opened.pop_all()
         self.thread = threading.Thread(
             target=self._run, name=f"reactive-sqlite watcher of {path}", daemon=True
         )
@@ -84,24 +99,20 @@ class Watcher:
         self._stopping = True
         self.wake()
 
+    def close(self) -> None:
+        """Close all that it watches with. By its thread, or where that does not run."""
+        self._opened.close()
+
     # -- the thread -----------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
             sweep()
-            with selectors.DefaultSelector() as all_news, selectors.DefaultSelector() as calls:
-                for source in (self._woken, self.bell, self.hints):
-                    if source is not None:
-                        all_news.register(source, selectors.EVENT_READ)
-                        if source is not self.hints:
-                            calls.register(source, selectors.EVENT_READ)
-                self._watch(all_news, calls)
+            self._watch()
         finally:
-            for source in (self.bell, self.hints, self._wake, self._woken):
-                if source is not None:
-                    source.close()
+            self.close()
 
-    def _watch(self, all_news: selectors.BaseSelector, calls: selectors.BaseSelector) -> None:
+    def _watch(self) -> None:
         """Wait and look, until stopped.
 
         After a hint, hints wake nobody for a moment: they may tell of this process's own writes,
@@ -112,9 +123,9 @@ class Watcher:
         checked = 0.0
         while True:
             if again:
-                calls.select(again.pop())
+                self._calls.select(again.pop())
             else:
-                all_news.select(pause)
+                self._all_news.select(pause)
             hinted = self._drain()
             if self._stopping:
                 return
@@ -138,13 +149,18 @@ class Watcher:
     def _look(self) -> bool:
         """Have all members look; whether all could."""
         self.looks += 1
-        looked = True
+        looked, failed = True, ""
         for member in self.members:
             try:
                 looked &= member.look()
-            except Exception:
+            except Exception as error:
                 # The watcher serves all databases of the file, and nobody would start another one.
-                logger.exception("could not look for other processes' commits to %s", self.path)
+                failed += repr(error)
+                level = logging.DEBUG if self._failed.startswith(failed) else logging.ERROR
+                message = "could not look for other processes' commits to %s"
+                logger.log(level, message, self.path, exc_info=error)
+        if looked or failed:
+            self._failed = failed
         return looked
 
     def _check_file(self) -> None:
@@ -175,7 +191,12 @@ def _stop_all() -> None:
 
 
 def _start_anew() -> None:
-    """In a child made by fork: the parent's watchers have no threads here."""
+    """In a child made by fork: the parent's watchers have no threads here, and need nothing.
+
+    A bell that the child kept would be answered, by nobody, after the parent was killed.
+    """
+    for watcher in _watchers.values():
+        watcher.close()
     _watchers.clear()
     _lock.release()
 
@@ -190,6 +211,7 @@ def join(path: str, identity: Identity, member: Member) -> Watcher:
     """Have the file watched for this member, by the process's one watcher of the file.
 
     ``identity`` is that of the file which the member has open, whatever the path names by now.
+    Raises OSError where there are no descriptors left for it, RuntimeError for no threads.
     """
     with _lock:
         watcher = _watchers.get(identity)
@@ -198,6 +220,9 @@ def join(path: str, identity: Identity, member: Member) -> Watcher:
             watcher.members = (member,)
             try:
                 watcher.thread.start()
+            except RuntimeError:
+                watcher.close()
+                raise
             except BaseException:  # Ctrl-C: with or without a thread
                 watcher.stop()
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -107,8 +106,10 @@ class LiveStream(Observable[T]):
         lock = threading.Lock()
 
         def ring() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
+            try:
                 loop.call_soon_threadsafe(wake.set)
+            except RuntimeError:  # the loop is closed: nobody can ask for the next value any more
+                subscription.dispose()
 
         def on_next(emission: Emission) -> None:
             with lock:
@@ -125,9 +126,10 @@ class LiveStream(Observable[T]):
             ring()
 
         project = self._projection()
-        with Subscription(
+        subscription = Subscription(
             self._opening, _itself, on_next, on_error, on_completed, self._carries_errors
-        ).open():
+        )
+        with subscription.open():
             while True:
                 with lock:
                     emission, missed = newest.pop() if newest else (None, False)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.neighbours.doctor import examine
 from tests.cli.test_watch import COMMAND
 from tests.neighbours.processes import participant, stranger
 
@@ -87,6 +88,15 @@ def test_a_journal_with_a_gap(path: Path) -> None:
     verdict, text = findings(path, 1)["journal"]
     assert verdict == "wrong"
     assert "starts over" in text
+
+
+def test_a_table_that_only_has_the_name_of_the_journal(path: Path) -> None:
+    with ReactiveDatabase(path) as db:
+        db.execute("DROP TABLE IF EXISTS _reactive_journal")
+        db.execute("CREATE TABLE _reactive_journal(a, b)")
+    finding = next(found for found in examine(str(path)) if found.topic == "journal")
+    assert finding.verdict == "note"
+    assert "is no journal" in finding.text
 
 
 def test_a_damaged_file(path: Path) -> None:

@@ -126,6 +126,16 @@ def test_nothing_is_delivered_after_dispose(db: ReactiveDatabase) -> None:
     assert values == [0]
 
 
+def test_a_rate_of_once_in_a_thousand_years_holds_up_no_other(db: ReactiveDatabase) -> None:
+    last = threading.Event()
+    db.query_value("SELECT x FROM t", max_rate=1e-11).subscribe(lambda value: None)
+    set_x(db, 1)
+    db.query_value("SELECT x + 0 FROM t", max_rate=20).subscribe(lambda x: x == 3 and last.set())
+    set_x(db, 2)
+    set_x(db, 3)
+    assert last.wait(10)
+
+
 def test_a_rate_must_be_positive(db: ReactiveDatabase) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         db.query("SELECT 1", max_rate=0)

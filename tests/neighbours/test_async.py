@@ -112,6 +112,7 @@ def test_a_loop_that_is_closed_does_not_disturb_a_writer(db: ReactiveDatabase) -
     loop.close()
     db.execute("UPDATE t SET x = 1")
     assert db.stats.failed == 0
+    assert live(db) == 0, "and nothing is refreshed for it"
 
 
 def test_a_loop_that_is_closed_in_another_thread_just_now(
@@ -144,7 +145,11 @@ def test_a_predicate_that_is_no_plain_function(db: ReactiveDatabase) -> None:
     async def never(rows: object) -> bool:
         return False
 
-    for wrong in (never, None):
+    class Never:
+        async def __call__(self, rows: object) -> bool:
+            return False
+
+    for wrong in (never, None, Never(), lambda rows: never(rows)):
         with pytest.raises(TypeError, match="plain function of the rows"):
             asyncio.run(db.wait_until("SELECT x FROM t", predicate=wrong))  # type: ignore[arg-type]
 

@@ -179,6 +179,21 @@ def test_a_stranger_that_removes_the_journal(db: ReactiveDatabase, path: Path) -
             until(lambda: seen.last == 3)
 
 
+def test_a_copy_that_is_restored_does_not_pass_for_the_commit_in_its_journal(path: Path) -> None:
+    """By SQLite's own backup, in one commit; the journal of the copy has one record as well."""
+    copy = path.with_name("copy.db")
+    take = "import sqlite3; copy = sqlite3.connect({!r}); db.backup(copy)"
+    give = "import sqlite3; copy = sqlite3.connect({!r}); copy.backup(db); copy.close()"
+    with stranger(path) as other, stranger(copy) as elsewhere:
+        other.does(take.format(str(copy)))
+        elsewhere.runs("UPDATE t SET x = 7")
+        with participant(copy, "{'journal': True}") as friend:
+            friend.runs("UPDATE u SET x = 8")
+        with ReactiveDatabase(path) as db, Emissions(db.query_value("SELECT x FROM t")) as seen:
+            other.does(give.format(str(copy)))
+            until(lambda: seen.last == 7)
+
+
 # -- the writer's side ---------------------------------------------------------------------------
 
 
@@ -539,6 +554,26 @@ def test_a_version_that_never_was_starts_over(writer: ReactiveDatabase, version:
     writer.changes_since()
     writer.execute("UPDATE t SET x = 1")
     assert writer.changes_since(version).start_over
+
+
+def test_numbers_that_are_used_up_begin_anew(path: Path) -> None:
+    """A stranger has written the largest one: behind it SQLite takes any number that is free."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        version = db.changes_since().version
+        other.runs(f"INSERT INTO _reactive_journal VALUES ({2**63 - 1}, NULL)")
+        version = db.changes_since(version).version
+        for n in range(5):
+            db.execute("UPDATE t SET x = ?", (n,))
+            found = db.changes_since(version)
+            assert found.start_over or len(found.changes) == 1
+            version = found.version
+        last = "SELECT max(seq) FROM _reactive_journal"
+        until(lambda: db.execute("UPDATE t SET x = x + 1") and db.query_value(last).get() < 2**62)
+        assert db.execute("SELECT last_insert_rowid()").rows[0][0] == 0, "which is the user's own"
+        version = db.changes_since(version).version
+        db.execute("UPDATE t SET x = -1")
+        found = db.changes_since(version)
+        assert [str(change) for change in found.changes] == [f"#{found.version} t×1"]
 
 
 @pytest.mark.parametrize("version", [None, "1", 1.0, b"1", [1]])

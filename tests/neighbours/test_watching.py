@@ -272,6 +272,28 @@ def test_a_look_that_fails_is_made_again(
         assert "could not look" in caplog.text
 
 
+def test_a_look_that_fails_again_and_again_is_logged_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As at each look into a file that somebody has spoilt; and once more when it fails anew."""
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        with Emissions(db.query_value("SELECT x FROM t")) as seen:
+            refresh, left = db._publisher.refresh, [1, 2, 3]
+
+            def fail(foreign: Foreign) -> None:
+                if left:
+                    left.pop()
+                    raise ZeroDivisionError
+                refresh(foreign)
+
+            monkeypatch.setattr(db._publisher, "refresh", fail)
+            for n in (1, 2):
+                other.runs(f"UPDATE t SET x = {n}")
+                until(lambda n=n: seen.last == n)
+                until(lambda n=n: caplog.text.count("could not look") == n)
+                left += [1, 2, 3]
+
+
 def test_a_look_inside_a_transaction_sees_nothing(path: Path) -> None:
     with ReactiveDatabase(path) as db, db.transaction():
         assert not db.look()
@@ -290,6 +312,27 @@ def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
         other.runs("UPDATE t SET x = 1")
         until(lambda: db.is_closed)
         until(lambda: watchers() == [])
+
+
+def test_a_commit_while_it_is_closed_leaves_nothing_open(
+    path: Path, bells: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread makes it, just before the connection is closed."""
+    os.mkdir(bells, 0o700)
+    held = Doorbell(bells)
+    db = ReactiveDatabase(path)
+    close = db._engine.close
+
+    def commit_and_close() -> None:
+        db.execute("UPDATE t SET x = 1")
+        close()
+
+    monkeypatch.setattr(db._engine, "close", commit_and_close)
+    db.close()
+    assert held.drain()
+    assert db._neighbours is not None
+    assert db._neighbours._bells._socket is None
+    held.close()
 
 
 def test_nobody_but_sqlite_opens_the_file(path: Path) -> None:
