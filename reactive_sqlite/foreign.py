@@ -84,7 +84,7 @@ class ForeignCommits:
         schema = connection.schema_version()
         # It may be another one by a statement of one's own, or by the journal's own table.
         if schema != self._judged_by and self.moved():
-            if self._journalled or schema != self._judged_by + 1 or not self._journal.exists():
+            if self._journalled or schema != self._judged_by + LEAP or not self._journal.exists():
                 return True
             self.judged_anew()
         self._alone = alone
