@@ -25,7 +25,7 @@ from reactive_sqlite.records import Record, as_written, decoded, encoded
 KEPT = 4096
 #: One in so many commits removes the records that are too old.
 _PRUNE_EVERY = 64
-_CREATE = "CREATE TABLE IF NOT EXISTS main._reactive_journal(seq INTEGER PRIMARY KEY, change BLOB)"
+_CREATE = "CREATE TABLE main._reactive_journal(seq INTEGER PRIMARY KEY, change BLOB)"
 _INSERT = "INSERT INTO main._reactive_journal(change) VALUES (?)"
 _PRUNE = "DELETE FROM main._reactive_journal WHERE seq BETWEEN 1 AND ?"
 _RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
@@ -156,7 +156,8 @@ class Journal:
         try:
             with self._unnoticed():
                 try:
-                    run(_CREATE)
+                    if not self.exists():
+                        self._make()
                     run(_DURABLE)
                 except SQLError:
                     self._make_anew()
@@ -176,6 +177,9 @@ class Journal:
         """
         for (kind,) in self._connection.run(_EXISTS):
             self._connection.run(f"DROP {kind} main._reactive_journal")
+        self._make()
+
+    def _make(self) -> None:
         schema = self._connection.schema_version()
         self._connection.run(_CREATE)
         if 0 <= schema < (1 << 31) - LEAP:
