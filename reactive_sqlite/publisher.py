@@ -316,3 +316,4 @@ class Publisher:
             self._complete(node.receivers + node.newcomers)
         self._listeners.end()
         self.deliver()
+        self.timer.forget()

@@ -39,6 +39,12 @@ class Timer:
                 self._running = True
             self._changed.notify()
 
+    def forget(self) -> None:
+        """What waits is not called any more, and the thread ends."""
+        with self._lock:
+            self._calls.clear()
+            self._changed.notify()
+
     def _run(self) -> None:
         while True:
             with self._lock:

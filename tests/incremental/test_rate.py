@@ -6,10 +6,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from reactive_sqlite import Delta, ReactiveDatabase, State
+from tests.neighbours.processes import until
 
 SQL = "SELECT id, x FROM t ORDER BY id"
 
@@ -139,6 +141,19 @@ def test_a_rate_of_once_in_a_thousand_years_holds_up_no_other(db: ReactiveDataba
 def test_a_rate_must_be_positive(db: ReactiveDatabase) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         db.query("SELECT 1", max_rate=0)
+
+
+def test_closing_ends_the_thread_of_what_was_to_be_delivered_later(tmp_path: Path) -> None:
+    def timers() -> set[threading.Thread]:
+        return {t for t in threading.enumerate() if t.name == "reactive-sqlite-timer"} - before
+
+    before = set(threading.enumerate())
+    with ReactiveDatabase(tmp_path / "some.db") as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 0)")
+        db.query_value("SELECT x FROM t", max_rate=1e-6).subscribe(lambda x: None)
+        set_x(db, 1)
+        assert timers()
+    until(lambda: not timers())
 
 
 def test_a_slow_asynchronous_consumer_gets_the_newest_and_deltas_that_fold(

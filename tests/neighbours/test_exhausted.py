@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 import apsw
 import pytest
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.skipif(not os.path.isdir(FOLDER), reason="lists its des
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    _others.update(threading.enumerate())
     with ReactiveDatabase(tmp_path / "some.db") as db:
         db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (0);")
         with Emissions(db.query("SELECT 1")):
@@ -36,8 +38,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "some.db"
 
 
+#: Of databases that other tests have left behind.
+_others: WeakSet[threading.Thread] = WeakSet()
+
+
 def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("reactive-sqlite")]
+    running = (t for t in threading.enumerate() if t not in _others)
+    return [t.name for t in running if t.name.startswith("reactive-sqlite")]
 
 
 def descriptors() -> int:
