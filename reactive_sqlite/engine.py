@@ -151,6 +151,9 @@ class Engine:
     def execute_many(self, statement: Statement, rows: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets, in one transaction."""
         with self.transactions.block():
+            transaction = self.lock.transaction
+            if transaction is not None and not isinstance(rows, list | tuple):
+                rows = transaction.until_its_end(rows)
             return self.writes.run_many(self._still_true(statement), rows)
 
     def _still_true(self, statement: Statement) -> Statement:
