@@ -78,6 +78,7 @@ class Engine:
         self.recorder = ChangeRecorder(
             self.schema.route_of, index, partial(writer.set_hook, None), self.schema.catalog
         )
+        self.schema.on_new = self.recorder.forget_routes
         writer.set_hook(self.recorder.on_row)
         self.journal: Journal | None = None
         self.foreign: ForeignCommits | None = None

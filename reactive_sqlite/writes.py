@@ -303,7 +303,6 @@ class Writes:
         self._recorder.rollback()
         if self._schema.pending:
             self._schema.settled()
-            self._recorder.forget_routes()
         self._ended(transaction)
 
     def _ended(self, transaction: OpenTransaction) -> None:

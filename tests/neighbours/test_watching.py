@@ -382,6 +382,30 @@ def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved(
             assert seen.values == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        # By the old key two rows are one, of which the first image and the last are kept.
+        ("w(z, k PRIMARY KEY, v) WITHOUT ROWID", "k = 2 AND v = 10"),
+        # By the old columns v is the rowid.
+        ("w(z, k INTEGER PRIMARY KEY, v)", "v = 10"),
+    ],
+)
+def test_own_rows_are_not_recorded_by_keys_that_others_have_moved(
+    path: Path, monkeypatch: pytest.MonkeyPatch, table: str, condition: str
+) -> None:
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute(f"CREATE TABLE {table}")
+        db.execute("INSERT INTO w VALUES (0, 1, 10), (0, 2, 10)")
+        with Emissions(db.query_value(f"SELECT count(*) FROM w WHERE {condition}")) as seen:
+            db.execute("UPDATE w SET v = 10 WHERE k = 1")
+            other.runs("ALTER TABLE w DROP COLUMN z")
+            db.look()
+            db.execute("UPDATE w SET v = 20")
+            assert seen.last == 0
+
+
 def test_a_commit_that_touches_nothing_is_made_though_nobody_can_look(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
