@@ -78,7 +78,7 @@ class ForeignCommits:
         Its rows were then judged by columns that may be elsewhere now.
         """
         connection = self._connection
-        alone = connection.known_version() - connection.wal_commits
+        alone = connection.known_version() - connection.wal_commits["main"]
         if alone == self._alone:
             return False  # a statement for each commit would be felt
         schema = connection.schema_version()
@@ -97,7 +97,7 @@ class ForeignCommits:
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
-        self._seen = _Seen(None, -1, self._connection.wal_commits)
+        self._seen = _Seen(None, -1, self._connection.wal_commits["main"])
         self.attached.forget()
 
     def start(self) -> bool:
@@ -173,7 +173,7 @@ class ForeignCommits:
                 raise
             tries -= 1
             if place is not None or not header or not tries:
-                return _Seen(place, version, connection.wal_commits)
+                return _Seen(place, version, connection.wal_commits["main"])
             connection.run("COMMIT")
 
     def _remember(self, seen: _Seen, seq: int) -> bool:
