@@ -54,16 +54,17 @@ class AttachedFiles:
 
         As `ForeignCommits.schema_moved`, without a statement unless others have committed there.
         """
-        connection = self._connection
         for key, seen in self._seen.items():
-            alone = connection.known_version(key[0]) - connection.wal_commits[key[0]]
-            if alone != self._alone.get(key):
+            if self._version_alone(key[0]) != self._alone.get(key):
                 state = self._state(key[0])
                 # Its number moves by a statement of one's own, too, but the other one does not.
                 if all(now != before for now, before in zip(state, seen, strict=True)):
                     return True
-                self._alone[key] = alone
+                self._alone[key] = self._version_alone(key[0])  # of that state
         return False
+
+    def _version_alone(self, name: str) -> int:
+        return self._connection.known_version(name) - self._connection.wal_commits[name]
 
     def remember(self) -> bool:
         """Take their present states as seen; whether others had committed to one of them.

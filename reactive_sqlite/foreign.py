@@ -78,10 +78,11 @@ class ForeignCommits:
         Its rows were then judged by columns that may be elsewhere now.
         """
         connection = self._connection
-        alone = connection.known_version() - connection.wal_commits["main"]
-        if alone == self._alone:
+        if connection.known_version() - connection.wal_commits["main"] == self._alone:
             return False  # a statement for each commit would be felt
         schema = connection.schema_version()
+        # Of that state, and only now: see `_snapshot` about a statement that failed before.
+        alone = connection.known_version() - connection.wal_commits["main"]
         # It may be another one by a statement of one's own, or by the journal's own table.
         if schema != self._judged_by and self.moved():
             if self._journalled or schema != self._judged_by + LEAP or not self._journal.exists():

@@ -406,6 +406,24 @@ def test_own_rows_are_not_recorded_by_keys_that_others_have_moved(
             assert seen.last == 0
 
 
+def test_moved_columns_are_noticed_after_a_statement_that_failed_and_was_committed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite tells of that commit when the next statement ends, so own commits were miscounted."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.executescript("CREATE TABLE w(z, k, v); CREATE TABLE u(n UNIQUE)")
+        db.execute("INSERT INTO w VALUES (0, 1, 10)")
+        with Emissions(db.query_value("SELECT v FROM w WHERE k = 2")) as seen:
+            db.look()
+            db.execute("INSERT INTO u VALUES (0)")
+            with pytest.raises(apsw.ConstraintError):
+                db.execute("INSERT OR FAIL INTO u VALUES (1), (1)")
+            other.runs("ALTER TABLE w DROP COLUMN z")
+            db.execute("UPDATE w SET k = 2")
+            assert seen.values == [None, 10]
+
+
 @pytest.mark.parametrize(
     "schema_change",
     ["ALTER TABLE w DROP COLUMN z", "ALTER TABLE w ADD COLUMN y AS (a + 1) VIRTUAL"],
