@@ -28,6 +28,8 @@ class AttachedFiles:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._seen: dict[tuple[str, str], _Seen] = {}
+        self._alone: dict[tuple[str, str], int] = {}
+        """the version of each less own commits, while nobody else has changed its schema"""
 
     @property
     def files(self) -> frozenset[str]:
@@ -36,7 +38,7 @@ class AttachedFiles:
 
     def list_anew(self) -> None:
         """Another one was attached, or one of them detached."""
-        seen, self._seen = self._seen, {}
+        seen, self._seen, self._alone = self._seen, {}, {}
         for name, file in self._connection.attached().items():
             try:
                 self._seen[name, file] = seen.get((name, file)) or self._state(name)
@@ -46,6 +48,23 @@ class AttachedFiles:
     def moved(self) -> bool:
         """Whether others have committed to one of them since they were remembered."""
         return any(self._state(name) != seen for (name, _), seen in self._seen.items())
+
+    def schema_moved(self) -> bool:
+        """Whether others have changed the schema of one since then; to be asked after a commit.
+
+        As `ForeignCommits.schema_moved`, without a statement unless others have committed there.
+        """
+        for key, seen in self._seen.items():
+            if self._version_alone(key[0]) != self._alone.get(key):
+                state = self._state(key[0])
+                # Its number moves by a statement of one's own, too, but the other one does not.
+                if all(now != before for now, before in zip(state, seen, strict=True)):
+                    return True
+                self._alone[key] = self._version_alone(key[0])  # of that state
+        return False
+
+    def _version_alone(self, name: str) -> int:
+        return self._connection.known_version(name) - self._connection.wal_commits[name]
 
     def remember(self) -> bool:
         """Take their present states as seen; whether others had committed to one of them.

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -75,8 +76,8 @@ class Connection:
         self.set_hook = self._apsw.preupdate_hook
         """Have this called for each row that is about to change, None for nothing; allowed inside
         the hook itself. The row has the attributes of `net.PreUpdate`."""
-        self.wal_commits = 0
-        """commits to the write-ahead log since the connection was opened"""
+        self.wal_commits = defaultdict[str, int](int)
+        """by database, commits to its write-ahead log since the connection was opened"""
         set_wait = self._apsw.set_busy_handler
         self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, LockWait(busy_timeout))
         self._read_wal_index: Callable[[], bytes] | None = None
@@ -116,8 +117,7 @@ class Connection:
 
     def _committed_to_wal(self, _: apsw.Connection, database: str, pages: int) -> int:
         """Count, and do what SQLite does by a hook of its own, which this one replaces."""
-        if database == "main":
-            self.wal_commits += 1
+        self.wal_commits[database] += 1
         if 0 < self.checkpoints.pages <= pages:
             try:
                 self.checkpoints.make(database, self._apsw.db_filename(database))

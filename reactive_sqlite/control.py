@@ -146,4 +146,3 @@ class Control:
         """What was known of the schema may not hold, nor again if the transaction is undone."""
         self._schema.pending = True
         self._schema.is_new()
-        self._recorder.forget_routes()

@@ -78,6 +78,7 @@ class Engine:
         self.recorder = ChangeRecorder(
             self.schema.route_of, index, partial(writer.set_hook, None), self.schema.catalog
         )
+        self.schema.on_new = self.recorder.forget_routes
         writer.set_hook(self.recorder.on_row)
         self.journal: Journal | None = None
         self.foreign: ForeignCommits | None = None
@@ -151,6 +152,9 @@ class Engine:
     def execute_many(self, statement: Statement, rows: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets, in one transaction."""
         with self.transactions.block():
+            transaction = self.lock.transaction
+            if transaction is not None and not isinstance(rows, list | tuple):
+                rows = transaction.until_its_end(rows)
             return self.writes.run_many(self._still_true(statement), rows)
 
     def _still_true(self, statement: Statement) -> Statement:

@@ -78,10 +78,11 @@ class ForeignCommits:
         Its rows were then judged by columns that may be elsewhere now.
         """
         connection = self._connection
-        alone = connection.known_version() - connection.wal_commits
-        if alone == self._alone:
+        if connection.known_version() - connection.wal_commits["main"] == self._alone:
             return False  # a statement for each commit would be felt
         schema = connection.schema_version()
+        # Of that state, and only now: see `_snapshot` about a statement that failed before.
+        alone = connection.known_version() - connection.wal_commits["main"]
         # It may be another one by a statement of one's own, or by the journal's own table.
         if schema != self._judged_by and self.moved():
             if self._journalled or schema != self._judged_by + LEAP or not self._journal.exists():
@@ -97,7 +98,7 @@ class ForeignCommits:
 
     def forget(self) -> None:
         """The next look finds that anything may have changed."""
-        self._seen = _Seen(None, -1, self._connection.wal_commits)
+        self._seen = _Seen(None, -1, self._connection.wal_commits["main"])
         self.attached.forget()
 
     def start(self) -> bool:
@@ -173,7 +174,7 @@ class ForeignCommits:
                 raise
             tries -= 1
             if place is not None or not header or not tries:
-                return _Seen(place, version, connection.wal_commits)
+                return _Seen(place, version, connection.wal_commits["main"])
             connection.run("COMMIT")
 
     def _remember(self, seen: _Seen, seq: int) -> bool:

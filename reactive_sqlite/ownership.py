@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from reactive_sqlite.connection import BusyError
 from reactive_sqlite.errors import ClosedError, TransactionError
+
+T = TypeVar("T")
 
 # Not get_running_loop(), which raises where there is none: most transactions are begun there.
 _running_loop = asyncio._get_running_loop
@@ -65,6 +67,15 @@ class OpenTransaction:
     def left_open(self) -> bool:
         """Whether the event loop turned while it was open."""
         return self._loop_turned
+
+    def until_its_end(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, whose maker may end it: then nothing may be written any more for them."""
+        for item in items:
+            if self.ended:
+                break
+            yield item
+        if self.ended:
+            raise TransactionError("the transaction was ended by what makes the parameters")
 
     def finish(self) -> None:
         """It is over: stop watching the loop."""

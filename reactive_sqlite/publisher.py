@@ -96,21 +96,23 @@ class Publisher:
             self._outside.ring()
         stats, listeners, refresher = self._stats, self._listeners, self._refresher
         stats.commits += 1
-        if change is None or not (
-            listeners.calls or refresher.verifies or self._store.index.touches(change)
+        # By columns that others have moved, rows say nothing.
+        moved = self._reads.on_file and len(self._store) > 0 and self._reads.schema_moved()
+        if not moved and (
+            change is None
+            or not (listeners.calls or refresher.verifies or self._store.index.touches(change))
         ):
-            if not (len(self._store) and self._reads.schema_moved()):
-                stats.skipped += 1
-                return
-            change = change or ChangeSet(self._attached.writes.version)
+            stats.skipped += 1
+            return
+        change = change or ChangeSet(self._attached.writes.version)
         if listeners.calls:
             listeners.tell(change)
+        if moved:
+            change = ChangeSet.whole(change.seq)
         if change.everything:
             self._audience_changed()  # what is attached may be other files
         touched = self._store.touched_by(change)
         drawn = refresher.verifies and refresher.draws()
-        if not touched and self._reads.schema_moved():
-            touched = self._store.nodes()
         if not touched:
             stats.skipped += 1
             refresher.untouched(change)

@@ -130,8 +130,11 @@ class Reads:
 
     def schema_moved(self) -> bool:
         """Whether others have changed the schema, and nobody has looked since. Under the lock."""
+        foreign = self._foreign
         try:
-            return self._foreign is not None and self._foreign.schema_moved()
+            if foreign is None:
+                return False
+            return foreign.schema_moved() or foreign.attached.schema_moved()
         except BusyError:
             return True  # a refresh can be put off; a commit that is made cannot fail
 

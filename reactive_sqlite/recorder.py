@@ -17,6 +17,7 @@ from reactive_sqlite.bulk import ROWS_AT_LEAST, further_rows
 from reactive_sqlite.catalog import Catalog
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.comparison import fold
+from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.net import UNHEEDED, Event, PreUpdate, TableRoute, is_missed, net_changes
 from reactive_sqlite.routing import RegionIndex
 from reactive_sqlite.statement import Statement
@@ -118,9 +119,14 @@ class ChangeRecorder:
             else:
                 self.events.append((route, row.rowid, row.rowid_new, row.old, new))
                 self._rows += 1
-        except Exception:
+        except Exception as error:
             # An exception here would surface in the writer's statement, which did nothing wrong.
-            logger.exception("a row change could not be recorded; everything is taken as changed")
+            # Others may have removed columns since that was analysed, or added VIRTUAL ones.
+            level = (
+                logging.DEBUG if isinstance(error, IndexError | DatabaseError) else logging.ERROR
+            )
+            message = "a row change could not be recorded; everything is taken as changed"
+            logger.log(level, message, exc_info=error)
             self.everything_changed()
 
     def record_all(self, why: str, wanted: bool) -> None:
@@ -236,10 +242,7 @@ class ChangeRecorder:
         del self._savepoints[self._find(name) :]
 
     def rollback_to(self, name: str) -> bool:
-        """ROLLBACK TO name: what came after it did not happen; the savepoint itself remains.
-
-        True when that undid a change of the schema.
-        """
+        """ROLLBACK TO name, which itself remains; whether that undid a change of the schema."""
         at = self._find(name)
         del self._savepoints[at + 1 :]
         mark = self._savepoints[at][1]
@@ -254,14 +257,12 @@ class ChangeRecorder:
                 return at
         raise LookupError(f"SQLite knows a savepoint {name!r} that the recorder does not")
 
-    def rollback(self) -> bool:
-        """Forget the transaction. True when it had changed the schema."""
-        undone = not self._whole.isdisjoint((SCHEMA, EVERYTHING))
+    def rollback(self) -> None:
+        """Forget the transaction."""
         remains = self._for_good
         self.clear()
         if remains:
             self.everything_changed()
-        return undone
 
     @property
     def unseen(self) -> bool:

@@ -47,6 +47,8 @@ class Schema:
         self._statements: dict[str, Statement] = {}
         self._catalog: Catalog | None = None
         self._routes: dict[tuple[str, str], TableRoute] = {}
+        self.on_new: Callable[[], object] = lambda: None
+        """called when there is another schema, so that whoever was given a route asks again"""
 
     def is_new(self) -> None:
         """The schema is another one: forget what was known of the old one."""
@@ -54,6 +56,7 @@ class Schema:
         self._statements = {}
         self._catalog = None
         self._routes = {}
+        self.on_new()
 
     def settled(self) -> None:
         """The change of the schema that was pending is made, or undone."""

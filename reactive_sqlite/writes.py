@@ -190,19 +190,19 @@ class Writes:
             raise TransactionError(_ONLY_READ)
         mark = recorder.begin_statement(statement)
         before = connection.total_changes()
-        around, self._many = self._many, statement
+        around, self._many, transaction = self._many, statement, self._lock.transaction
         try:
             connection.run_many(statement.sql, rows)
         except BaseException as error:
             self._many = around
-            self._failed(statement, mark, error)
+            if self._lock.transaction is transaction:  # else what makes the rows has ended it
+                self._failed(statement, mark, error)
             raise
         self._many = around
         if recorder.detached:
             self._reattach(statement, mark)
         recorder.touch_all(unhooked)
-        changes = connection.total_changes() - before
-        return Result((), changes, connection.last_insert_rowid())
+        return Result((), connection.total_changes() - before, connection.last_insert_rowid())
 
     def _reattach(self, statement: Statement, mark: int | None) -> None:
         """The hook took itself away in the middle of a bulk statement: by table, then.
@@ -303,7 +303,6 @@ class Writes:
         self._recorder.rollback()
         if self._schema.pending:
             self._schema.settled()
-            self._recorder.forget_routes()
         self._ended(transaction)
 
     def _ended(self, transaction: OpenTransaction) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -167,6 +168,39 @@ def test_executemany_is_all_or_nothing(db: ReactiveDatabase) -> None:
             db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,), (1,)])
         assert db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,)]).changes == 2
     assert seen.values == [0, 2]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK", "INSERT OR ROLLBACK INTO t(id) VALUES (7)"])
+def test_executemany_writes_nothing_after_its_parameters_have_ended_the_transaction(
+    db: ReactiveDatabase, end: str, inside: bool
+) -> None:
+    """It would be written without the lock, and seen by nobody."""
+
+    def rows() -> Iterator[tuple[int]]:
+        yield (1,)
+        with suppress(apsw.ConstraintError):
+            db.execute(end)
+        yield (2,)
+
+    def again() -> Iterator[tuple[int]]:
+        yield (3,)
+        db.execute("COMMIT")
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t(id) VALUES (4)")
+        db.execute("INSERT INTO t(id) VALUES (7)")
+
+    db.execute("INSERT INTO t(id) VALUES (7)")
+    with Emissions(db.query_value("SELECT group_concat(id) FROM t")) as seen:
+        with pytest.raises(TransactionError), db.transaction() if inside else nullcontext():
+            db.executemany("INSERT INTO t(id) VALUES (?)", rows())
+        kept = [1, 7] if end == "COMMIT" else [7]
+        assert ids(db) == kept
+        with pytest.raises((TransactionError, apsw.ConstraintError)):
+            with db.transaction() if inside else nullcontext():
+                db.executemany("INSERT INTO t(id) VALUES (?)", again())
+        db.execute("COMMIT")
+        assert seen.last == ",".join(map(str, sorted([3, 4, *kept])))
 
 
 def test_no_reader_waits_for_a_writer(tmp_path: Path) -> None:

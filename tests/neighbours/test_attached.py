@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until
 
@@ -74,6 +75,28 @@ def test_a_change_of_its_schema_is_seen(db: ReactiveDatabase, tmp_path: Path) ->
             until(lambda: [tuple(row) for row in seen.last] == [(1, 0, "new")])
             writer.runs("UPDATE t SET y = 'newer'")
             until(lambda: seen.last[0]["y"] == "newer")
+
+
+def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved_there(
+    db: ReactiveDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for the next look, which the watcher makes a moment later."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    attach(db, tmp_path)
+    db.execute("CREATE TABLE aux.w(id INTEGER PRIMARY KEY, a, b, c)")
+    db.execute("INSERT INTO aux.w VALUES (1, 0, 2, 3)")
+    with (
+        Emissions(db.query_value("SELECT count(*) FROM aux.w WHERE b = 1")) as seen,
+        stranger(tmp_path / "other.db") as writer,
+    ):
+        db.look()
+        writer.runs("ALTER TABLE w DROP COLUMN a")
+        db.execute("UPDATE aux.w SET b = 1")
+        assert seen.values == [0, 1]
+        runs = db.stats.refetched
+        writer.runs("UPDATE t SET x = 5")
+        db.execute("UPDATE aux.t SET x = 6")
+        assert db.stats.refetched == runs, "the columns are where they were"
 
 
 def test_another_file_under_the_same_name(db: ReactiveDatabase, tmp_path: Path) -> None:

@@ -382,6 +382,78 @@ def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved(
             assert seen.values == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        # By the old key two rows are one, of which the first image and the last are kept.
+        ("w(z, k PRIMARY KEY, v) WITHOUT ROWID", "k = 2 AND v = 10"),
+        # By the old columns v is the rowid.
+        ("w(z, k INTEGER PRIMARY KEY, v)", "v = 10"),
+    ],
+)
+def test_own_rows_are_not_recorded_by_keys_that_others_have_moved(
+    path: Path, monkeypatch: pytest.MonkeyPatch, table: str, condition: str
+) -> None:
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute(f"CREATE TABLE {table}")
+        db.execute("INSERT INTO w VALUES (0, 1, 10), (0, 2, 10)")
+        with Emissions(db.query_value(f"SELECT count(*) FROM w WHERE {condition}")) as seen:
+            db.execute("UPDATE w SET v = 10 WHERE k = 1")
+            other.runs("ALTER TABLE w DROP COLUMN z")
+            db.look()
+            db.execute("UPDATE w SET v = 20")
+            assert seen.last == 0
+
+
+def test_moved_columns_are_noticed_after_a_statement_that_failed_and_was_committed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite tells of that commit when the next statement ends, so own commits were miscounted."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.executescript("CREATE TABLE w(z, k, v); CREATE TABLE u(n UNIQUE)")
+        db.execute("INSERT INTO w VALUES (0, 1, 10)")
+        with Emissions(db.query_value("SELECT v FROM w WHERE k = 2")) as seen:
+            db.look()
+            db.execute("INSERT INTO u VALUES (0)")
+            with pytest.raises(apsw.ConstraintError):
+                db.execute("INSERT OR FAIL INTO u VALUES (1), (1)")
+            other.runs("ALTER TABLE w DROP COLUMN z")
+            db.execute("UPDATE w SET k = 2")
+            assert seen.values == [None, 10]
+
+
+@pytest.mark.parametrize(
+    "schema_change",
+    ["ALTER TABLE w DROP COLUMN z", "ALTER TABLE w ADD COLUMN y AS (a + 1) VIRTUAL"],
+)
+@pytest.mark.parametrize("condition", ["b = 20", "b > 10", "id = 2 AND b <> 20"])
+def test_an_own_commit_is_made_though_others_have_changed_the_columns_of_its_rows(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    schema_change: str,
+    condition: str,
+) -> None:
+    """Rows may have fewer columns than a query looks at, or images that cannot be read."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+    with ReactiveDatabase(path) as db, stranger(path) as other:
+        db.execute("CREATE TABLE w(z, id INTEGER PRIMARY KEY, a, b)")
+        db.execute("INSERT INTO w VALUES (0, 1, 10, 10), (0, 2, 10, 10)")
+        query = f"SELECT count(*) FROM w WHERE {condition}"
+        with Emissions(db.query_value("SELECT a FROM w WHERE id = 1")):
+            db.execute("UPDATE w SET b = 10 WHERE id = 2")
+            with Emissions(db.query_value(query)) as seen:
+                db.look()
+                other.runs(schema_change)
+                (wake,) = db.would_wake("UPDATE w SET b = 20 WHERE id = 2")[1:]
+                assert wake.why == ("anything may have changed",)
+                db.execute("UPDATE w SET b = 20 WHERE id = 2")
+                assert len(seen.values) == 2
+    assert not caplog.records
+
+
 def test_a_commit_that_touches_nothing_is_made_though_nobody_can_look(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
