@@ -12,6 +12,7 @@ from shutil import rmtree
 
 from smithers_db.clock import new_id
 from smithers_db.errors import InvalidValue, OutputError
+from smithers_db.rows import ToolCall
 
 #: Outputs below this many bytes stay in their row.
 INLINE_BELOW = 1024
@@ -124,6 +125,24 @@ class Outputs:
                 f"the output file {file} was altered: its hash is no longer {git_hash}"
             )
         return data
+
+    def of(self, call: ToolCall) -> str | bytes | None:
+        """The output of a tool call, as it was given; None when there was none.
+
+        Raises:
+            OutputError: as `read` does; or the output was never kept (files of the original).
+        """
+        if call.output_inline is not None:
+            return call.output_inline
+        if call.output_path is None:
+            if call.output_size_bytes:
+                raise OutputError(
+                    f"only a summary was ever kept of the {call.output_size_bytes} bytes "
+                    f"of {call.id!r}"
+                )
+            return None
+        data = self.read(call.output_path, call.output_size_bytes, call.output_git_hash)
+        return data if call.output_encoding is None else data.decode(call.output_encoding)
 
     def remove(self, path: str) -> int | None:
         """Removes the file that a row named; returns its size in bytes, 0 when it was gone.

@@ -19,9 +19,10 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
-from smithers_db.export import count_of
+from smithers_db.export import count_of, lines_of
 from smithers_db.follow import changes
 from smithers_db.rows import ROW_TYPES
+from smithers_db.table import Table
 
 from . import original
 from .tour import tour
@@ -89,6 +90,35 @@ def test_show(toured: tuple[Path, str]) -> None:
     assert found["execution"]["id"] == run
     assert found["state"]["key"] == {"a": 1}
     assert len(found["agents"]) == 3
+
+
+def test_an_export_is_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db, create_smithers_db(path) as other:
+        run, agent = db.execution.start("r", "f"), db.agents.start("a")
+        late = db.tools.start("Bash", {})
+        early = db.tools.start("Bash", {})
+        db.tools.complete(early, "x" * 5000)
+        before = list(lines_of(db, run))
+        read = Table.values
+
+        def meanwhile(table: Table[Any], *args: Any) -> Any:
+            rows = read(table, *args)
+            if table.name == "executions":
+                other.tools.complete(other.tools.start("Read", {}, agent), "y" * 5000)
+            return rows
+
+        monkeypatch.setattr(Table, "values", meanwhile)
+        lines = lines_of(db, run)
+        given = [next(lines)]
+        other.tools.complete(late, "z" * 5000)
+        assert given + list(lines) == before
+        lines = lines_of(db, run)
+        next(lines)
+        db.execution.delete(run)
+        rows = [json.loads(line) for line in lines]
+        outputs = {row["row"]["id"]: row["row"] for row in rows if row["table"] == "tool_calls"}
+        assert "missing" in outputs[early]["output_error"]
 
 
 def test_tail_ends_with_the_run(tmp_path: Path) -> None:
