@@ -560,6 +560,31 @@ def test_tasks_are_counted_by_iteration(db: SmithersDB, run: str) -> None:
     assert [row.iteration for row in db.tasks.list()] == [0, 1, 1]
 
 
+def test_stream_events_page_by_page(db: SmithersDB, run: str) -> None:
+    agent = db.agents.start("a")
+    ids = [
+        db.agents.record_stream_event(agent, {"type": "tick" if number % 2 else "tock"})
+        for number in range(7)
+    ]
+
+    def shown(*types: str, **page: Any) -> list[int]:
+        return [ids.index(event.id) for event in db.agents.stream_events(agent, types, **page)]
+
+    assert shown(limit=3, newest=True) == [4, 5, 6]
+    assert shown(limit=3, newest=True, before=ids[4]) == [1, 2, 3]
+    assert shown(limit=3, after=ids[1]) == [2, 3, 4]
+    assert shown(after=ids[1], before=ids[4]) == [2, 3]
+    assert shown("tick", limit=2, newest=True) == [3, 5]
+    assert shown(after=ids[6]) == []
+    with pytest.raises(NotFound):
+        shown(after="no event")
+    seen: list[list[int]] = []
+    db.observe(lambda: shown(limit=2, newest=True)).subscribe(seen.append)
+    ids.append("")
+    ids[-1] = db.agents.record_stream_event(agent, {"type": "tick"})
+    assert seen[0] == [5, 6]
+
+
 def test_stream_events_by_type(db: SmithersDB, run: str) -> None:
     agent = db.agents.start("a")
     for number in range(4):
