@@ -171,6 +171,19 @@ def test_a_question_is_answered_once(db: SmithersDB, run: str) -> None:
         db.human.resolve("nobody", "approved")
 
 
+@pytest.mark.parametrize("verb", ["complete_interactive", "cancel_interactive"])
+def test_only_a_session_is_ended_as_a_session(db: SmithersDB, run: str, verb: str) -> None:
+    question = db.human.request("confirmation", "deploy?")
+    with pytest.raises(InvalidTransition, match=r"confirmation.*resolve"):
+        getattr(db.human, verb)(question)
+    assert [row.id for row in db.human.list_pending()] == [question]
+    session = db.human.request_interactive("talk")
+    getattr(db.human, verb)(session)
+    db.human.resolve(db.human.request_interactive("again"), "timeout")
+    with pytest.raises(InvalidTransition, match="answered once"):
+        getattr(db.human, verb)(session)
+
+
 def test_pending_questions_of_one_run_or_all(db: SmithersDB) -> None:
     first = db.execution.start("1", "f")
     one = db.human.request("text", "?")
