@@ -155,8 +155,8 @@ class Human:
     def list_pending(self, execution_id: str | None = None) -> Sequence[HumanInteraction]:
         """The unanswered questions, oldest first: of the run given or current, else of all.
 
-        Those of runs that have ended too: a run may end before its questions, and whoever does not
-        want an answer any more says so (``resolve(id, "cancelled")``).
+        Those of runs that have ended too, unless their worker had died: a run may end before its
+        questions, and who does not want an answer any more says so (``resolve(id, "cancelled")``).
         """
         execution_id = self._ambient.known_execution_id(execution_id)
         if execution_id is None:
