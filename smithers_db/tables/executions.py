@@ -152,8 +152,7 @@ class Executions:
             end(id, *values)
             owner = self._owner.of(id)
             if not self._owner.is_mine(owner) and self._owner.is_gone(owner, STALE_MS):
-                # Else it would be running, and somebody asked, for ever.
-                interrupt(self._db, id, now(), for_good=True)
+                interrupt(self._db, id, now(), for_good=True)  # else for ever running, or asking
 
     def running(
         self, name: str | None, file_path: str, config: Any = None, *, id: str | None = None

@@ -198,6 +198,15 @@ def test_pending_questions_of_one_run_or_all(db: SmithersDB) -> None:
 # -- the queue --------------------------------------------------------------------------------
 
 
+def test_the_id_of_an_item_is_not_given_again(db: SmithersDB, run: str) -> None:
+    with db.context(execution_id=run):
+        number = db.vcs_queue.enqueue("commit", {})
+    db.execution.delete(run)
+    assert db.vcs_queue.get(number) is None
+    assert db.vcs_queue.enqueue("push", {}) == number + 1
+    assert db.vcs_queue.get(number) is None
+
+
 def test_items_come_in_order_and_once(db: SmithersDB) -> None:
     ids = [db.vcs_queue.enqueue("commit", {"n": n}) for n in range(3)]
     taken = [db.vcs_queue.dequeue() for _ in range(4)]
