@@ -46,6 +46,14 @@ def encoded(output: str | bytes) -> tuple[bytes, str | None]:
         ) from error
 
 
+def size_of(file: Path) -> int:
+    """The bytes of a file; 0 when somebody has removed it meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class Outputs:
     """The folder of output files of one database.
 
@@ -159,6 +167,12 @@ class Outputs:
         except FileNotFoundError:
             return None if self.is_elsewhere(path) else 0
         return size
+
+    def room_of(self, path: str) -> int:
+        """How many bytes `remove` would give back; 0 for a file in another folder."""
+        if self._folder is None:
+            return 0
+        return size_of(self._folder / Path(path).name)
 
     def is_elsewhere(self, path: str) -> bool:
         """Whether the file that a row named is there, and in another folder."""

@@ -263,7 +263,8 @@ def test_who_looks_in_another_folder_leaves_the_files_to_who_has_them(tmp_path: 
             with db.execution.running("r", "f"), db.agents.running("a"):
                 db.tools.complete(db.tools.start("Bash", {}), "x" * 2000)
     with create_smithers_db(path) as elsewhere:
-        elsewhere.prune(keep=0)
+        assert elsewhere.prune(keep=0, dry_run=True).output_bytes == 0
+        assert elsewhere.prune(keep=1).output_bytes == elsewhere.prune(keep=0).output_bytes == 0
         elsewhere.db.execute("UPDATE discarded_outputs SET discarded_at = ?", (later(-120_000),))
         found = examine(elsewhere, repair=True)
         assert [(finding.kind, finding.repaired) for finding in found] == [
@@ -292,6 +293,16 @@ def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     assert db.tools.get_output(call) == "x" * 2000
     db.close()
     assert not folder.exists()
+
+
+def test_a_prune_counts_the_bytes_that_it_frees(file_db: SmithersDB) -> None:
+    with file_db.execution.running("r", "f"), file_db.agents.running("a"):
+        calls = [file_db.tools.start("Bash", {}) for _ in range(2)]
+        for call in calls:
+            file_db.tools.complete(call, "x" * 2000)
+    file_db.outputs.path_of(calls[0]).unlink()
+    assert file_db.prune(keep=0, dry_run=True).output_bytes == 2000
+    assert file_db.prune(keep=0).output_bytes == 2000
 
 
 CRASH = """
