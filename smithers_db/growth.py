@@ -12,6 +12,7 @@ from reactive_sqlite import ReactiveDatabase, TransactionError
 from smithers_db.checks import natural
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
+from smithers_db.orphans import sweep_unnamed
 from smithers_db.outputs import Outputs, size_of
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
@@ -132,7 +133,8 @@ def prune(
     ]
     pruned: list[str] = []
     rows: dict[str, int] = {}
-    output_bytes = 0
+    # First, as long as the calls are known whose files these are.
+    output_bytes = sweep_unnamed(db, outputs, dry_run=dry_run)
     for done, execution_id in enumerate(chosen):
         progress(done, len(chosen), execution_id)
         try:

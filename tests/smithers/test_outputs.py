@@ -305,6 +305,33 @@ def test_a_prune_counts_the_bytes_that_it_frees(file_db: SmithersDB) -> None:
     assert file_db.prune(keep=0).output_bytes == 2000
 
 
+class _UndoError(Exception):
+    pass
+
+
+def test_a_prune_removes_what_undone_completions_left(file_db: SmithersDB, tmp_path: Path) -> None:
+    create_smithers_db(tmp_path / "neighbour.db").close()  # whose files may be in the folder
+    with file_db.execution.running("r", "f"), file_db.agents.running("a"):
+        call = file_db.tools.start("Bash", {})
+        with pytest.raises(_UndoError), file_db.db.transaction():
+            file_db.tools.complete(call, "x" * 2000)
+            raise _UndoError
+    running = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    named = file_db.tools.start("Bash", {})
+    file_db.tools.complete(named, "y" * 2000)
+    staged = [file_db.outputs.stage(b"killed"), file_db.outputs.stage(b"at it")]
+    os.utime(staged[0], (0, 0))
+    others = file_db.outputs.path_of("of-a-neighbour")
+    others.write_text("not ours")
+    before = set(files(file_db))
+    assert file_db.prune(keep=9, dry_run=True).output_bytes == 2006
+    assert set(files(file_db)) == before
+    assert file_db.prune(keep=0).output_bytes == 2006
+    assert set(files(file_db)) == {others, staged[1], file_db.outputs.path_of(named)}
+    assert file_db.execution.get(running) is not None
+
+
 CRASH = """
 import os, sys
 from smithers_db import create_smithers_db
