@@ -31,6 +31,9 @@ from smithers_db.export import count_of, lines_of
 from smithers_db.follow import changes, label, moment_of
 from smithers_db.rows import Execution
 
+#: The columns below which a line of `tail` tells neither when nor how long: else not even what.
+_ROOMY = 60
+
 
 def demo(json: Json = False) -> None:
     """Watch a live view follow a run: agents, an approval, a crash, and a resume."""
@@ -58,11 +61,13 @@ def runs(
         Column("name", lambda run: run.name, flexible=True),
         Column("status", lambda run: "dead" if run.id in dead else run.status),
         Column("started", lambda run: run.started_at, age, right=True),
-        Column("took", lambda run: run.duration_ms, duration, right=True),
-        Column("iter", lambda run: run.total_iterations, number, right=True, wide_only=True),
-        Column("agents", lambda run: run.total_agents, number, right=True),
-        Column("calls", lambda run: run.total_tool_calls, number, right=True),
-        Column("tokens", lambda run: run.total_tokens_used, number, right=True),
+        Column("took", lambda run: run.duration_ms, duration, right=True, spared=2),
+        Column(
+            "iter", lambda run: run.total_iterations, number, right=True, wide_only=True, spared=5
+        ),
+        Column("agents", lambda run: run.total_agents, number, right=True, spared=3),
+        Column("calls", lambda run: run.total_tool_calls, number, right=True, spared=4),
+        Column("tokens", lambda run: run.total_tokens_used, number, right=True, spared=1),
     ]
     listing(plain(str(file)), columns, found)
     if out.is_terminal:
@@ -109,7 +114,9 @@ def show(
         Column("id", lambda row: row.id, short),
         Column("what", label, flexible=True),
         Column("status", lambda row: row.status),
-        Column("took", lambda row: getattr(row, "duration_ms", None), duration, right=True),
+        Column(
+            "took", lambda row: getattr(row, "duration_ms", None), duration, right=True, spared=1
+        ),
         Column("error", lambda row: row.error, flexible=True),
     ]
     for family, rows in families.items():
@@ -168,9 +175,10 @@ def _line(kind: str, row: Any) -> None:
         line = f"{moment_of(row)}  {kind:<8}  {row.status:<9}  {what}  {took}  {error}"
         sys.stdout.write(line.rstrip() + "\n")
         return
-    shown = Text(f"{moment_of(row)[11:19]}  {kind:<8}  ")
+    roomy = out.width >= _ROOMY
+    shown = Text(f"{moment_of(row)[11:19]}  {kind:<8}  " if roomy else f"{kind:<8}  ")
     shown.append_text(status(row.status, 9))
-    shown.append(f"  {took:>6}  {what}")
+    shown.append(f"  {took:>6}  {what}" if roomy else f"  {what}")
     shown.append(f"  {error}", "red")
     shown.rstrip()
     shown.truncate(out.width, overflow="ellipsis")

@@ -479,3 +479,35 @@ def test_an_output_that_takes_nothing(toured: tuple[Path, str], verb: str) -> No
         status, said = written_to(os.open("/dev/full", os.O_WRONLY))
         assert (status, said.count("\n")) == (2, 1)
         assert said.startswith("smithers-db: ")
+
+
+def unstyled(screen: list[str]) -> list[str]:
+    return [re.sub("\x1b\\[[0-9;]*m", "", line) for line in screen]
+
+
+@pytest.mark.parametrize("columns", [40, 47, 60, 80])
+def test_a_narrow_terminal_leaves_columns_out_before_it_shortens_ids(
+    tmp_path: Path, columns: int
+) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        for number in range(3):
+            with db.execution.running(f"a nightly build with a long name {number}", "f") as run:
+                agent = db.agents.start("a long prompt, of several words")
+                db.tools.complete(db.tools.start("Bash", {}), "x" * 5000)
+                db.agents.fail(agent, "an error, of several words, too")
+    ends = [row[-8:] for row in command("runs", path).stdout.split() if len(row) == 36]
+    assert len(ends) == 3
+    for verb in ("runs", "stats"):
+        screen = unstyled(in_terminal(verb, path, columns=columns))
+        assert sorted(line[:8] for line in screen if line[:8] in ends) == sorted(ends)
+        (titles,) = (line.split() for line in screen if line.split()[:1] == ["run"])
+        assert titles[1] == "name"
+        assert "…" not in " ".join(titles)
+    shown = unstyled(in_terminal("show", path, run, columns=columns))
+    (failed,) = (line for line in shown if "failed" in line and line[:8] == agent[-8:])
+    assert "an err" in failed
+    assert all(cell_len(line) <= columns for line in shown)
+    told = unstyled(in_terminal("tail", path, run, "--no-follow", columns=columns))
+    assert len([line for line in told if "a long pro" in line]) == 1
+    assert all(cell_len(line) <= columns for line in told)
