@@ -156,8 +156,10 @@ class SmithersDB:
         ``keep`` spares the newest so many finished runs, ``older_than`` (an age, or a time) those
         that ended since; with both, a run goes only if neither spares it. A run that has not ended
         is never touched. Expired memories go too, and limits and queue items that are older than
-        ``older_than``, or, without it, than every run that stays; and the files of completed calls
-        whose completion was undone, by a crash or a rollback.
+        ``older_than``, or, without it, than every run that stays; triaged reports on tickets that
+        are done, of runs that are gone; and the files of calls whose completion was undone, by a
+        crash or a rollback. What is nobody's to forget stays: memories without an expiry, tickets,
+        and plan modules with their versions.
 
         With ``dry_run`` nothing is removed, only reported; ``progress`` is called with the runs
         done, the runs in all, and the id of the one that is next.

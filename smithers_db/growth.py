@@ -19,6 +19,12 @@ from smithers_db.rows import ROW_TYPES
 from smithers_db.vacuum import number, vacuum, write_back
 
 _FINISHED = "status NOT IN ('pending', 'running')"
+#: A report on a ticket, when it is triaged, the ticket is done and the run is gone.
+_SPENT = (
+    "triaged AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = ticket_id AND t.status = 'done') "
+    "AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.id = execution_id "
+    "AND e.id NOT IN (SELECT value FROM json_each(?)))"
+)
 #: The rows of a run, by table; stream events hang on its agents.
 OF_RUN = {
     name: (
@@ -154,7 +160,7 @@ def prune(
             rows[table] = rows.get(table, 0) + count
     if before is None:
         before = _oldest_but(db, frozenset(chosen))
-    for table, condition, params in _beside_runs(before):
+    for table, condition, params in _beside_runs(before, pruned):
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
         rows[table] = rows.get(table, 0) + int(db.execute(sql, params).rows[0][0])
         if not dry_run:
@@ -199,7 +205,7 @@ def _oldest_but(db: ReactiveDatabase, gone: frozenset[str]) -> str:
     return min((began for run, began in rows if run not in gone), default=now())
 
 
-def _beside_runs(before: str) -> list[tuple[str, str, tuple[str, ...]]]:
+def _beside_runs(before: str, pruned: list[str]) -> list[tuple[str, str, tuple[str, ...]]]:
     """What grows without belonging to a run: table, condition, parameters."""
     # The last word on each model's limits is kept, however old.
     limits = "rate_limit_snapshots"
@@ -212,6 +218,7 @@ def _beside_runs(before: str) -> list[tuple[str, str, tuple[str, ...]]]:
         ("memories", "expires_at <= ?", (now(),)),
         (limits, f"captured_at < ? AND EXISTS ({newer})", (before,)),
         ("vcs_queue", "execution_id IS NULL AND completed_at < ?", (before,)),
+        ("ticket_reports", _SPENT, (msgspec.json.encode(pruned).decode(),)),
     ]
 
 
