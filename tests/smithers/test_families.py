@@ -143,6 +143,12 @@ def test_a_subscriber_that_reads_memories_is_called_once_a_change(db: SmithersDB
     assert len(seen) <= 5
 
 
+def test_a_run_without_spaces_is_found_by_its_beginning(db: SmithersDB) -> None:
+    db.memories.add_fact("castle", "大阪城は、東京にはない")
+    for text, found in (("大阪", True), ("大阪城", True), ("東京", True), ("阪城", False)):
+        assert bool(db.memories.search(text)) is found, text
+
+
 # -- people -----------------------------------------------------------------------------------
 
 
