@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -28,6 +28,7 @@ from smithers_db.cli.display import (
 from smithers_db.cli.opening import File, Json, Run, opened, run_named
 from smithers_db.cli.wording import age, counted, duration, number, plain
 from smithers_db.export import count_of, lines_of
+from smithers_db.facade import SmithersDB
 from smithers_db.follow import changes, label, moment_of
 from smithers_db.rows import Execution
 
@@ -86,17 +87,7 @@ def show(
 ) -> None:
     """Show one run: its phases, steps, agents, tool calls, tasks, state and open questions."""
     with opened(file) as db:
-        found = run_named(db, run)
-        families = {
-            "phases": db.phases.list(found.id),
-            "steps": db.steps.list_for_execution(found.id),
-            "tasks": db.tasks.list(found.id),
-            "agents": db.agents.list(found.id),
-            "tool_calls": db.tools.list_for_execution(found.id),
-            "questions": db.human.list_pending(found.id),
-        }
-        state = db.state.get_all(execution_id=found.id)
-        dead = any(row.id == found.id and row.abandoned for row in db.execution.find_incomplete())
+        found, families, state, dead = db.observe(_all_of, db, run_named(db, run)).get()
     if json:
         write_json({"execution": found, "dead": dead, **families, "state": state})
         return
@@ -126,6 +117,23 @@ def show(
         Column("value", lambda entry: entry[1], flexible=True),
     ]
     _family("state", keys, list(state.items()), limit)
+
+
+def _all_of(
+    db: SmithersDB, named: Execution
+) -> tuple[Execution, dict[str, Sequence[Any]], dict[str, Any], bool]:
+    """A run with what is in it, all of one snapshot; whether it is dead."""
+    id = named.id
+    families: dict[str, Sequence[Any]] = {
+        "phases": db.phases.list(id),
+        "steps": db.steps.list_for_execution(id),
+        "tasks": db.tasks.list(id),
+        "agents": db.agents.list(id),
+        "tool_calls": db.tools.list_for_execution(id),
+        "questions": db.human.list_pending(id),
+    }
+    dead = any(row.id == id and row.abandoned for row in db.execution.find_incomplete())
+    return db.execution.get(id) or named, families, db.state.get_all(execution_id=id), dead
 
 
 def _family(family: str, columns: list[Column[Any]], rows: Any, limit: int) -> None:

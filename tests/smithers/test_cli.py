@@ -19,10 +19,12 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
+from smithers_db.cli import looking
 from smithers_db.export import count_of, lines_of
 from smithers_db.follow import changes
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import Table
+from smithers_db.tables.phases import Phases
 
 from . import original
 from .tour import tour
@@ -119,6 +121,24 @@ def test_an_export_is_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         rows = [json.loads(line) for line in lines]
         outputs = {row["row"]["id"]: row["row"] for row in rows if row["table"] == "tool_calls"}
         assert "missing" in outputs[early]["output_error"]
+
+
+def test_what_show_shows_is_one_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        read = Phases.list
+
+        def meanwhile(phases: Phases, *args: Any) -> Any:
+            found = read(phases, *args)
+            db.agents.start("of a phase that was not there yet")
+            return found
+
+        monkeypatch.setattr(Phases, "list", meanwhile)
+        looking.show(tmp_path / "a.db", run, json=True)
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["execution"]["total_agents"], shown["agents"]) == (0, [])
 
 
 def test_tail_ends_with_the_run(tmp_path: Path) -> None:
