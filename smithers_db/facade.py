@@ -229,7 +229,7 @@ def create_smithers_db(
     """Opens a Smithers database, making or migrating the file as needed.
 
     Args:
-        path: the file, or ``":memory:"``.
+        path: the file, as a path or as a ``file:`` URI, or ``":memory:"``.
         reset: empty it first: every table, and the output files.
         outputs: the folder for large tool outputs; else ``.smithers/outputs`` beside the file.
 
@@ -249,8 +249,6 @@ def create_smithers_db(
         raise InvalidValue('an empty path names no file; ":memory:" is a database in memory')
     in_memory = name == ":memory:"
     folder = Path(outputs).absolute() if outputs is not None else None
-    if folder is None and not in_memory:
-        folder = Path(name).absolute().parent / ".smithers" / "outputs"
     if not in_memory:
         migrations.check(name)
     db = ReactiveDatabase(name)
@@ -268,10 +266,19 @@ def create_smithers_db(
                 report.backup,
                 report.notes,
             )
-        opened = SmithersDB(db, Outputs(folder))
+        opened = SmithersDB(db, Outputs(folder or _beside(db, name)))
         if reset:
             opened.reset()
     except BaseException:
         db.close()
         raise
     return opened
+
+
+def _beside(db: ReactiveDatabase, name: str) -> Path | None:
+    """The folder for outputs beside a database's file; None when it has none."""
+    if name.startswith("file:"):  # a URI; SQLite knows what file that is
+        (name,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    if name in ("", ":memory:"):
+        return None
+    return Path(name).absolute().parent / ".smithers" / "outputs"

@@ -240,6 +240,25 @@ def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
         assert db.tools.get_output(call) == "x" * 2000
 
 
+def test_the_folder_is_beside_the_file_that_a_uri_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").mkdir()
+    with create_smithers_db(f"file://{tmp_path}/a%20b/c.db?mode=rwc") as db:
+        assert db.outputs.folder == tmp_path / "a b" / ".smithers" / "outputs"
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        call = db.tools.start("Bash", {})
+        db.tools.complete(call, "x" * 2000)
+        assert examine(db) == []
+    with create_smithers_db(tmp_path / "a b" / "c.db") as db:
+        assert db.tools.get_output(call) == "x" * 2000
+    with create_smithers_db("file::memory:") as db:
+        assert db.outputs.folder is None
+    assert [file.name for file in tmp_path.iterdir()] == ["a b"]
+
+
 def test_a_folder_given_relatively_stays_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
