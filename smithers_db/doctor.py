@@ -165,13 +165,13 @@ def _has_neighbours(db: SmithersDB) -> bool:
     holds on it, if it has it open; https://sqlite.org/howtocorrupt.html#_posix_advisory_locks
     """
     folder = db.outputs.folder
-    if folder is None or not folder.is_dir():
+    (own,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    if folder is None or not own or not folder.is_dir():
         return False
-    own = {row[2] for row in db.db.execute("PRAGMA database_list").rows}
-    return any(
-        file.suffix in _DATABASES and str(file) not in own
-        for file in folder.parent.parent.iterdir()
-    )
+    beside, file = folder.parent.parent.resolve(), Path(own).resolve()
+    if file.parent != beside:  # a folder that was given: others may have been given it too
+        return True
+    return any(other.suffix in _DATABASES and other.resolve() != file for other in beside.iterdir())
 
 
 def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:

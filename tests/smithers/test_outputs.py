@@ -216,6 +216,30 @@ def test_a_neighbours_files_are_left_alone(file_db: SmithersDB, tmp_path: Path) 
         assert neighbour.tools.get_output(call) == "x" * 2000
 
 
+def test_a_folder_that_others_may_be_given_too_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    folder = tmp_path / "disk" / "outputs"
+    with (
+        create_smithers_db(tmp_path / "one" / "a.db", outputs=folder) as db,
+        create_smithers_db(tmp_path / "two" / "b.db", outputs=folder) as other,
+    ):
+        other.execution.start("r", "f")
+        other.agents.start("a")
+        call = other.tools.start("Bash", {})
+        other.tools.complete(call, "x" * 2000)
+        assert examine(db, repair=True) == []
+        assert other.tools.get_output(call) == "x" * 2000
+
+
+def test_a_database_is_no_neighbour_of_itself_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with create_smithers_db(tmp_path / "link" / "a.db") as db:
+        db.outputs.stage(b"").rename(tmp_path / "real" / ".smithers" / "outputs" / "left.txt")
+        assert [finding.kind for finding in examine(db)] == ["orphan output"]
+
+
 def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("keep me")
