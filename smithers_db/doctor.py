@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,12 +13,11 @@ from smithers_db import growth, rollups
 from smithers_db.clock import later
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
+from smithers_db.orphans import is_forsaken
 from smithers_db.progress import Progress, silent
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import Table
 
-#: A staged file of a live writer is younger than this, in seconds.
-STAGED_FOR = 3600.0
 #: A file whose row was deleted is being removed for so long at most, in milliseconds.
 SWEPT_FOR = 60_000
 _NAMED = (
@@ -143,7 +141,7 @@ def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
             if not repair and discarded.get(file.name, "") > recent:  # it is just being removed
                 continue
             if file.suffix == ".tmp":
-                if time.time() - file.stat().st_mtime < STAGED_FOR:
+                if not is_forsaken(file):
                     continue
                 known = True
             else:
@@ -167,13 +165,13 @@ def _has_neighbours(db: SmithersDB) -> bool:
     holds on it, if it has it open; https://sqlite.org/howtocorrupt.html#_posix_advisory_locks
     """
     folder = db.outputs.folder
-    if folder is None or not folder.is_dir():
+    (own,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    if folder is None or not own or not folder.is_dir():
         return False
-    own = {row[2] for row in db.db.execute("PRAGMA database_list").rows}
-    return any(
-        file.suffix in _DATABASES and str(file) not in own
-        for file in folder.parent.parent.iterdir()
-    )
+    beside, file = folder.parent.parent.resolve(), Path(own).resolve()
+    if file.parent != beside:  # a folder that was given: others may have been given it too
+        return True
+    return any(other.suffix in _DATABASES and other.resolve() != file for other in beside.iterdir())
 
 
 def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
 from smithers_db.growth import OF_RUN
-from smithers_db.rows import ROW_TYPES, Json
+from smithers_db.rows import ROW_TYPES, Json, ToolCall
 from smithers_db.table import Table
 from smithers_db.vacuum import number
 
@@ -21,25 +21,34 @@ _WRITTEN = {"executions": "id = ?", **OF_RUN, "ticket_reports": "execution_id = 
 def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
     """One line ``{"table": …, "row": {…}}`` for each row of a run, its execution first.
 
+    All rows are of one snapshot, taken when the first line is asked for.
     JSON columns are given as JSON. The row of a tool call has its whole output under ``output``
-    (bytes in base64); where the file is missing, ``output_error`` says so.
+    (bytes in base64); where the file is missing, also because the run has been deleted since,
+    ``output_error`` says so.
     """
-    for table, condition in _WRITTEN.items():
-        row_type = ROW_TYPES[table]
-        hints = get_type_hints(row_type, include_extras=True)
-        columns = row_type.__struct_fields__
-        decoded = {name for name in columns if hints[name] == Json}
-        rows = Table(db.db, table, row_type)
-        for values in rows.values(", ".join(columns), f"WHERE {condition}", (execution_id,)):
-            row: dict[str, Any] = dict(zip(columns, values, strict=True))
+    # All is read first: a slow reader of the lines holds no snapshot, which would keep the
+    # write-ahead log from beginning anew.
+    for table, rows in db.observe(_rows_of, db, execution_id).get():
+        hints = get_type_hints(table.row_type, include_extras=True)
+        decoded = {name for name in table.columns if hints[name] == Json}
+        for values in rows:
+            row: dict[str, Any] = dict(zip(table.columns, values, strict=True))
             for name in decoded:
                 row[name] = _parsed(row[name])
-            if table == "tool_calls":
+            if table.row_type is ToolCall:
                 try:
-                    row["output"] = db.tools.get_output(row["id"])
+                    row["output"] = db.outputs.of(ToolCall(*values))
                 except OutputError as error:
                     row["output_error"] = str(error)
-            yield msgspec.json.encode({"table": table, "row": row})
+            yield msgspec.json.encode({"table": table.name, "row": row})
+
+
+def _rows_of(db: SmithersDB, execution_id: str) -> list[tuple[Table[Any], Sequence[Any]]]:
+    tables = [(Table(db.db, name, ROW_TYPES[name]), f"WHERE {_WRITTEN[name]}") for name in _WRITTEN]
+    return [
+        (table, table.values(", ".join(table.columns), tail, (execution_id,)))
+        for table, tail in tables
+    ]
 
 
 def count_of(db: SmithersDB, execution_id: str) -> int:

@@ -156,7 +156,10 @@ class SmithersDB:
         ``keep`` spares the newest so many finished runs, ``older_than`` (an age, or a time) those
         that ended since; with both, a run goes only if neither spares it. A run that has not ended
         is never touched. Expired memories go too, and limits and queue items that are older than
-        ``older_than``, or, without it, than every run that stays.
+        ``older_than``, or, without it, than every run that stays; triaged reports on tickets that
+        are done, of runs that are gone; and the files of calls whose completion was undone, by a
+        crash or a rollback. What is nobody's to forget stays: memories without an expiry, tickets,
+        and plan modules with their versions.
 
         With ``dry_run`` nothing is removed, only reported; ``progress`` is called with the runs
         done, the runs in all, and the id of the one that is next.
@@ -226,7 +229,7 @@ def create_smithers_db(
     """Opens a Smithers database, making or migrating the file as needed.
 
     Args:
-        path: the file, or ``":memory:"``.
+        path: the file, as a path or as a ``file:`` URI, or ``":memory:"``.
         reset: empty it first: every table, and the output files.
         outputs: the folder for large tool outputs; else ``.smithers/outputs`` beside the file.
 
@@ -246,8 +249,6 @@ def create_smithers_db(
         raise InvalidValue('an empty path names no file; ":memory:" is a database in memory')
     in_memory = name == ":memory:"
     folder = Path(outputs).absolute() if outputs is not None else None
-    if folder is None and not in_memory:
-        folder = Path(name).absolute().parent / ".smithers" / "outputs"
     if not in_memory:
         migrations.check(name)
     db = ReactiveDatabase(name)
@@ -265,10 +266,19 @@ def create_smithers_db(
                 report.backup,
                 report.notes,
             )
-        opened = SmithersDB(db, Outputs(folder))
+        opened = SmithersDB(db, Outputs(folder or _beside(db, name)))
         if reset:
             opened.reset()
     except BaseException:
         db.close()
         raise
     return opened
+
+
+def _beside(db: ReactiveDatabase, name: str) -> Path | None:
+    """The folder for outputs beside a database's file; None when it has none."""
+    if name.startswith("file:"):  # a URI; SQLite knows what file that is
+        (name,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    if name in ("", ":memory:"):
+        return None
+    return Path(name).absolute().parent / ".smithers" / "outputs"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
@@ -13,12 +12,19 @@ from reactive_sqlite import ReactiveDatabase, TransactionError
 from smithers_db.checks import natural
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
-from smithers_db.outputs import Outputs
+from smithers_db.orphans import sweep_unnamed
+from smithers_db.outputs import Outputs, size_of
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 from smithers_db.vacuum import number, vacuum, write_back
 
 _FINISHED = "status NOT IN ('pending', 'running')"
+#: A report on a ticket, when it is triaged, the ticket is done and the run is gone.
+_SPENT = (
+    "triaged AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = ticket_id AND t.status = 'done') "
+    "AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.id = execution_id "
+    "AND e.id NOT IN (SELECT value FROM json_each(?)))"
+)
 #: The rows of a run, by table; stream events hang on its agents.
 OF_RUN = {
     name: (
@@ -33,7 +39,10 @@ OF_RUN = {
 
 
 class PruneReport(msgspec.Struct, frozen=True):
-    """What a prune removed, or with ``dry_run`` would remove."""
+    """What a prune removed, or with ``dry_run`` would remove; sizes in bytes.
+
+    ``output_bytes`` are those of files; ``freed_bytes`` is how much smaller the database became.
+    """
 
     executions: list[str]
     rows: dict[str, int]
@@ -130,17 +139,18 @@ def prune(
     ]
     pruned: list[str] = []
     rows: dict[str, int] = {}
-    output_bytes = 0
+    # First, as long as the calls are known whose files these are.
+    output_bytes = sweep_unnamed(db, outputs, dry_run=dry_run)
     for done, execution_id in enumerate(chosen):
         progress(done, len(chosen), execution_id)
         try:
-            removed = _remove_run(db, execution_id, dry_run)
+            removed = _remove_run(db, outputs, execution_id, dry_run)
         except Exception:  # a full disk, most likely: what has gone makes room
             if dry_run or not pruned:
                 raise
             sweep(db, outputs)
             write_back(db)
-            removed = _remove_run(db, execution_id, dry_run)
+            removed = _remove_run(db, outputs, execution_id, dry_run)
         if removed is None:
             continue
         pruned.append(execution_id)
@@ -150,7 +160,7 @@ def prune(
             rows[table] = rows.get(table, 0) + count
     if before is None:
         before = _oldest_but(db, frozenset(chosen))
-    for table, condition, params in _beside_runs(before):
+    for table, condition, params in _beside_runs(before, pruned):
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
         rows[table] = rows.get(table, 0) + int(db.execute(sql, params).rows[0][0])
         if not dry_run:
@@ -164,20 +174,20 @@ def prune(
 
 
 def _remove_run(
-    db: ReactiveDatabase, execution_id: str, dry_run: bool
+    db: ReactiveDatabase, outputs: Outputs, execution_id: str, dry_run: bool
 ) -> tuple[dict[str, int], int] | None:
     """Removes one run; returns its rows and the bytes of its files, None if it is not finished."""
     with db.transaction():  # one per run: the write lock is never held for long
         counts = rows_of(db, execution_id)
-        (size,) = db.execute(
-            "SELECT sum(output_size_bytes) FROM tool_calls "
-            "WHERE execution_id = ? AND output_path IS NOT NULL",
+        paths = db.execute(
+            "SELECT output_path FROM tool_calls WHERE execution_id = ? AND output_path IS NOT NULL",
             (execution_id,),
-        ).rows[0]
+        ).rows
+        size = sum(outputs.room_of(path) for (path,) in paths)
         delete = f"DELETE FROM executions WHERE id = ? AND {_FINISHED}"
         if not dry_run and not db.execute(delete, (execution_id,)).changes:
             return None
-    return counts, size or 0
+    return counts, size
 
 
 def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
@@ -195,7 +205,7 @@ def _oldest_but(db: ReactiveDatabase, gone: frozenset[str]) -> str:
     return min((began for run, began in rows if run not in gone), default=now())
 
 
-def _beside_runs(before: str) -> list[tuple[str, str, tuple[str, ...]]]:
+def _beside_runs(before: str, pruned: list[str]) -> list[tuple[str, str, tuple[str, ...]]]:
     """What grows without belonging to a run: table, condition, parameters."""
     # The last word on each model's limits is kept, however old.
     limits = "rate_limit_snapshots"
@@ -208,6 +218,7 @@ def _beside_runs(before: str) -> list[tuple[str, str, tuple[str, ...]]]:
         ("memories", "expires_at <= ?", (now(),)),
         (limits, f"captured_at < ? AND EXISTS ({newer})", (before,)),
         ("vcs_queue", "execution_id IS NULL AND completed_at < ?", (before,)),
+        ("ticket_reports", _SPENT, (msgspec.json.encode(pruned).decode(),)),
     ]
 
 
@@ -244,17 +255,10 @@ def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> Databas
         number(db, "PRAGMA page_count") * page_size,
         number(db, "PRAGMA freelist_count") * page_size,
         len(files),
-        sum(_size(file) for file in files),
+        sum(map(size_of, files)),
         sorted(tables, key=lambda table: -table.bytes),
         _runs(db, lambda done, what: progress(len(ROW_TYPES) + 1 + done, total, f"runs, {what}")),
     )
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:  # removed between the listing and the look
-        return 0
 
 
 def _content(row_type: type[msgspec.Struct]) -> str:

@@ -23,10 +23,15 @@ OPEN = "status IN ('pending', 'running')"
 #: Milliseconds from the start of a row to the moment given as the one parameter.
 DURATION = "max(0, CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER))"
 
+_DIED = "error = 'interrupted: its worker died'"
 _INTERRUPT = (
-    "UPDATE {} SET status = 'failed', completed_at = ?, "
-    f"error = 'interrupted: its worker died', duration_ms = {DURATION} "
+    f"UPDATE {{}} SET status = 'failed', completed_at = ?, {_DIED}, "
+    f"duration_ms = {DURATION} "
     f"WHERE execution_id = ? AND {OPEN}"
+)
+_WITHDRAW = (
+    f"UPDATE human_interactions SET status = 'cancelled', resolved_at = ?, {_DIED} "
+    "WHERE execution_id = ? AND status = 'pending'"
 )
 
 #: What of the context goes when the thing in this slot ends.
@@ -44,10 +49,17 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def interrupt(db: ReactiveDatabase, execution_id: str, moment: str) -> None:
-    """Ends all that a dead worker left running in a run; for use inside a transaction."""
+def interrupt(
+    db: ReactiveDatabase, execution_id: str, moment: str, *, for_good: bool = False
+) -> None:
+    """Ends all that a dead worker left running in a run; for use inside a transaction.
+
+    ``for_good``: the run ends, too, so nobody waits for the answers to its questions any more.
+    """
     for table in ("phases", "steps", "tasks", "agents", "tool_calls"):
         db.execute(_INTERRUPT.format(table), (moment, moment, execution_id))
+    if for_good:
+        db.execute(_WITHDRAW, (moment, execution_id))
 
 
 class Lifecycle(Generic[R]):

@@ -12,6 +12,7 @@ from shutil import rmtree
 
 from smithers_db.clock import new_id
 from smithers_db.errors import InvalidValue, OutputError
+from smithers_db.rows import ToolCall
 
 #: Outputs below this many bytes stay in their row.
 INLINE_BELOW = 1024
@@ -43,6 +44,14 @@ def encoded(output: str | bytes) -> tuple[bytes, str | None]:
         raise InvalidValue(
             f"this output is not Unicode text ({error}); pass it as bytes"
         ) from error
+
+
+def size_of(file: Path) -> int:
+    """The bytes of a file; 0 when somebody has removed it meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Outputs:
@@ -125,6 +134,24 @@ class Outputs:
             )
         return data
 
+    def of(self, call: ToolCall) -> str | bytes | None:
+        """The output of a tool call, as it was given; None when there was none.
+
+        Raises:
+            OutputError: as `read` does; or the output was never kept (files of the original).
+        """
+        if call.output_inline is not None:
+            return call.output_inline
+        if call.output_path is None:
+            if call.output_size_bytes:
+                raise OutputError(
+                    f"only a summary was ever kept of the {call.output_size_bytes} bytes "
+                    f"of {call.id!r}"
+                )
+            return None
+        data = self.read(call.output_path, call.output_size_bytes, call.output_git_hash)
+        return data if call.output_encoding is None else data.decode(call.output_encoding)
+
     def remove(self, path: str) -> int | None:
         """Removes the file that a row named; returns its size in bytes, 0 when it was gone.
 
@@ -140,6 +167,12 @@ class Outputs:
         except FileNotFoundError:
             return None if self.is_elsewhere(path) else 0
         return size
+
+    def room_of(self, path: str) -> int:
+        """How many bytes `remove` would give back; 0 for a file in another folder."""
+        if self._folder is None:
+            return 0
+        return size_of(self._folder / Path(path).name)
 
     def is_elsewhere(self, path: str) -> bool:
         """Whether the file that a row named is there, and in another folder."""

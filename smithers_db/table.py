@@ -172,11 +172,19 @@ class Table(Generic[R]):
             number_of_rows("limit", limit)
         params: list[Any] = [key]
         if before is not None:
-            rows = self._rows(f"SELECT rowid FROM {self.name} ", "WHERE id = ?", (before,))
-            params.append(rows[0][0] if rows else self.missing(before))
+            params.append(self.place(before))
             condition += " AND rowid < ?"
         tail = f"WHERE {condition} ORDER BY rowid DESC LIMIT ?"
         return self.all(tail, (*params, -1 if limit is None else limit))[::-1]
+
+    def place(self, id: str) -> int:
+        """Where in the order of recording the row with this id stands.
+
+        Raises:
+            NotFound: there is none.
+        """
+        rows = self._rows(f"SELECT rowid FROM {self.name} ", "WHERE id = ?", (id,))
+        return int(rows[0][0]) if rows else self.missing(id)
 
     def first(self, tail: str, params: Params = ()) -> R | None:
         """The first of them, or None."""

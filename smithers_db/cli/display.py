@@ -55,7 +55,11 @@ _STYLES = {
 
 
 class Column(NamedTuple, Generic[T]):
-    """A column of a listing: its value for a pipe, and how a terminal shows that."""
+    """A column of a listing: its value for a pipe, and how a terminal shows that.
+
+    Where there is no room for all, the column with the highest ``spared`` is left out first; one
+    with 0 never is.
+    """
 
     heading: str
     value: Callable[[T], Any]
@@ -63,6 +67,7 @@ class Column(NamedTuple, Generic[T]):
     right: bool = False
     flexible: bool = False
     wide_only: bool = False
+    spared: int = 0
 
 
 def refuse(message: str) -> NoReturn:
@@ -110,6 +115,11 @@ def listing(title: str, columns: Sequence[Column[T]], items: Iterable[T]) -> Non
     width = out.width + 1
     rows = [[column.shown(column.value(item))[:width] for column in columns] for item in items]
     kept = [at for at, _ in enumerate(columns) if not at or any(row[at] for row in rows)]
+    while _least(columns, rows, kept) > out.width:
+        first = max(kept, key=lambda at: columns[at].spared)
+        if not columns[first].spared:
+            break
+        kept.remove(first)
     columns = [columns[at] for at in kept]
     rows = [[row[at] for at in kept] for row in rows]
     table = Table(
@@ -139,14 +149,26 @@ def listing(title: str, columns: Sequence[Column[T]], items: Iterable[T]) -> Non
     out.print(table, soft_wrap=False)
 
 
+#: Between two columns of a listing.
+_GAP = 2
+
+
+def _needed(column: Column[T], rows: list[list[str]], at: int) -> int:
+    return max([cell_len(column.heading), *(cell_len(row[at]) for row in rows)])
+
+
+def _least(columns: Sequence[Column[T]], rows: list[list[str]], kept: list[int]) -> int:
+    """The width that these columns need when the flexible ones have given what they can."""
+    needed = [(columns[at].flexible, _needed(columns[at], rows, at)) for at in kept]
+    cells = sum(min(width, _LEAST) if flexible else width for flexible, width in needed)
+    return cells + _GAP * (len(kept) - 1)
+
+
 def _room(columns: Sequence[Column[T]], rows: list[list[str]]) -> list[int]:
     """The width of each column: what it needs, and the flexible ones what is left."""
-    needed = [
-        max([cell_len(column.heading), *(cell_len(row[at]) for row in rows)])
-        for at, column in enumerate(columns)
-    ]
+    needed = [_needed(column, rows, at) for at, column in enumerate(columns)]
     flexible = [at for at, column in enumerate(columns) if column.flexible]
-    over = sum(needed) + 2 * len(columns) - out.width
+    over = sum(needed) + _GAP * (len(columns) - 1) - out.width
     while flexible and over > 0:
         widest = max(flexible, key=lambda at: needed[at])
         if needed[widest] <= _LEAST:

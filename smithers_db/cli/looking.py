@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -28,8 +28,12 @@ from smithers_db.cli.display import (
 from smithers_db.cli.opening import File, Json, Run, opened, run_named
 from smithers_db.cli.wording import age, counted, duration, number, plain
 from smithers_db.export import count_of, lines_of
+from smithers_db.facade import SmithersDB
 from smithers_db.follow import changes, label, moment_of
 from smithers_db.rows import Execution
+
+#: The columns below which a line of `tail` tells neither when nor how long: else not even what.
+_ROOMY = 60
 
 
 def demo(json: Json = False) -> None:
@@ -58,11 +62,13 @@ def runs(
         Column("name", lambda run: run.name, flexible=True),
         Column("status", lambda run: "dead" if run.id in dead else run.status),
         Column("started", lambda run: run.started_at, age, right=True),
-        Column("took", lambda run: run.duration_ms, duration, right=True),
-        Column("iter", lambda run: run.total_iterations, number, right=True, wide_only=True),
-        Column("agents", lambda run: run.total_agents, number, right=True),
-        Column("calls", lambda run: run.total_tool_calls, number, right=True),
-        Column("tokens", lambda run: run.total_tokens_used, number, right=True),
+        Column("took", lambda run: run.duration_ms, duration, right=True, spared=2),
+        Column(
+            "iter", lambda run: run.total_iterations, number, right=True, wide_only=True, spared=5
+        ),
+        Column("agents", lambda run: run.total_agents, number, right=True, spared=3),
+        Column("calls", lambda run: run.total_tool_calls, number, right=True, spared=4),
+        Column("tokens", lambda run: run.total_tokens_used, number, right=True, spared=1),
     ]
     listing(plain(str(file)), columns, found)
     if out.is_terminal:
@@ -81,17 +87,7 @@ def show(
 ) -> None:
     """Show one run: its phases, steps, agents, tool calls, tasks, state and open questions."""
     with opened(file) as db:
-        found = run_named(db, run)
-        families = {
-            "phases": db.phases.list(found.id),
-            "steps": db.steps.list_for_execution(found.id),
-            "tasks": db.tasks.list(found.id),
-            "agents": db.agents.list(found.id),
-            "tool_calls": db.tools.list_for_execution(found.id),
-            "questions": db.human.list_pending(found.id),
-        }
-        state = db.state.get_all(execution_id=found.id)
-        dead = any(row.id == found.id and row.abandoned for row in db.execution.find_incomplete())
+        found, families, state, dead = db.observe(_all_of, db, run_named(db, run)).get()
     if json:
         write_json({"execution": found, "dead": dead, **families, "state": state})
         return
@@ -109,7 +105,9 @@ def show(
         Column("id", lambda row: row.id, short),
         Column("what", label, flexible=True),
         Column("status", lambda row: row.status),
-        Column("took", lambda row: getattr(row, "duration_ms", None), duration, right=True),
+        Column(
+            "took", lambda row: getattr(row, "duration_ms", None), duration, right=True, spared=1
+        ),
         Column("error", lambda row: row.error, flexible=True),
     ]
     for family, rows in families.items():
@@ -119,6 +117,23 @@ def show(
         Column("value", lambda entry: entry[1], flexible=True),
     ]
     _family("state", keys, list(state.items()), limit)
+
+
+def _all_of(
+    db: SmithersDB, named: Execution
+) -> tuple[Execution, dict[str, Sequence[Any]], dict[str, Any], bool]:
+    """A run with what is in it, all of one snapshot; whether it is dead."""
+    id = named.id
+    families: dict[str, Sequence[Any]] = {
+        "phases": db.phases.list(id),
+        "steps": db.steps.list_for_execution(id),
+        "tasks": db.tasks.list(id),
+        "agents": db.agents.list(id),
+        "tool_calls": db.tools.list_for_execution(id),
+        "questions": db.human.list_pending(id),
+    }
+    dead = any(row.id == id and row.abandoned for row in db.execution.find_incomplete())
+    return db.execution.get(id) or named, families, db.state.get_all(execution_id=id), dead
 
 
 def _family(family: str, columns: list[Column[Any]], rows: Any, limit: int) -> None:
@@ -168,9 +183,10 @@ def _line(kind: str, row: Any) -> None:
         line = f"{moment_of(row)}  {kind:<8}  {row.status:<9}  {what}  {took}  {error}"
         sys.stdout.write(line.rstrip() + "\n")
         return
-    shown = Text(f"{moment_of(row)[11:19]}  {kind:<8}  ")
+    roomy = out.width >= _ROOMY
+    shown = Text(f"{moment_of(row)[11:19]}  {kind:<8}  " if roomy else f"{kind:<8}  ")
     shown.append_text(status(row.status, 9))
-    shown.append(f"  {took:>6}  {what}")
+    shown.append(f"  {took:>6}  {what}" if roomy else f"  {what}")
     shown.append(f"  {error}", "red")
     shown.rstrip()
     shown.truncate(out.width, overflow="ellipsis")

@@ -95,8 +95,8 @@ def stats(
     columns: list[Column[RunStats]] = [
         Column("run", lambda run: run.id, short),
         Column("name", lambda run: run.name, flexible=True),
-        Column("status", lambda run: run.status),
-        Column("rows", lambda run: run.rows, lambda rows: f"{rows:,}", right=True),
+        Column("status", lambda run: run.status, spared=2),
+        Column("rows", lambda run: run.rows, lambda rows: f"{rows:,}", right=True, spared=1),
         Column("in rows", lambda run: run.bytes, size, right=True),
         Column("in files", lambda run: run.output_bytes, size, right=True),
     ]

@@ -42,6 +42,9 @@ class Agents:
     >>> _ = db.agents.record_stream_event(agent, {"type": "text", "content": "thinking"})
     >>> [event.content for event in db.agents.stream_events(agent, ["text"])]
     ['thinking']
+    >>> newest = db.agents.stream_events(agent, limit=50, newest=True)
+    >>> db.agents.stream_events(agent, after=newest[-1].id)
+    []
     >>> db.agents.set_stream_summary(agent, "it thinks")
     >>> db.agents.current().stream_summary
     'it thinks'
@@ -195,19 +198,41 @@ class Agents:
         return event_id
 
     def stream_events(
-        self, agent_id: str, types: Sequence[str] = (), limit: int = 1000
+        self,
+        agent_id: str,
+        types: Sequence[str] = (),
+        limit: int = 1000,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        newest: bool = False,
     ) -> Sequence[AgentStreamEvent]:
-        """The first events of an agent's stream in order, all or of some types.
+        """The first ``limit`` events of an agent's stream, all or of some types, in order.
+
+        With ``newest`` the last ones instead. ``after`` and ``before`` are ids of events: only
+        those recorded after the one and before the other are counted and given. So the last event
+        of a page leads to the next page (``after``), and the first to the one before it
+        (``before``, with ``newest``).
 
         Raises:
-            InvalidValue: types is one text, or the limit is no number of rows.
+            NotFound: there is no event ``after`` or ``before``. InvalidValue: types is one text,
+            or the limit is no number of rows.
         """
         types = listed("types", types)
         rows = number_of_rows("limit", limit)
-        chosen = f"AND event_type IN ({', '.join('?' * len(types))}) " if types else ""
-        return self._events.all(
-            f"WHERE agent_id = ? {chosen}ORDER BY rowid LIMIT ?", (agent_id, *types, rows)
-        )
+        conditions = ["agent_id = ?"]
+        params: list[Any] = [agent_id]
+        if types:
+            conditions.append(f"event_type IN ({', '.join('?' * len(types))})")
+            params += types
+        for event, beyond in ((after, ">"), (before, "<")):
+            if event is not None:
+                conditions.append(f"rowid {beyond} ?")
+                params.append(self._events.place(event))
+        order = "DESC" if newest else "ASC"
+        tail = f"WHERE {' AND '.join(conditions)} ORDER BY rowid {order} LIMIT ?"
+        found = self._events.all(tail, (*params, rows))
+        return found[::-1] if newest else found
 
     def current(self) -> Agent | None:
         """The calling task's agent, or None."""

@@ -128,7 +128,7 @@ class Executions:
         return moment
 
     def complete(self, id: str, result: Any = None) -> None:
-        """Ends a run well, and what a dead worker left running in it as interrupted.
+        """Ends a run well; what a dead worker left running in it is interrupted, its questions too.
 
         Raises `NotFound`, and `InvalidTransition` when it has ended.
         """
@@ -152,7 +152,7 @@ class Executions:
             end(id, *values)
             owner = self._owner.of(id)
             if not self._owner.is_mine(owner) and self._owner.is_gone(owner, STALE_MS):
-                interrupt(self._db, id, now())  # else it would be running for ever
+                interrupt(self._db, id, now(), for_good=True)  # else for ever running, or asking
 
     def running(
         self, name: str | None, file_path: str, config: Any = None, *, id: str | None = None

@@ -20,6 +20,8 @@ _RESOLVE = (
     "UPDATE human_interactions SET status = ?, response = ?, session_transcript = ?, "
     "session_duration = ?, error = ?, resolved_at = ? WHERE id = ? AND status = 'pending'"
 )
+_SESSION = "interactive_session"
+_RESOLVE_SESSION = f"{_RESOLVE} AND type = '{_SESSION}'"
 
 
 class Human:
@@ -69,7 +71,7 @@ class Human:
         self, prompt: str, config: Any = None, *, execution_id: str | None = None
     ) -> str:
         """Asks for an interactive session; returns its id. Raises as `request` does."""
-        return self._ask("interactive_session", prompt, execution_id, session_config=config)
+        return self._ask(_SESSION, prompt, execution_id, session_config=config)
 
     def _ask(self, type: str, prompt: str, execution_id: str | None, **columns: Any) -> str:
         interaction_id = new_id()
@@ -91,7 +93,7 @@ class Human:
             NotFound: there is no such question. InvalidTransition: it is answered already.
             InvalidValue: an unknown status.
         """
-        self._resolve(id, status, response)
+        self._resolve(_RESOLVE, id, status, response)
 
     def complete_interactive(
         self,
@@ -103,15 +105,20 @@ class Human:
         duration: int | None = None,
         error: str | None = None,
     ) -> None:
-        """Ends an interactive session; ``duration`` is in ms. Raises as `resolve` does."""
-        self._resolve(id, status, response, transcript, duration, error)
+        """Ends an interactive session; ``duration`` is in ms.
+
+        Raises as `resolve` does, and `InvalidTransition` also when the question is of another
+        type: somebody is to answer that.
+        """
+        self._resolve(_RESOLVE_SESSION, id, status, response, transcript, duration, error)
 
     def cancel_interactive(self, id: str) -> None:
-        """Ends an interactive session that is not wanted any more. Raises as `resolve` does."""
-        self._resolve(id, "cancelled", None)
+        """Ends an interactive session that is not wanted. Raises as `complete_interactive` does."""
+        self._resolve(_RESOLVE_SESSION, id, "cancelled", None)
 
     def _resolve(
         self,
+        sql: str,
         id: str,
         status: str,
         response: Any,
@@ -131,8 +138,12 @@ class Human:
             now(),
             text("id", id),
         )
-        if not self._db.execute(_RESOLVE, values).changes:
+        if not self._db.execute(sql, values).changes:
             found = self._table.one(id)
+            if found.status == "pending":
+                raise InvalidTransition(
+                    f"question {id!r} is no interactive session but {found.type}: resolve() it"
+                )
             raise InvalidTransition(
                 f"question {id!r} was {found.status} at {found.resolved_at}, and is answered once"
             )
@@ -142,7 +153,11 @@ class Human:
         return self._table.get(id)
 
     def list_pending(self, execution_id: str | None = None) -> Sequence[HumanInteraction]:
-        """The unanswered questions, oldest first: of the run given or current, else of all."""
+        """The unanswered questions, oldest first: of the run given or current, else of all.
+
+        Those of runs that have ended too, unless their worker had died: a run may end before its
+        questions, and who does not want an answer any more says so (``resolve(id, "cancelled")``).
+        """
         execution_id = self._ambient.known_execution_id(execution_id)
         if execution_id is None:
             return self._table.all("WHERE status = 'pending' ORDER BY rowid")

@@ -164,6 +164,9 @@ class Memories:
     ) -> Sequence[Memory]:
         """The memories that hold words beginning with each word of the text, best first.
 
+        White space and punctuation part words. What is written without, as Chinese and Japanese
+        are, is found by how an unbroken run of it begins, and not by what is inside.
+
         With ``syntax`` the text is an FTS5 query (https://sqlite.org/fts5.html#full_text_query_syntax)
         instead; without it no character of it means anything special.
 

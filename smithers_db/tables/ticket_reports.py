@@ -15,7 +15,9 @@ from smithers_db.table import Table
 
 
 class TicketReports:
-    """Reports on tickets (``db.ticket_reports``). They outlive the runs that wrote them.
+    """Reports on tickets (``db.ticket_reports``).
+
+    They outlive the runs that wrote them, until they are triaged and their ticket is done.
 
     >>> from smithers_db import create_smithers_db
     >>> db = create_smithers_db()

@@ -11,7 +11,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db.checks import optional_text, text
 from smithers_db.clock import new_id, now
 from smithers_db.context import Ambient
-from smithers_db.errors import NotFound, OutputError
+from smithers_db.errors import NotFound
 from smithers_db.lifecycle import DURATION, OPEN, Lifecycle
 from smithers_db.outputs import INLINE_BELOW, Outputs, encoded, git_blob_hash
 from smithers_db.rows import ToolCall
@@ -157,17 +157,7 @@ class Tools:
             NotFound: there is no such call. OutputError: the file is missing or was altered, or
             the output was never kept (files of the original).
         """
-        call = self._table.one(id)
-        if call.output_inline is not None:
-            return call.output_inline
-        if call.output_path is None:
-            if call.output_size_bytes:
-                raise OutputError(
-                    f"only a summary was ever kept of the {call.output_size_bytes} bytes of {id!r}"
-                )
-            return None
-        data = self._outputs.read(call.output_path, call.output_size_bytes, call.output_git_hash)
-        return data if call.output_encoding is None else data.decode(call.output_encoding)
+        return self._outputs.of(self._table.one(id))
 
     def list(
         self, agent_id: str | None = None, *, limit: int | None = None, before: str | None = None

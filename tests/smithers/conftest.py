@@ -18,6 +18,7 @@ from . import plans
 #: once a read has failed; and the facade, whose query() passes on what its users write.
 WHOLESALE = (
     "growth",
+    "orphans",
     "vacuum",
     "rollups",
     "doctor",

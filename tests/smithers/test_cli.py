@@ -19,9 +19,12 @@ from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
-from smithers_db.export import count_of
+from smithers_db.cli import looking
+from smithers_db.export import count_of, lines_of
 from smithers_db.follow import changes
 from smithers_db.rows import ROW_TYPES
+from smithers_db.table import Table
+from smithers_db.tables.phases import Phases
 
 from . import original
 from .tour import tour
@@ -89,6 +92,53 @@ def test_show(toured: tuple[Path, str]) -> None:
     assert found["execution"]["id"] == run
     assert found["state"]["key"] == {"a": 1}
     assert len(found["agents"]) == 3
+
+
+def test_an_export_is_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db, create_smithers_db(path) as other:
+        run, agent = db.execution.start("r", "f"), db.agents.start("a")
+        late = db.tools.start("Bash", {})
+        early = db.tools.start("Bash", {})
+        db.tools.complete(early, "x" * 5000)
+        before = list(lines_of(db, run))
+        read = Table.values
+
+        def meanwhile(table: Table[Any], *args: Any) -> Any:
+            rows = read(table, *args)
+            if table.name == "executions":
+                other.tools.complete(other.tools.start("Read", {}, agent), "y" * 5000)
+            return rows
+
+        monkeypatch.setattr(Table, "values", meanwhile)
+        lines = lines_of(db, run)
+        given = [next(lines)]
+        other.tools.complete(late, "z" * 5000)
+        assert given + list(lines) == before
+        lines = lines_of(db, run)
+        next(lines)
+        db.execution.delete(run)
+        rows = [json.loads(line) for line in lines]
+        outputs = {row["row"]["id"]: row["row"] for row in rows if row["table"] == "tool_calls"}
+        assert "missing" in outputs[early]["output_error"]
+
+
+def test_what_show_shows_is_one_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        read = Phases.list
+
+        def meanwhile(phases: Phases, *args: Any) -> Any:
+            found = read(phases, *args)
+            db.agents.start("of a phase that was not there yet")
+            return found
+
+        monkeypatch.setattr(Phases, "list", meanwhile)
+        looking.show(tmp_path / "a.db", run, json=True)
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["execution"]["total_agents"], shown["agents"]) == (0, [])
 
 
 def test_tail_ends_with_the_run(tmp_path: Path) -> None:
@@ -449,3 +499,35 @@ def test_an_output_that_takes_nothing(toured: tuple[Path, str], verb: str) -> No
         status, said = written_to(os.open("/dev/full", os.O_WRONLY))
         assert (status, said.count("\n")) == (2, 1)
         assert said.startswith("smithers-db: ")
+
+
+def unstyled(screen: list[str]) -> list[str]:
+    return [re.sub("\x1b\\[[0-9;]*m", "", line) for line in screen]
+
+
+@pytest.mark.parametrize("columns", [40, 47, 60, 80])
+def test_a_narrow_terminal_leaves_columns_out_before_it_shortens_ids(
+    tmp_path: Path, columns: int
+) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        for number in range(3):
+            with db.execution.running(f"a nightly build with a long name {number}", "f") as run:
+                agent = db.agents.start("a long prompt, of several words")
+                db.tools.complete(db.tools.start("Bash", {}), "x" * 5000)
+                db.agents.fail(agent, "an error, of several words, too")
+    ends = [row[-8:] for row in command("runs", path).stdout.split() if len(row) == 36]
+    assert len(ends) == 3
+    for verb in ("runs", "stats"):
+        screen = unstyled(in_terminal(verb, path, columns=columns))
+        assert sorted(line[:8] for line in screen if line[:8] in ends) == sorted(ends)
+        (titles,) = (line.split() for line in screen if line.split()[:1] == ["run"])
+        assert titles[1] == "name"
+        assert "…" not in " ".join(titles)
+    shown = unstyled(in_terminal("show", path, run, columns=columns))
+    (failed,) = (line for line in shown if "failed" in line and line[:8] == agent[-8:])
+    assert "an err" in failed
+    assert all(cell_len(line) <= columns for line in shown)
+    told = unstyled(in_terminal("tail", path, run, "--no-follow", columns=columns))
+    assert len([line for line in told if "a long pro" in line]) == 1
+    assert all(cell_len(line) <= columns for line in told)

@@ -104,6 +104,24 @@ def test_who_ends_a_dead_run_ends_what_it_left_running(killed: Path, end: str) -
         assert_all_interrupted(db)
 
 
+@pytest.mark.parametrize("end", [True, False])
+def test_nobody_is_asked_for_a_dead_run_that_is_ended(tmp_path: Path, end: bool) -> None:
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        question = db.human.request("confirmation", "deploy?")
+    with create_smithers_db(tmp_path / "a.db") as db:
+        if end:
+            db.execution.cancel(run)
+        else:  # who resumes it waits for the answer again
+            db.execution.resume(run)
+        row = db.human.get(question)
+        assert row is not None
+        assert row.status == ("cancelled" if end else "pending")
+        assert row.error == ("interrupted: its worker died" if end else None)
+        assert (row.resolved_at is not None) == end
+        assert [asked.id for asked in db.human.list_pending(run)] == ([] if end else [question])
+
+
 def test_the_doctor_ends_dead_runs_with_what_they_left_running(killed: Path) -> None:
     with create_smithers_db(killed) as db:
         assert [found.kind for found in examine(db, end_dead=True)] == ["dead run"]

@@ -143,6 +143,12 @@ def test_a_subscriber_that_reads_memories_is_called_once_a_change(db: SmithersDB
     assert len(seen) <= 5
 
 
+def test_a_run_without_spaces_is_found_by_its_beginning(db: SmithersDB) -> None:
+    db.memories.add_fact("castle", "大阪城は、東京にはない")
+    for text, found in (("大阪", True), ("大阪城", True), ("東京", True), ("阪城", False)):
+        assert bool(db.memories.search(text)) is found, text
+
+
 # -- people -----------------------------------------------------------------------------------
 
 
@@ -171,6 +177,19 @@ def test_a_question_is_answered_once(db: SmithersDB, run: str) -> None:
         db.human.resolve("nobody", "approved")
 
 
+@pytest.mark.parametrize("verb", ["complete_interactive", "cancel_interactive"])
+def test_only_a_session_is_ended_as_a_session(db: SmithersDB, run: str, verb: str) -> None:
+    question = db.human.request("confirmation", "deploy?")
+    with pytest.raises(InvalidTransition, match=r"confirmation.*resolve"):
+        getattr(db.human, verb)(question)
+    assert [row.id for row in db.human.list_pending()] == [question]
+    session = db.human.request_interactive("talk")
+    getattr(db.human, verb)(session)
+    db.human.resolve(db.human.request_interactive("again"), "timeout")
+    with pytest.raises(InvalidTransition, match="answered once"):
+        getattr(db.human, verb)(session)
+
+
 def test_pending_questions_of_one_run_or_all(db: SmithersDB) -> None:
     first = db.execution.start("1", "f")
     one = db.human.request("text", "?")
@@ -183,6 +202,15 @@ def test_pending_questions_of_one_run_or_all(db: SmithersDB) -> None:
 
 
 # -- the queue --------------------------------------------------------------------------------
+
+
+def test_the_id_of_an_item_is_not_given_again(db: SmithersDB, run: str) -> None:
+    with db.context(execution_id=run):
+        number = db.vcs_queue.enqueue("commit", {})
+    db.execution.delete(run)
+    assert db.vcs_queue.get(number) is None
+    assert db.vcs_queue.enqueue("push", {}) == number + 1
+    assert db.vcs_queue.get(number) is None
 
 
 def test_items_come_in_order_and_once(db: SmithersDB) -> None:
@@ -558,6 +586,31 @@ def test_tasks_are_counted_by_iteration(db: SmithersDB, run: str) -> None:
     )
     assert (db.tasks.total_count(0), db.tasks.total_count(1)) == (1, 2)
     assert [row.iteration for row in db.tasks.list()] == [0, 1, 1]
+
+
+def test_stream_events_page_by_page(db: SmithersDB, run: str) -> None:
+    agent = db.agents.start("a")
+    ids = [
+        db.agents.record_stream_event(agent, {"type": "tick" if number % 2 else "tock"})
+        for number in range(7)
+    ]
+
+    def shown(*types: str, **page: Any) -> list[int]:
+        return [ids.index(event.id) for event in db.agents.stream_events(agent, types, **page)]
+
+    assert shown(limit=3, newest=True) == [4, 5, 6]
+    assert shown(limit=3, newest=True, before=ids[4]) == [1, 2, 3]
+    assert shown(limit=3, after=ids[1]) == [2, 3, 4]
+    assert shown(after=ids[1], before=ids[4]) == [2, 3]
+    assert shown("tick", limit=2, newest=True) == [3, 5]
+    assert shown(after=ids[6]) == []
+    with pytest.raises(NotFound):
+        shown(after="no event")
+    seen: list[list[int]] = []
+    db.observe(lambda: shown(limit=2, newest=True)).subscribe(seen.append)
+    ids.append("")
+    ids[-1] = db.agents.record_stream_event(agent, {"type": "tick"})
+    assert seen[0] == [5, 6]
 
 
 def test_stream_events_by_type(db: SmithersDB, run: str) -> None:

@@ -18,7 +18,7 @@ from smithers_db.doctor import examine
 from smithers_db.export import lines_of
 from smithers_db.rows import ROW_TYPES
 
-from .tour import tour
+from .tour import ticket, tour
 
 
 def a_run(db: SmithersDB, name: str, outputs: int = 1, *, end: bool = True) -> str:
@@ -144,6 +144,34 @@ def test_what_grows_beside_runs_is_pruned_too(db: SmithersDB) -> None:
     assert report.rows == {"memories": 1, "rate_limit_snapshots": 1, "vcs_queue": 1}
     assert db.rate_limits.latest("p", "m") is not None
     assert [row.key for row in db.memories.list()] == ["kept"]
+
+
+def test_reports_on_tickets_go_when_nobody_can_want_them_any_more(db: SmithersDB) -> None:
+    db.tickets.seed([ticket("done", 1), ticket("open", 2)])
+    db.tickets.update_status("done", "done")
+    made = {}
+    for run in (a_run(db, "old", 0), a_run(db, "new", 0)):
+        for of in ("done", "open", "unknown"):
+            for triaged in (True, False):
+                report = db.ticket_reports.add(
+                    ticket_id=of,
+                    step_name="s",
+                    run_id="r",
+                    report_type="ci",
+                    title="t",
+                    content="c",
+                    execution_id=run,
+                )
+                if triaged:
+                    db.ticket_reports.mark_triaged(report, "none")
+                made[report] = (db.execution.get(run).name, of, triaged)  # type: ignore[union-attr]
+    assert db.prune(keep=1, dry_run=True).rows["ticket_reports"] == 1
+    assert db.prune(keep=1).rows["ticket_reports"] == 1
+    (gone,) = made.keys() - {row.id for row in db.ticket_reports.get_by_run_id("r")}
+    assert made[gone] == ("old", "done", True)
+    assert "ticket_reports" not in db.prune(keep=1).rows
+    db.tickets.update_status("open", "done")
+    assert db.prune(keep=1).rows == {"ticket_reports": 1}
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

@@ -78,9 +78,30 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, first: 
     plain.execute(
         "INSERT INTO executions (id, file_path, status, created_at) VALUES ('e', 'f', 'failed', '')"
     )
+    plain.execute(
+        "INSERT INTO vcs_queue (id, execution_id, operation, payload, attempts, lease_id, "
+        "created_at) VALUES (7, 'e', 'push', '{\"to\": 1}', 2, 'worker/1', '')"
+    )
+    queued = plain.execute("SELECT * FROM vcs_queue").fetchall()
+    # What another program may have left there, without foreign keys.
+    plain.execute("CREATE VIEW of_another AS SELECT count(*) AS n FROM vcs_queue")
+    plain.execute(
+        "INSERT INTO vcs_queue (id, execution_id, operation, payload, created_at) "
+        "VALUES (8, 'gone', 'push', '{}', '')"
+    )
     plain.close()
     with create_smithers_db(path) as db, create_smithers_db() as new:
-        schema = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE '_reactive%'"
+        found = [*map(tuple, db.db.execute("SELECT * FROM vcs_queue ORDER BY id").rows)]
+        assert (found[:-1], found[-1][:2]) == (queued, (8, None))
+        notes = db.db.execute("SELECT row_key, value FROM conversion_notes").rows
+        assert [*map(tuple, notes)] == [("8", "gone")]
+        db.db.execute("DELETE FROM vcs_queue")
+        assert db.vcs_queue.enqueue("push", None) == 9
+        assert db.query("SELECT n FROM of_another").get()[0].n == 1
+        schema = (
+            "SELECT type, name, sql FROM sqlite_schema "
+            "WHERE name NOT LIKE '_reactive%' AND name <> 'of_another'"
+        )
         assert sorted(map(tuple, db.db.execute(schema).rows)) == sorted(
             map(tuple, new.db.execute(schema).rows)
         )

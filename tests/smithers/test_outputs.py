@@ -216,6 +216,30 @@ def test_a_neighbours_files_are_left_alone(file_db: SmithersDB, tmp_path: Path) 
         assert neighbour.tools.get_output(call) == "x" * 2000
 
 
+def test_a_folder_that_others_may_be_given_too_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    folder = tmp_path / "disk" / "outputs"
+    with (
+        create_smithers_db(tmp_path / "one" / "a.db", outputs=folder) as db,
+        create_smithers_db(tmp_path / "two" / "b.db", outputs=folder) as other,
+    ):
+        other.execution.start("r", "f")
+        other.agents.start("a")
+        call = other.tools.start("Bash", {})
+        other.tools.complete(call, "x" * 2000)
+        assert examine(db, repair=True) == []
+        assert other.tools.get_output(call) == "x" * 2000
+
+
+def test_a_database_is_no_neighbour_of_itself_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with create_smithers_db(tmp_path / "link" / "a.db") as db:
+        db.outputs.stage(b"").rename(tmp_path / "real" / ".smithers" / "outputs" / "left.txt")
+        assert [finding.kind for finding in examine(db)] == ["orphan output"]
+
+
 def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("keep me")
@@ -238,6 +262,25 @@ def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
     (tmp_path / "one").rename(tmp_path / "two")
     with create_smithers_db(tmp_path / "two" / "a.db") as db:
         assert db.tools.get_output(call) == "x" * 2000
+
+
+def test_the_folder_is_beside_the_file_that_a_uri_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").mkdir()
+    with create_smithers_db(f"file://{tmp_path}/a%20b/c.db?mode=rwc") as db:
+        assert db.outputs.folder == tmp_path / "a b" / ".smithers" / "outputs"
+        db.execution.start("r", "f")
+        db.agents.start("a")
+        call = db.tools.start("Bash", {})
+        db.tools.complete(call, "x" * 2000)
+        assert examine(db) == []
+    with create_smithers_db(tmp_path / "a b" / "c.db") as db:
+        assert db.tools.get_output(call) == "x" * 2000
+    with create_smithers_db("file::memory:") as db:
+        assert db.outputs.folder is None
+    assert [file.name for file in tmp_path.iterdir()] == ["a b"]
 
 
 def test_a_folder_given_relatively_stays_where_it_was(
@@ -263,7 +306,8 @@ def test_who_looks_in_another_folder_leaves_the_files_to_who_has_them(tmp_path: 
             with db.execution.running("r", "f"), db.agents.running("a"):
                 db.tools.complete(db.tools.start("Bash", {}), "x" * 2000)
     with create_smithers_db(path) as elsewhere:
-        elsewhere.prune(keep=0)
+        assert elsewhere.prune(keep=0, dry_run=True).output_bytes == 0
+        assert elsewhere.prune(keep=1).output_bytes == elsewhere.prune(keep=0).output_bytes == 0
         elsewhere.db.execute("UPDATE discarded_outputs SET discarded_at = ?", (later(-120_000),))
         found = examine(elsewhere, repair=True)
         assert [(finding.kind, finding.repaired) for finding in found] == [
@@ -292,6 +336,43 @@ def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     assert db.tools.get_output(call) == "x" * 2000
     db.close()
     assert not folder.exists()
+
+
+def test_a_prune_counts_the_bytes_that_it_frees(file_db: SmithersDB) -> None:
+    with file_db.execution.running("r", "f"), file_db.agents.running("a"):
+        calls = [file_db.tools.start("Bash", {}) for _ in range(2)]
+        for call in calls:
+            file_db.tools.complete(call, "x" * 2000)
+    file_db.outputs.path_of(calls[0]).unlink()
+    assert file_db.prune(keep=0, dry_run=True).output_bytes == 2000
+    assert file_db.prune(keep=0).output_bytes == 2000
+
+
+class _UndoError(Exception):
+    pass
+
+
+def test_a_prune_removes_what_undone_completions_left(file_db: SmithersDB, tmp_path: Path) -> None:
+    create_smithers_db(tmp_path / "neighbour.db").close()  # whose files may be in the folder
+    with file_db.execution.running("r", "f"), file_db.agents.running("a"):
+        call = file_db.tools.start("Bash", {})
+        with pytest.raises(_UndoError), file_db.db.transaction():
+            file_db.tools.complete(call, "x" * 2000)
+            raise _UndoError
+    running = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    named = file_db.tools.start("Bash", {})
+    file_db.tools.complete(named, "y" * 2000)
+    staged = [file_db.outputs.stage(b"killed"), file_db.outputs.stage(b"at it")]
+    os.utime(staged[0], (0, 0))
+    others = file_db.outputs.path_of("of-a-neighbour")
+    others.write_text("not ours")
+    before = set(files(file_db))
+    assert file_db.prune(keep=9, dry_run=True).output_bytes == 2006
+    assert set(files(file_db)) == before
+    assert file_db.prune(keep=0).output_bytes == 2006
+    assert set(files(file_db)) == {others, staged[1], file_db.outputs.path_of(named)}
+    assert file_db.execution.get(running) is not None
 
 
 CRASH = """
