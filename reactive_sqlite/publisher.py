@@ -172,8 +172,8 @@ class Publisher:
         """See to it that the node has a value; ``wait`` while another thread does so."""
         store = self._store
         with store.lock:
-            while node.loading and wait:
-                store.loaded.wait()
+            if node.loading and wait:
+                store.loaded.wait_for(lambda: not node.loading)
             if node.loaded or node.loading:
                 return
             node.loading = True
@@ -181,8 +181,10 @@ class Publisher:
             if not self._evaluate(node):
                 # Read beside a commit: of which one is it? What is being refreshed may be older.
                 lock = self._attached.lock
-                while not (free := lock.try_acquire(PATIENCE)) and lock.refreshing:
-                    pass
+                while True:
+                    free = lock.try_acquire(PATIENCE)
+                    if free or not lock.refreshing:
+                        break
                 if free:
                     try:
                         self._evaluate(node)

@@ -38,8 +38,8 @@ class ReaderPool:
         connection, borrowed = None, False
         try:
             with self._lock:
-                while self._held_off:
-                    self._changed.wait()
+                if self._held_off:
+                    self._changed.wait_for(lambda: not self._held_off)
                 if self._closed:
                     raise ClosedError("the database is closed")
                 self._borrowed += 1
@@ -48,7 +48,9 @@ class ReaderPool:
                     connection = self._idle.pop()
             if connection is None:
                 connection = self._open_reader()
-            while connection.set_up < len(self._setup):
+            while True:
+                if connection.set_up == len(self._setup):
+                    break
                 self._setup[connection.set_up](connection)
                 connection.set_up += 1
         except BaseException:
