@@ -53,7 +53,7 @@ class Connection:
         flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if readonly else writing)
         name = os.fspath(path)
         self.set_up = 0
-        """how many of its pool's preparations it has had"""
+        """the last step of `reactive_sqlite.readers.Setup` that it has had"""
         try:
             self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
         except apsw.Error as error:
