@@ -580,15 +580,23 @@ class ReactiveDatabase:
     def close(self) -> None:
         """Complete all subscribers and close; again is harmless. An open transaction is undone.
 
+        One that another thread has open is waited for; when it outlasts ``busy_timeout``,
+        `BusyError` is raised, and all is as before.
+
         >>> db = ReactiveDatabase()
         >>> db.close(); db.close(); db.is_closed
         True
         """
         if self._engine.lock.forked:
             return  # everything belongs to the parent
-        if self._neighbours is not None:
-            self._neighbours.close()
-        self._engine.close()
+        try:
+            if self._neighbours is not None:
+                self._neighbours.close()
+            self._engine.close()
+        except BaseException:
+            if self._neighbours is not None and not self.is_closed:
+                self._neighbours.reopen()
+            raise
         if self._neighbours is not None:
             self._neighbours.fall_silent()
         self._publisher.complete()

@@ -205,6 +205,13 @@ class Neighbours:
             if watcher.thread is not threading.current_thread():
                 watcher.thread.join(timeout=5)
 
+    def reopen(self) -> None:
+        """The database could not be closed: watch again, and hear of what was missed meanwhile."""
+        with self._lock:
+            self._closed = False
+            self._deaf = self._watcher is None
+        self.watch()
+
     def fall_silent(self) -> None:
         """Ring no more: no commit can be made any more."""
         self._bells.close()

@@ -314,6 +314,30 @@ def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
         until(lambda: watchers() == [])
 
 
+def test_what_cannot_be_closed_hears_of_others_as_before(path: Path) -> None:
+    """Another thread has a transaction open, which outlasts the timeout."""
+    begun, go_on = threading.Event(), threading.Event()
+    with participant(path) as other, ReactiveDatabase(path, busy_timeout=0.1) as db:
+
+        def work() -> None:
+            with db.transaction():
+                begun.set()
+                assert go_on.wait(30)
+
+        with Emissions(db.query_value("SELECT x FROM t")) as seen, ThreadPoolExecutor(1) as pool:
+            worker = pool.submit(work)
+            assert begun.wait(30)
+            with pytest.raises(apsw.BusyError, match="has a transaction open"):
+                db.close()
+            go_on.set()
+            worker.result(30)
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            assert not db.is_closed
+        db.close()
+    until(lambda: watchers() == [])
+
+
 def test_a_commit_while_it_is_closed_leaves_nothing_open(
     path: Path, bells: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
