@@ -29,6 +29,7 @@ Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 DatabaseError = apsw.Error
 #: SQLite could not get a lock in time.
 BusyError = apsw.BusyError
+SPOILT = (apsw.NotADBError, apsw.CorruptError)
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
 #: The statement would break a constraint, or a trigger refuses it.

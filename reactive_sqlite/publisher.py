@@ -73,8 +73,8 @@ class Publisher:
         self._refresher = Refresher(
             self._store, self._stats, self, self._policy, engine.set_up, *self._verification
         )
-        self._reads = engine.reads
-        self._outside = outside
+        self.unable = self._refresher.unable
+        self._reads, self._outside = engine.reads, outside
 
     @property
     def _attached(self) -> Engine:
