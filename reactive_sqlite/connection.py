@@ -30,6 +30,7 @@ Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 DatabaseError = apsw.Error
 #: SQLite could not get a lock in time.
 BusyError = apsw.BusyError
+SPOILT = (apsw.NotADBError, apsw.CorruptError)
 #: The statement or the schema is wrong: no such table, syntax error.
 SQLError = apsw.SQLError
 #: The statement would break a constraint, or a trigger refuses it.
@@ -54,7 +55,7 @@ class Connection:
         flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if readonly else writing)
         name = os.fspath(path)
         self.set_up = 0
-        """how many of its pool's preparations it has had"""
+        """the last step of `reactive_sqlite.readers.Setup` that it has had"""
         try:
             self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
         except apsw.Error as error:
@@ -214,29 +215,28 @@ class Connection:
 
         def look(cursor: apsw.Cursor, text: str, _bindings: object) -> bool:
             try:
-                columns = tuple(column[0] for column in cursor.get_description())
+                names = tuple(column[0] for column in cursor.get_description())
             except apsw.ExecutionCompleteError:
-                columns = ()
+                names = ()
             access = Access.from_actions(
-                actions,
-                columns=columns,
-                is_explain=cursor.is_explain,
-                bindings=cursor.bindings_names,
+                actions, columns=names, is_explain=cursor.is_explain, bindings=cursor.bindings_names
             )
             found.append(Prepared(access, not cursor.has_vdbe, len(text)))
             return False  # aborts before anything runs
 
         cursor = self._apsw.cursor()
         cursor.exec_trace = look
-        self._authorizer.actions = actions
         try:
+            self._authorizer.actions = actions
             # The first statement on a virtual table connects it, and its module prepares statements
             # of its own meanwhile; the second time they are not heard.
-            while len(found) < (2 if tell_of_a_module(actions) else 1):
+            while True:
                 actions.clear()
                 with contextlib.suppress(apsw.ExecTraceAbort):
                     # The cache would answer without asking the authorizer.
                     cursor.execute(sql, _ANY_BINDINGS, can_cache=False)
+                if len(found) > tell_of_a_module(actions):
+                    break
         except apsw.Error as error:
             error.add_note(f"while preparing: {sql}")
             raise

@@ -32,7 +32,7 @@ class Control:
         connection: Connection,
         schema: Schema,
         recorder: ChangeRecorder,
-        follow: Callable[[str], None],
+        follow: Callable[[str, str], None],
         foreign: ForeignCommits | None,
         readers: ReaderPool | None,
         timeout: float,
@@ -135,7 +135,7 @@ class Control:
             self._recorder.everything_changed(for_good=effect is Effect.CONNECTION)
             self.schema_is_new()
         if effect is Effect.CONNECTION:
-            self._follow(statement.sql)
+            self._follow(name, statement.sql)
 
     def schema_changed(self) -> None:
         """Tables, views, indexes or triggers are other ones, since just now or in a script."""

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, overload
 import msgspec
 
 from reactive_sqlite.change import ChangeSet
+from reactive_sqlite.comparison import fold
 from reactive_sqlite.connection import Params
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ClosedError, NotAMutation, NotAQuery, ReactiveSqliteError
@@ -548,9 +549,10 @@ class ReactiveDatabase:
         42
         """
         self._engine.on_every_connection(
+            (fold(name), nargs),
             lambda connection: connection.create_function(
                 name, function, nargs, deterministic=deterministic
-            )
+            ),
         )
         self._publisher.deliver()
 
@@ -568,7 +570,8 @@ class ReactiveDatabase:
         if name.upper() in ("BINARY", "NOCASE", "RTRIM"):
             raise ReactiveSqliteError(f"{name} is SQLite's own; give the collation another name")
         self._engine.on_every_connection(
-            lambda connection: connection.create_collation(name, compare)
+            (fold(name), "collation"),
+            lambda connection: connection.create_collation(name, compare),
         )
         self._publisher.deliver()
 
@@ -577,15 +580,23 @@ class ReactiveDatabase:
     def close(self) -> None:
         """Complete all subscribers and close; again is harmless. An open transaction is undone.
 
+        One that another thread has open is waited for; when it outlasts ``busy_timeout``,
+        `BusyError` is raised, and all is as before.
+
         >>> db = ReactiveDatabase()
         >>> db.close(); db.close(); db.is_closed
         True
         """
         if self._engine.lock.forked:
             return  # everything belongs to the parent
-        if self._neighbours is not None:
-            self._neighbours.close()
-        self._engine.close()
+        try:
+            if self._neighbours is not None:
+                self._neighbours.close()
+            self._engine.close()
+        except BaseException:
+            if self._neighbours is not None and not self.is_closed:
+                self._neighbours.reopen()
+            raise
         if self._neighbours is not None:
             self._neighbours.fall_silent()
         self._publisher.complete()

@@ -27,7 +27,9 @@ class Delivery:
     the running delivery goes on with it. No lock is held while a job runs.
 
     Ctrl-C can come after any call that C answers, where a function in Python begins, and where a
-    loop goes round. What must happen together is therefore written with operators alone.
+    loop goes round. What must happen together is therefore written with operators alone. Where a
+    ``while`` with a condition goes round, Python 3.13 is outside of the ``try`` or ``with`` around
+    it: so it is ``while True`` there.
     """
 
     def __init__(self) -> None:
@@ -80,7 +82,9 @@ class Delivery:
                 if not self._turn.acquire(False) and not self._turn.acquire(timeout=PATIENCE):
                     return
                 self._turn_of = me
-                while self._jobs:
+                while True:
+                    if not self._jobs:
+                        break
                     job = self.rest = self._jobs[0]
                     try:
                         job()

@@ -9,7 +9,7 @@ lock is gone.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from threading import get_ident
 from typing import Any
@@ -28,7 +28,7 @@ from reactive_sqlite.filesystem import (
 from reactive_sqlite.foreign import ForeignCommits
 from reactive_sqlite.journal import ChangesSince, Journal, changes_since
 from reactive_sqlite.ownership import OpenTransaction, WriterLock
-from reactive_sqlite.readers import ReaderPool
+from reactive_sqlite.readers import ReaderPool, Setup
 from reactive_sqlite.reads import Reads
 from reactive_sqlite.recorder import ChangeRecorder
 from reactive_sqlite.result import Result
@@ -70,7 +70,7 @@ class Engine:
             if not readonly:
                 warn_if_shared(self.filename)
         self.lock = WriterLock(busy_timeout, self._abandon)
-        self._setup: list[Callable[[Connection], None]] = []
+        self._setup = Setup()
         self._readers: ReaderPool | None = None
         if self.filename:
             self._readers = ReaderPool(self._open_reader, self._setup)
@@ -209,11 +209,11 @@ class Engine:
         self.writes.version += commits
         return self.writes.version
 
-    def on_every_connection(self, setup: Callable[[Connection], None]) -> None:
+    def on_every_connection(self, name: Hashable, step: Callable[[Connection], None]) -> None:
         """Do this to the writing connection now and to each reading one before its next use."""
         with self.lock:
-            setup(self._writer)
-            self._setup.append(setup)
+            step(self._writer)
+            self._setup.add(name, step)
             self.schema.is_new()
             self.recorder.everything_changed(for_good=True)
             if self.lock.transaction is None:
@@ -221,16 +221,15 @@ class Engine:
 
     def set_up(self, connection: Connection) -> None:
         """Make a new connection like the others. Under the lock."""
-        for setup in self._setup:
-            setup(connection)
+        self._setup.run(connection)
 
-    def _follow(self, pragma: str) -> None:
+    def _follow(self, name: str, pragma: str) -> None:
         """The writing connection has run this pragma; readers do so before their next use."""
 
         def run(connection: Connection) -> None:
             connection.run(pragma)
 
-        self._setup.append(run)
+        self._setup.add(name, run)
 
     def close(self) -> None:
         """Roll back what is open, close the readers, then the writer: no ``-wal`` file stays."""

@@ -14,12 +14,10 @@ from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import NamedTuple
 
-import msgspec
-
 from reactive_sqlite.change import ChangeSet
 from reactive_sqlite.connection import Connection, ConstraintError, DatabaseError, SQLError
 from reactive_sqlite.recorder import FOR_OTHERS, ChangeRecorder
-from reactive_sqlite.records import Record, as_written, decoded, encoded
+from reactive_sqlite.records import Record, as_written, encoded, last_record, records_since
 
 #: Records kept; who was away for longer starts over.
 KEPT = 4096
@@ -29,12 +27,12 @@ _CREATE = "CREATE TABLE main._reactive_journal(seq INTEGER PRIMARY KEY, change B
 _INSERT = "INSERT INTO main._reactive_journal(change) VALUES (?)"
 _PRUNE = "DELETE FROM main._reactive_journal WHERE seq BETWEEN 1 AND ?"
 _RETRACT = "DELETE FROM main._reactive_journal WHERE seq = ?"
+_FORGET = "DELETE FROM main._reactive_journal WHERE seq > 0"
+_SKIP = "INSERT INTO main._reactive_journal VALUES (?, ?)"
 #: Record 0 holds no commit; it is there when the journal is to be kept for good.
 _DURABLE = "INSERT OR IGNORE INTO main._reactive_journal(seq) VALUES (0)"
 _IS_DURABLE = "SELECT 1 FROM main._reactive_journal WHERE seq = 0"
 _EXISTS = "SELECT type FROM main.sqlite_schema WHERE name = '_reactive_journal'"
-_LAST = "SELECT max(seq) FROM main._reactive_journal"
-_SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
 #: By so much SQLite's counter of changes to the schema moves when the table is made. A copy of a
 #: database that is restored moves it by one, and may hold a journal, which is not that of the file.
@@ -151,24 +149,34 @@ class Journal:
         """
         if self.read_durable():
             return False
-        run = self._connection.run
+        run, rowid = self._connection.run, self._connection.last_insert_rowid()
         run("BEGIN IMMEDIATE")
         try:
             with self._unnoticed():
+                made = not self.exists()
                 try:
-                    if not self.exists():
+                    if made:
                         self._make()
                     run(_DURABLE)
                 except SQLError:
                     self._make_anew()
                     run(_DURABLE)
+                if not made or self._connection.schema_version() >= 2 * LEAP:
+                    self._number_anew()  # it is not the first journal, as far as is known
         except BaseException:
             run("ROLLBACK")
             raise
         run("COMMIT")
+        self._connection.set_last_insert_rowid(rowid)  # the user's own, as it was
         self._durable, self._asked = True, 0.0
         sleep(2 * _ASK_AFTER)
         return True
+
+    def _number_anew(self) -> None:
+        """Go on with numbers that no cursor has got before: nobody had to keep it up to date."""
+        number = min(self.last(), _LARGEST // 2) + 2 + secrets.randbits(40)
+        self._connection.run(_FORGET)
+        self._connection.run(_SKIP, (number, encoded(self.participant, None)))
 
     def _make_anew(self) -> None:
         """Make the table, in the place of whatever else has its name: no record can be in that.
@@ -294,27 +302,3 @@ def _is_durable(connection: Connection) -> bool:
         return bool(connection.run(_EXISTS)) and bool(connection.run(_IS_DURABLE))
     except SQLError:  # not what it should be, or just removed
         return False
-
-
-def last_record(connection: Connection) -> int:
-    """The number of the newest record that this connection sees, 0 for none."""
-    try:
-        return connection.run(_LAST)[0][0] or 0
-    except SQLError:
-        return 0
-
-
-def records_since(connection: Connection, seq: int) -> list[Record] | None:
-    """The records after this one that this connection sees; None when some are missing."""
-    try:
-        rows = connection.run(_SINCE, (seq,))
-    except SQLError:
-        return [] if seq == 0 else None
-    if rows and (rows[0][0], rows[-1][0]) != (seq + 1, seq + len(rows)):
-        return None
-    if not rows and seq and last_record(connection) != seq:
-        return None
-    try:
-        return [decoded(number, record) for number, record in rows]
-    except (msgspec.MsgspecError, TypeError):
-        return None

@@ -73,8 +73,8 @@ class Publisher:
         self._refresher = Refresher(
             self._store, self._stats, self, self._policy, engine.set_up, *self._verification
         )
-        self._reads = engine.reads
-        self._outside = outside
+        self.unable = self._refresher.unable
+        self._reads, self._outside = engine.reads, outside
 
     @property
     def _attached(self) -> Engine:
@@ -174,8 +174,8 @@ class Publisher:
         """See to it that the node has a value; ``wait`` while another thread does so."""
         store = self._store
         with store.lock:
-            while node.loading and wait:
-                store.loaded.wait()
+            if node.loading and wait:
+                store.loaded.wait_for(lambda: not node.loading)
             if node.loaded or node.loading:
                 return
             node.loading = True
@@ -183,8 +183,10 @@ class Publisher:
             if not self._evaluate(node):
                 # Read beside a commit: of which one is it? What is being refreshed may be older.
                 lock = self._attached.lock
-                while not (free := lock.try_acquire(PATIENCE)) and lock.refreshing:
-                    pass
+                while True:
+                    free = lock.try_acquire(PATIENCE)
+                    if free or not lock.refreshing:
+                        break
                 if free:
                     try:
                         self._evaluate(node)

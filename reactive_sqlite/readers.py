@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from reactive_sqlite.connection import Connection
@@ -13,16 +13,44 @@ from reactive_sqlite.errors import ClosedError
 KEPT = 4
 
 
+class Setup:
+    """What makes all connections alike: functions, collations, pragmas that shape results.
+
+    Of what goes by one name the last is kept. Added to under the writer's lock, read by any thread.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[Hashable, tuple[int, Callable[[Connection], None]]] = {}
+        self.last = 0
+        """the number of the newest"""
+
+    def add(self, name: Hashable, step: Callable[[Connection], None]) -> None:
+        """Have this done to each connection, in the place of what was to be done by that name."""
+        number = self.last + 1
+        # Another dict: a reader may be going through this one.
+        kept = {known: made for known, made in self._steps.items() if known != name}
+        self._steps = {**kept, name: (number, step)}
+        self.last = number
+
+    def run(self, connection: Connection) -> None:
+        """Do to a connection what has not been done to it yet."""
+        for number, step in self._steps.values():
+            if number > connection.set_up:
+                step(connection)
+                connection.set_up = number
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+
 class ReaderPool:
     """Reading connections, opened when needed and kept for the next reader.
 
-    ``prepare`` makes a new connection like the others: functions, collations, pragmas that
-    shape results. Any thread may take one; it is its own until given back.
+    ``setup`` makes a new one like the others. Any thread may take one; it is its own until given
+    back.
     """
 
-    def __init__(
-        self, open_reader: Callable[[], Connection], setup: list[Callable[[Connection], None]]
-    ) -> None:
+    def __init__(self, open_reader: Callable[[], Connection], setup: Setup) -> None:
         self._open_reader = open_reader
         self._setup = setup
         self._lock = threading.Lock()
@@ -38,8 +66,8 @@ class ReaderPool:
         connection, borrowed = None, False
         try:
             with self._lock:
-                while self._held_off:
-                    self._changed.wait()
+                if self._held_off:
+                    self._changed.wait_for(lambda: not self._held_off)
                 if self._closed:
                     raise ClosedError("the database is closed")
                 self._borrowed += 1
@@ -48,9 +76,8 @@ class ReaderPool:
                     connection = self._idle.pop()
             if connection is None:
                 connection = self._open_reader()
-            while connection.set_up < len(self._setup):
-                self._setup[connection.set_up](connection)
-                connection.set_up += 1
+            if connection.set_up < self._setup.last:
+                self._setup.run(connection)
         except BaseException:
             if borrowed:
                 self.give_back(connection)

@@ -143,6 +143,11 @@ class Reads:
         if self._foreign is not None:
             self._foreign.forget()
 
+    def read_anew(self) -> None:
+        """The file was spoilt: keep nothing of what was read, should it be mended."""
+        self.look_again()
+        self._writer.run("PRAGMA shrink_memory")  # else the spoilt page is kept until a commit
+
     def put_off(self, error: BusyError) -> None:
         """Others had the file locked; the commit is made, and must not seem to have failed.
 

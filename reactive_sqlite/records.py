@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reactive_sqlite.change import ChangeSet, RowChange, same_image
+from reactive_sqlite.connection import Connection, SQLError
 from reactive_sqlite.net import Event, TableRoute
 
 #: Bytes of one record, from which on rows are told as tables, and many tables as everything.
 RECORD_BYTES = 8192
 #: Of so many rows and more the net effect is written down: it may be much less.
 _MANY = 64
+
+_LAST = "SELECT max(seq) FROM main._reactive_journal"
+_SINCE = "SELECT seq, change FROM main._reactive_journal WHERE seq > ? ORDER BY seq"
 
 _Image = tuple[Any, ...] | None
 _Row = tuple[_Image, _Image, int | None, int | None]
@@ -173,3 +177,27 @@ def merged(own: ChangeSet, foreign: ChangeSet) -> ChangeSet:
     tables = own.tables | foreign.tables | (own.rows.keys() & foreign.rows.keys())
     rows = {k: v for k, v in (*own.rows.items(), *foreign.rows.items()) if k not in tables}
     return ChangeSet(foreign.seq, rows, tables)
+
+
+def last_record(connection: Connection) -> int:
+    """The number of the newest record that this connection sees, 0 for none."""
+    try:
+        return connection.run(_LAST)[0][0] or 0
+    except SQLError:
+        return 0
+
+
+def records_since(connection: Connection, seq: int) -> list[Record] | None:
+    """The records after this one that this connection sees; None when some are missing."""
+    try:
+        rows = connection.run(_SINCE, (seq,))
+    except SQLError:
+        return [] if seq == 0 else None
+    if rows and (rows[0][0], rows[-1][0]) != (seq + 1, seq + len(rows)):
+        return None
+    if not rows and seq and last_record(connection) != seq:
+        return None
+    try:
+        return [decoded(number, record) for number, record in rows]
+    except (msgspec.MsgspecError, TypeError):
+        return None

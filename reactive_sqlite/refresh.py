@@ -173,6 +173,12 @@ class Refresher:
             if interrupted is not None:
                 raise interrupted
 
+    def unable(self, error: Exception) -> None:
+        """No query can be answered, until it is asked again. Told once, like a query that fails."""
+        for node in self._store.nodes():
+            if node.loaded and node.error is None:
+                self._take_over(node, node.value, node.version, error=error)
+
     # -- why ------------------------------------------------------------------------------------
 
     def trace(self, listener: Callable[[Trace], None]) -> Callable[[], None]:

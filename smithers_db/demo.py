@@ -124,7 +124,9 @@ def _show(console: Console, deliveries: Deliveries, ended: threading.Event) -> N
         live.start()
     while not ended.is_set():
         with deliveries.arrived:
-            while deliveries.count == shown and not ended.is_set():
+            while True:
+                if deliveries.count != shown or ended.is_set():
+                    break
                 deliveries.arrived.wait()
             shown, values = deliveries.count, dict(deliveries.values)
         if live.is_started:

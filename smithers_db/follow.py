@@ -53,7 +53,9 @@ def changes(
             told[row.id] = row.status
             yield kind, row
             ended = ended or (kind == "run" and row.completed_at is not None)
-        while is_read():
+        while True:
+            if not is_read():
+                return
             try:
                 kind, rows = _answered(arrived.get(timeout=QUIET))
             except queue.Empty:

@@ -172,6 +172,28 @@ def test_no_exception_is_caught_blindly(module: str) -> None:
             assert not (swallowed and wide), f"line {node.lineno}: an exception is swallowed"
 
 
+@EVERY_MODULE
+def test_loops_go_round_inside_of_what_guards_them(module: str) -> None:
+    """In Python 3.13 the jump back of a ``while`` with a condition is in no exception table.
+
+    Ctrl-C that is noticed there passes the ``try`` or ``with`` by, and a lock is kept for ever.
+    """
+
+    def check(node: ast.AST, guarded: bool) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            guarded = False
+        elif isinstance(node, ast.Try):
+            guarded = True
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            guarded = guarded or not all("suppress" in ast.unparse(i) for i in node.items)
+        elif isinstance(node, ast.While):
+            assert not guarded or isinstance(node.test, ast.Constant), f"line {node.lineno}"
+        for child in ast.iter_child_nodes(node):
+            check(child, guarded)
+
+    check(TREES[module], guarded=False)
+
+
 def test_the_design_names_every_module() -> None:
     """Who opens the repository finds each room in the tree of docs/design.md."""
     text = (ROOT / "docs/design.md").read_text()

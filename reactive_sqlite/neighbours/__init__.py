@@ -10,7 +10,7 @@ import logging
 import threading
 from time import monotonic
 
-from reactive_sqlite.connection import BusyError
+from reactive_sqlite.connection import SPOILT, BusyError
 from reactive_sqlite.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.filesystem import Identity, identity_of
@@ -132,10 +132,11 @@ class Neighbours:
         True if so. Waits for the writing connection; inside a transaction there is nothing to
         see.
         """
-        with self._engine.lock:
-            found = not self._engine.lock.in_own_transaction and self._refresh()
-        self._publisher.deliver()
-        return found
+        try:
+            with self._engine.lock:
+                return not self._engine.lock.in_own_transaction and self._refresh()
+        finally:
+            self._publisher.deliver()
 
     def _glance(self) -> bool:
         """`look` for the watcher, which must not wait for long: whether it could look."""
@@ -149,7 +150,7 @@ class Neighbours:
             return False
         finally:
             lock.release()
-        self._publisher.deliver()
+            self._publisher.deliver()
         return True
 
     def _refresh(self) -> bool:
@@ -172,6 +173,10 @@ class Neighbours:
                 except BaseException:  # Ctrl-C: nobody could write any more
                     reads.end_refresh()
                     raise
+        except SPOILT as error:
+            self._publisher.unable(error)
+            reads.read_anew()
+            raise
         finally:
             writes.done = writes.begun
         return found is not None
@@ -204,6 +209,13 @@ class Neighbours:
                 continue
             if watcher.thread is not threading.current_thread():
                 watcher.thread.join(timeout=5)
+
+    def reopen(self) -> None:
+        """The database could not be closed: watch again, and hear of what was missed meanwhile."""
+        with self._lock:
+            self._closed = False
+            self._deaf = self._watcher is None
+        self.watch()
 
     def fall_silent(self) -> None:
         """Ring no more: no commit can be made any more."""

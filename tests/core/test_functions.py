@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,3 +157,33 @@ def test_an_observed_value_of_another_type_is_another(
     for value in (1.0, 1.0, 0.0, -0.0):
         db.execute("UPDATE t SET a = ?", (value,))
     assert seen == [repr(make(value)) for value in (1, 1.0, 0.0, -0.0)]
+
+
+class Tenfold:
+    def __call__(self, x: int) -> int:
+        return 10 * x
+
+    def compare(self, a: str, b: str) -> int:
+        return len(a) - len(b)
+
+
+def test_what_is_registered_again_replaces_what_was(tmp_path: Path) -> None:
+    """Nothing is kept of the functions, collations and pragmas of before, on no connection."""
+    with ReactiveDatabase(tmp_path / "f.db") as db:
+        known = []
+        for number in range(5):
+            function = Tenfold()
+            known.append(weakref.ref(function))
+            db.create_function("tenfold" if number % 2 else "TenFold", function, 1)
+            db.create_function("tenfold", lambda *x: -1)
+            db.create_collation("length", function.compare)
+            db.execute(f"PRAGMA case_sensitive_like = {number % 2}")
+            del function
+            found = db.query_one(
+                "SELECT tenfold(4), tenfold(4, 4), 'ab' = 'cd' COLLATE Length"
+            ).get()
+            assert tuple(found or ()) == (40, -1, 1)
+            assert db.query_value("SELECT 'a' LIKE 'A'").get() == 1 - number % 2
+        gc.collect()
+        assert [ref() is not None for ref in known] == [False] * 4 + [True]
+        assert len(db._engine._setup) == 4

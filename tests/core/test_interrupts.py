@@ -136,6 +136,7 @@ class Interrupter:
 
     def __init__(self, number: int) -> None:
         self._left = number
+        self._thread = threading.get_ident()
         self.interrupted = False
         self._end: Callable[[], None] = partial(sys.settrace, sys.gettrace())
 
@@ -159,6 +160,8 @@ class Interrupter:
     def _monitor(self, code: CodeType, offset: int) -> Any:
         if not code.co_filename.startswith(TRACED):
             return sys.monitoring.DISABLE
+        if threading.get_ident() != self._thread:  # unlike a trace, it hears of all of them
+            return None
         return self._count(code, offset)
 
     def _look(self) -> None:
@@ -309,6 +312,28 @@ def test_when_a_file_is_first_watched(tmp_path: Path) -> None:
         if not interrupter.interrupted:
             break
     assert number > 100
+
+
+def hand_out(delivery: Delivery) -> None:
+    delivery.deliver()
+    delivery.flush()
+
+
+def test_between_one_job_and_the_next() -> None:
+    """Where a loop goes round, the turn is held: it is given back, and the rest is still done."""
+    for number in count(1):
+        delivery, ran = Delivery(), list[int]()
+        delivery.enqueue(*(partial(ran.append, job) for job in range(3)))
+        interrupter = Interrupter(number)
+        where = interrupter.run(partial(hand_out, delivery))
+        if not interrupter.interrupted:
+            break
+        thread = threading.Thread(target=delivery.flush, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), f"another thread waits for ever: {where}"
+        assert set(ran) == {0, 1, 2}, where
+    assert number > 10
 
 
 def test_while_another_thread_has_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:

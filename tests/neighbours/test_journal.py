@@ -10,6 +10,7 @@ import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
 from reactive_sqlite.journal import KEPT
+from reactive_sqlite.neighbours.doctor import examine
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until
 
@@ -322,8 +323,8 @@ def test_what_is_undone_is_not_written_down(writer: ReactiveDatabase) -> None:
 
 
 def test_a_commit_that_fails_is_not_written_down(writer: ReactiveDatabase) -> None:
-    writer.execute("CREATE TABLE child(x REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
     writer.changes_since()
+    writer.execute("CREATE TABLE child(x REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
     with pytest.raises(apsw.ConstraintError) as caught:
         writer.execute("INSERT INTO child VALUES (99)")
     assert caught.value.__notes__ == ["while running: INSERT INTO child VALUES (99)"]
@@ -520,6 +521,34 @@ def test_a_consumer_of_a_journal_that_was_removed_starts_over(path: Path, remove
         assert [str(change) for change in db.changes_since(found.version).changes] == [
             f"#{found.version + 1} t×1"
         ]
+
+
+@pytest.mark.parametrize("removed", ["DROP TABLE", "DELETE FROM"])
+@pytest.mark.parametrize("journal", [None, True])
+def test_all_consumers_of_a_journal_that_was_removed_start_over(
+    path: Path, removed: str, journal: bool | None
+) -> None:
+    """Also who asks when another one has had it kept again, and it has grown beyond its number."""
+    with ReactiveDatabase(path, journal=journal) as db, stranger(path) as other:
+        db.execute("INSERT INTO t VALUES (7, 7)")
+        db.changes_since()
+        for n in range(3):
+            db.execute("UPDATE t SET x = ? WHERE id = 1", (n,))
+        version = db.changes_since(0).version
+        for again in range(2):
+            other.runs(f"{removed} _reactive_journal")
+            db.execute("UPDATE t SET x = 3")
+            mine = db.changes_since(version).version
+            assert 3 < mine < 2**53, "a double is exact"
+            for n in range(4, 10):
+                db.execute("UPDATE t SET x = ?", (n + again,))
+            for asked in (0, version, version + 1):
+                assert db.changes_since(asked).start_over
+            found = db.changes_since(mine)
+            assert (found.start_over, len(found.changes)) == (False, 6)
+            version = mine
+            assert db.execute("SELECT last_insert_rowid()").rows[0][0] == 7, "the user's own"
+            assert all(finding.verdict != "wrong" for finding in examine(str(path)))
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,45 @@ def test_a_look_that_fails_is_made_again(
         assert "could not look" in caplog.text
 
 
+def overwrite(path: Path, content: Path) -> None:
+    """From another process: one that closes a database file loses SQLite's locks on it."""
+    code = "import sys; f = open(sys.argv[1], 'r+b'); f.truncate(0)"
+    code += "; f.write(open(sys.argv[2], 'rb').read())"
+    subprocess.run([sys.executable, "-c", code, path, content], check=True)
+
+
+@pytest.mark.parametrize("size", [0, 3000])
+def test_a_spoilt_file_is_told_of_once_until_it_is_mended(path: Path, size: int) -> None:
+    """A neighbour that has it open commits, and what the look then needs cannot be read."""
+    with ReactiveDatabase(path) as db, participant(path) as other:
+        states: list[tuple[object, str]] = []
+        errors: list[str] = []
+        query = db.query_value("SELECT x FROM t")
+        query.states().subscribe(lambda s: states.append((s.value, type(s.error).__name__)))
+        query.subscribe(lambda value: None, lambda error: errors.append(type(error).__name__))
+        other.runs("UPDATE t SET x = 1")
+        other.runs("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.runs("UPDATE t SET x = 2")
+        until(lambda: states[-1][0] == 2)
+        good, bad = path.with_name("good"), path.with_name("bad")
+        good.touch()
+        overwrite(good, path)
+        bad.write_bytes(b"?" * size)
+        overwrite(path, bad)
+        del states[:]
+        other.runs("UPDATE t SET x = 3")
+        until(lambda: bool(states and errors))
+        watching = db._neighbours._watcher if db._neighbours else None
+        assert watching is not None
+        until(lambda before=watching.looks: watching.looks > before + 3)
+        assert (states, errors) == ([(2, "NotADBError")], ["NotADBError"])
+        overwrite(path, good)
+        until(lambda: len(states) == 2)
+        assert states[1] == (3, "NoneType")
+        other.runs("UPDATE t SET x = 4")
+        until(lambda: states[2:] == [(4, "NoneType")])
+
+
 def test_a_look_that_fails_again_and_again_is_logged_once(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -312,6 +351,30 @@ def test_the_database_may_be_closed_by_a_neighbours_value(path: Path) -> None:
         other.runs("UPDATE t SET x = 1")
         until(lambda: db.is_closed)
         until(lambda: watchers() == [])
+
+
+def test_what_cannot_be_closed_hears_of_others_as_before(path: Path) -> None:
+    """Another thread has a transaction open, which outlasts the timeout."""
+    begun, go_on = threading.Event(), threading.Event()
+    with participant(path) as other, ReactiveDatabase(path, busy_timeout=0.1) as db:
+
+        def work() -> None:
+            with db.transaction():
+                begun.set()
+                assert go_on.wait(30)
+
+        with Emissions(db.query_value("SELECT x FROM t")) as seen, ThreadPoolExecutor(1) as pool:
+            worker = pool.submit(work)
+            assert begun.wait(30)
+            with pytest.raises(apsw.BusyError, match="has a transaction open"):
+                db.close()
+            go_on.set()
+            worker.result(30)
+            other.runs("UPDATE t SET x = 1")
+            until(lambda: seen.last == 1)
+            assert not db.is_closed
+        db.close()
+    until(lambda: watchers() == [])
 
 
 def test_a_commit_while_it_is_closed_leaves_nothing_open(
