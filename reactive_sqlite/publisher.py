@@ -96,19 +96,16 @@ class Publisher:
             self._outside.ring()
         stats, listeners, refresher = self._stats, self._listeners, self._refresher
         stats.commits += 1
-        # By columns that others have moved, rows say nothing.
         moved = self._reads.on_file and len(self._store) > 0 and self._reads.schema_moved()
-        if not moved and (
-            change is None
-            or not (listeners.calls or refresher.verifies or self._store.index.touches(change))
-        ):
+        heard = listeners.calls or refresher.verifies
+        if not moved and (change is None or not (heard or self._store.index.touches(change))):
             stats.skipped += 1
             return
         change = change or ChangeSet(self._attached.writes.version)
         if listeners.calls:
             listeners.tell(change)
         if moved:
-            change = ChangeSet.whole(change.seq)
+            change = ChangeSet.whole(change.seq)  # rows of columns that others have moved
         if change.everything:
             self._audience_changed()  # what is attached may be other files
         touched = self._store.touched_by(change)
