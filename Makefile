@@ -32,8 +32,7 @@ test: check ## everything that must hold: the checks, then the whole test suite 
 check: $(VENV)/.ready-to-develop ## lint, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/mypy --python-version $(NEWEST)
+	$(BIN)/mypy & $(BIN)/mypy --python-version $(NEWEST) && wait $$!
 
 format: $(VENV)/.ready-to-develop ## mend what lint and formatting can mend by themselves
 	$(BIN)/ruff check --fix
