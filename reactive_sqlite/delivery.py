@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from reactive_sqlite.ownership import give_back
 
@@ -51,8 +52,14 @@ class Delivery:
             self._mine.ticket = self._queued = self._queued + count
 
     def holds(self, job: Callable[[], None]) -> bool:
-        """Whether a job is queued, or being run."""
-        return any(kept is job for kept in tuple(self._jobs))
+        """Whether a job is queued, or being run; also while another thread takes some away."""
+        jobs = self._jobs
+        # From behind: those before move to the front meanwhile, and are met again, not missed.
+        for at in range(len(jobs) - 1, -1, -1):
+            with suppress(IndexError):
+                if jobs[at] is job:
+                    return True
+        return False
 
     def once(self, job: Callable[[], None]) -> Callable[[], None]:
         """The same job, which is not made again if it is interrupted."""

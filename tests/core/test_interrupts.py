@@ -5,8 +5,10 @@ from __future__ import annotations
 import _thread
 import contextlib
 import dis
+import gc
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -334,6 +336,36 @@ def test_between_one_job_and_the_next() -> None:
         assert not thread.is_alive(), f"another thread waits for ever: {where}"
         assert set(ran) == {0, 1, 2}, where
     assert number > 10
+
+
+def test_what_is_queued_is_known_while_another_thread_delivers() -> None:
+    """The garbage collection lets it in at any allocation."""
+    delivery, over = Delivery(), threading.Event()
+
+    def others() -> None:
+        while not over.is_set():
+            delivery.enqueue(*(delivery.once(lambda: None) for _ in range(3)))
+            delivery.deliver()
+
+    def let_in(phase: str, info: dict[str, int]) -> None:
+        time.sleep(1e-5)
+
+    thread = threading.Thread(target=others, daemon=True)
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.callbacks.append(let_in)
+    try:
+        gc.set_threshold(1)
+        thread.start()
+        found = [delivery.holds(others) for _ in range(300)]
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(let_in)
+        gc.unfreeze()
+        over.set()
+        thread.join()
+    assert not any(found)
 
 
 def test_while_another_thread_has_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
