@@ -595,7 +595,7 @@ class ReactiveDatabase:
             self._engine.close()
         except BaseException:
             if self._neighbours is not None and not self.is_closed:
-                self._neighbours.reopen()
+                self._neighbours.reopen()  # else it were open, and deaf to others
             raise
         if self._neighbours is not None:
             self._neighbours.fall_silent()
