@@ -50,7 +50,7 @@ def open_counter(kind: str, path: str) -> tuple[Callable[[], None], Callable[[],
 
 
 def increment(kind: str, path: str, transactions: int) -> None:
-    """In a process of its own: say when ready, wait for the word, say how many failed."""
+    """In a process of its own: say when ready, wait for the word, say how many failed, wait."""
     add, close = open_counter(kind, path)
     print("ready", flush=True)
     sys.stdin.readline()
@@ -61,6 +61,7 @@ def increment(kind: str, path: str, transactions: int) -> None:
         except apsw.Error:
             failures += 1
     print(failures, flush=True)
+    sys.stdin.readline()  # an interpreter that ends takes a core away from those still at work
     close()
 
 
