@@ -13,9 +13,9 @@ from unittest import mock
 
 from benchmarks.engines import Ours
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.predicate import ALWAYS
-from reactive_sqlite.region import Region, TableRegion
-from reactive_sqlite.statement import Statement
+from reactive_sqlite.understanding.statement import Statement
+from reactive_sqlite.values.predicate import ALWAYS
+from reactive_sqlite.values.region import Region, TableRegion
 
 Params = Sequence[Any] | Mapping[str, Any]
 _precise = Statement.region

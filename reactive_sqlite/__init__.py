@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from reactive_sqlite.change import ChangeSet, RowChange
 from reactive_sqlite.current import (
     current_database,
     mutation,
@@ -15,7 +14,6 @@ from reactive_sqlite.current import (
     use_database,
 )
 from reactive_sqlite.database import Mutation, ReactiveDatabase
-from reactive_sqlite.delta import Delta
 from reactive_sqlite.errors import (
     ClosedError,
     NotAMutation,
@@ -23,13 +21,15 @@ from reactive_sqlite.errors import (
     ReactiveSqliteError,
     TransactionError,
 )
-from reactive_sqlite.journal import ChangesSince
-from reactive_sqlite.observable import LiveQuery, State
-from reactive_sqlite.region import Region, TableRegion
-from reactive_sqlite.result import Result
-from reactive_sqlite.row import Row
-from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.trace import Difference, Stats, Trace, Wake
+from reactive_sqlite.journal.journal import ChangesSince
+from reactive_sqlite.liveness.observable import LiveQuery, State
+from reactive_sqlite.understanding.statement import Statement, StatementKind
+from reactive_sqlite.values.change import ChangeSet, RowChange
+from reactive_sqlite.values.delta import Delta
+from reactive_sqlite.values.region import Region, TableRegion
+from reactive_sqlite.values.result import Result
+from reactive_sqlite.values.row import Row
+from reactive_sqlite.values.trace import Difference, Stats, Trace, Wake
 
 __all__ = [
     "ChangeSet",

@@ -7,12 +7,12 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from reactive_sqlite.connection import Params
 from reactive_sqlite.database import Mutation, ReactiveDatabase
+from reactive_sqlite.driver.connection import Params
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.observable import LiveQuery
-from reactive_sqlite.result import Result
-from reactive_sqlite.row import Row
+from reactive_sqlite.liveness.observable import LiveQuery
+from reactive_sqlite.values.result import Result
+from reactive_sqlite.values.row import Row
 
 T = TypeVar("T")
 

@@ -13,29 +13,29 @@ from typing import Any, Self, TypeVar, overload
 
 import msgspec
 
-from reactive_sqlite.change import ChangeSet
-from reactive_sqlite.comparison import fold
-from reactive_sqlite.connection import Params
-from reactive_sqlite.engine import Engine
+from reactive_sqlite.driver.connection import Params
+from reactive_sqlite.engine.engine import Engine
+from reactive_sqlite.engine.rehearsal import rehearse
 from reactive_sqlite.errors import ClosedError, NotAMutation, NotAQuery, ReactiveSqliteError
-from reactive_sqlite.incremental import Policy
-from reactive_sqlite.journal import ChangesSince
-from reactive_sqlite.live import LiveStore
-from reactive_sqlite.neighbours import Neighbours
-from reactive_sqlite.observable import EventStream, LiveQuery
-from reactive_sqlite.opening import Convert, FunctionOpening, StatementOpening
-from reactive_sqlite.publisher import Publisher
-from reactive_sqlite.rehearsal import rehearse
-from reactive_sqlite.result import Result
-from reactive_sqlite.row import Row
-from reactive_sqlite.sources import (
+from reactive_sqlite.journal.journal import ChangesSince
+from reactive_sqlite.liveness.incremental import Policy
+from reactive_sqlite.liveness.live import LiveStore
+from reactive_sqlite.liveness.observable import EventStream, LiveQuery
+from reactive_sqlite.liveness.opening import Convert, FunctionOpening, StatementOpening
+from reactive_sqlite.liveness.publisher import Publisher
+from reactive_sqlite.liveness.sources import (
     OneRowSource,
     OneValueSource,
     StatementSource,
     frozen_params,
 )
-from reactive_sqlite.statement import Statement, StatementKind
-from reactive_sqlite.trace import Difference, Stats, Trace, Wake
+from reactive_sqlite.neighbours import Neighbours
+from reactive_sqlite.understanding.statement import Statement, StatementKind
+from reactive_sqlite.values.change import ChangeSet
+from reactive_sqlite.values.comparison import fold
+from reactive_sqlite.values.result import Result
+from reactive_sqlite.values.row import Row
+from reactive_sqlite.values.trace import Difference, Stats, Trace, Wake
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from reactive_sqlite.observable import LiveStream
+from reactive_sqlite.liveness.observable import LiveStream
 
 
 class Emissions:

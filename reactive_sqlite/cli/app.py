@@ -12,8 +12,8 @@ import typer
 
 from reactive_sqlite.cli.display import JsonLines, PlainLines, Screen, View, json_line
 from reactive_sqlite.cli.watch import Watch
-from reactive_sqlite.connection import DatabaseError
 from reactive_sqlite.database import ReactiveDatabase
+from reactive_sqlite.driver.errors import DatabaseError
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.neighbours.doctor import examine
 

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from reactive_sqlite.observable import State
+from reactive_sqlite.liveness.observable import State
 
 Rows = tuple[Any, ...]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reactive_sqlite.cli.display import View
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.observable import LiveQuery, State
+from reactive_sqlite.liveness.observable import LiveQuery, State
 
 #: Seconds after which it is asked again whether the time is up.
 LONGEST_WAIT = 0.2

@@ -10,13 +10,13 @@ import logging
 import threading
 from time import monotonic
 
-from reactive_sqlite.connection import SPOILT, BusyError
-from reactive_sqlite.engine import Engine
+from reactive_sqlite.driver.errors import SPOILT, BusyError
+from reactive_sqlite.engine.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
-from reactive_sqlite.filesystem import Identity, identity_of
+from reactive_sqlite.files.filesystem import Identity, identity_of
+from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
 from reactive_sqlite.neighbours.watcher import Member, Watcher, join, leave
-from reactive_sqlite.publisher import Publisher
 
 logger = logging.getLogger("reactive_sqlite")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import Literal, NamedTuple
 
-from reactive_sqlite.checkpoints import WARN_PAGES
-from reactive_sqlite.connection import Connection, DatabaseError, SQLError
-from reactive_sqlite.filesystem import network_file_system
-from reactive_sqlite.locks import locks_on, process, processes
-from reactive_sqlite.records import last_record, records_since
+from reactive_sqlite.driver.connection import Connection
+from reactive_sqlite.driver.errors import DatabaseError, SQLError
+from reactive_sqlite.files.checkpoints import WARN_PAGES
+from reactive_sqlite.files.filesystem import network_file_system
+from reactive_sqlite.files.locks import locks_on, process, processes
+from reactive_sqlite.journal.records import last_record, records_since
 
 Verdict = Literal["ok", "note", "wrong"]
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from reactive_sqlite.filesystem import Identity, why_lost
+from reactive_sqlite.files.filesystem import Identity, why_lost
 from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of, sweep
 from reactive_sqlite.neighbours.inotify import Inotify
 

@@ -21,7 +21,7 @@ import pytest
 
 import reactive_sqlite
 from reactive_sqlite import Delta, ReactiveDatabase
-from reactive_sqlite.delivery import Delivery
+from reactive_sqlite.liveness.delivery import Delivery
 from tests.neighbours.processes import until
 
 

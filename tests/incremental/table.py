@@ -12,7 +12,7 @@ from unittest import mock
 import apsw
 
 from reactive_sqlite import Delta, ReactiveDatabase, State
-from reactive_sqlite.incremental import rows as kept
+from reactive_sqlite.liveness.incremental import rows as kept
 
 from .values import COLUMNS, ODD, PLAIN, SCHEMA, exact
 

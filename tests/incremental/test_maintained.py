@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.incremental import accumulators, contributions, joined
+from reactive_sqlite.liveness.incremental import accumulators, contributions, joined
 
 from .table import Bench, bench
 from .values import COLUMNS, DERIVED, GROUPED_JOINS, GROUPS, JOINS, ROWS, condition, statement

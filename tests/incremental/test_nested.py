@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactive_sqlite import Delta, ReactiveDatabase
-from reactive_sqlite.analysis import nested
-from reactive_sqlite.analysis.nested import Link
-from reactive_sqlite.analysis.shape import shape_of
-from reactive_sqlite.incremental import Following
+from reactive_sqlite.liveness.incremental import Following
+from reactive_sqlite.understanding.analysis import nested
+from reactive_sqlite.understanding.analysis.nested import Link
+from reactive_sqlite.understanding.analysis.shape import shape_of
 
 from .table import Twins, Watched
 from .test_maintained import fixed

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactive_sqlite.delta import Delta
-from reactive_sqlite.incremental import NotMaintainable, ordered
-from reactive_sqlite.incremental.ordered import OrderedRows
-from reactive_sqlite.incremental.sortkey import Direction, SortKeys
+from reactive_sqlite.liveness.incremental import NotMaintainable, ordered
+from reactive_sqlite.liveness.incremental.ordered import OrderedRows
+from reactive_sqlite.liveness.incremental.sortkey import Direction, SortKeys
+from reactive_sqlite.values.delta import Delta
 
 from .values import ODD, exact
 

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactive_sqlite import ReactiveDatabase, Trace
-from reactive_sqlite.analysis.shape import Shape
-from reactive_sqlite.incremental import decisive, patch
-from reactive_sqlite.incremental.patch import patch_of
+from reactive_sqlite.liveness.incremental import decisive, patch
+from reactive_sqlite.liveness.incremental.patch import patch_of
+from reactive_sqlite.understanding.analysis.shape import Shape
 
 from .table import Twins, Watched
 from .test_maintained import fixed

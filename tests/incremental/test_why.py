@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from reactive_sqlite import Difference, NotAMutation, ReactiveDatabase, Trace, TransactionError
-from reactive_sqlite.incremental.ordered import OrderedRows
+from reactive_sqlite.liveness.incremental.ordered import OrderedRows
 
 
 def made(**options: Any) -> ReactiveDatabase:

@@ -116,7 +116,9 @@ def test_what_a_query_costs_decides(
 ) -> None:
     """Cheap ones are run again; dear ones are followed, once it is clear that they are dear."""
     clock = count()
-    monkeypatch.setattr("reactive_sqlite.sources.thread_time", lambda: next(clock) * seconds)
+    monkeypatch.setattr(
+        "reactive_sqlite.liveness.sources.thread_time", lambda: next(clock) * seconds
+    )
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
         db.query("SELECT x FROM t").subscribe(lambda _: None)
@@ -158,7 +160,9 @@ def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_always_follows_whatever_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = count()
-    monkeypatch.setattr("reactive_sqlite.incremental.following.thread_time", lambda: next(clock))
+    monkeypatch.setattr(
+        "reactive_sqlite.liveness.incremental.following.thread_time", lambda: next(clock)
+    )
     with ReactiveDatabase(maintain="always") as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
         db.query("SELECT x FROM t").subscribe(lambda _: None)

@@ -18,8 +18,8 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, checkpoints, filesystem, locks
-from reactive_sqlite.filesystem import network_file_system
-from reactive_sqlite.locks import locks_on
+from reactive_sqlite.files.filesystem import network_file_system
+from reactive_sqlite.files.locks import locks_on
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until
 

@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.filesystem import identity_of
+from reactive_sqlite.files.filesystem import identity_of
 from reactive_sqlite.neighbours.doorbell import Doorbells, bells_of
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import stranger, until

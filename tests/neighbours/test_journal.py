@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
-from reactive_sqlite.journal import KEPT
+from reactive_sqlite.journal.journal import KEPT
 from reactive_sqlite.neighbours.doctor import examine
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import participant, stranger, until

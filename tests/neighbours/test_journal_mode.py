@@ -9,8 +9,8 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+from reactive_sqlite.files.walindex import position
 from reactive_sqlite.testing import Emissions
-from reactive_sqlite.walindex import position
 from tests.neighbours.processes import participant, stranger, until
 
 MODES = ("delete", "truncate", "persist", "memory")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.filesystem import identity_of
+from reactive_sqlite.files.filesystem import identity_of
 from reactive_sqlite.neighbours import doorbell, watcher
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import Other, participant, until

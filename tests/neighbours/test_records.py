@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reactive_sqlite import ChangeSet, ReactiveDatabase, RowChange
-from reactive_sqlite.records import RECORD_BYTES, decoded, encoded, folded, merged
+from reactive_sqlite.journal.records import RECORD_BYTES, decoded, encoded, folded, merged
 from tests.properties.drive import fixed
 
 ME = b"12345678"

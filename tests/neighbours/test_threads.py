@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.delivery import Delivery
-from reactive_sqlite.foreign import ForeignCommits
-from reactive_sqlite.handout import Handout
-from reactive_sqlite.journal import Journal
-from reactive_sqlite.live import LiveStore
+from reactive_sqlite.driver.readers import ReaderPool
+from reactive_sqlite.engine.reads import Reads
+from reactive_sqlite.engine.writes import Writes
+from reactive_sqlite.journal.foreign import ForeignCommits
+from reactive_sqlite.journal.journal import Journal
+from reactive_sqlite.liveness.delivery import Delivery
+from reactive_sqlite.liveness.handout import Handout
+from reactive_sqlite.liveness.live import LiveStore
+from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours import Neighbours
-from reactive_sqlite.publisher import Publisher
-from reactive_sqlite.readers import ReaderPool
-from reactive_sqlite.reads import Reads
-from reactive_sqlite.routing import RegionIndex
-from reactive_sqlite.writes import Writes
+from reactive_sqlite.understanding.routing import RegionIndex
 from tests.neighbours.processes import PATIENCE, participant, until
 
 THREADS, STEPS = 32, 25

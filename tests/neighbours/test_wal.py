@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import wal
-from reactive_sqlite.walindex import Position, mapped, position
+from reactive_sqlite.files import wal
+from reactive_sqlite.files.walindex import Position, mapped, position
 
 
 class Log:

@@ -15,11 +15,11 @@ import apsw
 import pytest
 
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, State, delivery
-from reactive_sqlite.filesystem import identity_of
-from reactive_sqlite.foreign import Foreign
+from reactive_sqlite.files.filesystem import identity_of
+from reactive_sqlite.journal.foreign import Foreign
+from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours import Neighbours, doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
-from reactive_sqlite.publisher import Publisher
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import Other, participant, stranger, until
 

@@ -125,7 +125,7 @@ def test_regions_spare_something() -> None:
 
 def test_a_region_index_that_forgets_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: regions that overlook updates are found out."""
-    from reactive_sqlite.region import Region
+    from reactive_sqlite.values.region import Region
 
     honest = Region.touched_by
 

@@ -108,7 +108,7 @@ def test_small_changes_are_exact(sql: str, told: dict[str, tuple[int, int, int]]
 
 def test_a_recorder_that_forgets_savepoints_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: a recorder whose ROLLBACK TO undoes nothing is found out."""
-    from reactive_sqlite.recorder import ChangeRecorder
+    from reactive_sqlite.recording.recorder import ChangeRecorder
 
     def forgets(self: Any, name: str) -> bool:
         return False

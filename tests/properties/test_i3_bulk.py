@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactive_sqlite import ReactiveDatabase, bulk, recorder
-from reactive_sqlite.connection import DatabaseError
+from reactive_sqlite.driver.errors import DatabaseError
 
 PARENT = "CREATE TABLE p(k INTEGER PRIMARY KEY, m)"
 TABLES = (

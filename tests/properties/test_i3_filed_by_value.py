@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.connection import SQLError
-from reactive_sqlite.filing import Equalities
+from reactive_sqlite.driver.errors import SQLError
+from reactive_sqlite.understanding.filing import Equalities
 
 SCHEMA = (
     "CREATE TABLE t(id INTEGER PRIMARY KEY, owner INTEGER, status TEXT COLLATE NOCASE, n INTEGER)"

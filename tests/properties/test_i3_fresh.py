@@ -22,7 +22,7 @@ def test_live_values_are_never_stale(told: tuple[int, list[int], bool]) -> None:
 
 def test_an_index_that_drops_an_owner_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: routing that forgets every third touched query is found out."""
-    from reactive_sqlite.routing import RegionIndex
+    from reactive_sqlite.understanding.routing import RegionIndex
 
     honest = RegionIndex.touched
 

@@ -177,7 +177,7 @@ def test_equivalent_queries_have_equal_values(seed: int) -> None:
 
 def test_the_phases_catch_a_value_that_is_not_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: when deletions never reach live queries, the first phase says so."""
-    from reactive_sqlite.routing import RegionIndex
+    from reactive_sqlite.understanding.routing import RegionIndex
 
     from .watch import Broken
 

@@ -145,8 +145,8 @@ def test_unsubscribing_frees(counted: tuple[ReactiveDatabase, Statements]) -> No
 
 def test_waking_everything_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test can fail: routing that wakes all is found out by the count."""
-    from reactive_sqlite.region import Region
-    from reactive_sqlite.routing import RegionIndex
+    from reactive_sqlite.understanding.routing import RegionIndex
+    from reactive_sqlite.values.region import Region
 
     owners: list[object] = []
     honest = RegionIndex.add

@@ -7,11 +7,11 @@ from typing import Any
 
 import apsw
 
-from reactive_sqlite.access import Access, Action
-from reactive_sqlite.analysis import analyse
-from reactive_sqlite.catalog import Catalog, TableInfo
-from reactive_sqlite.change import ChangeSet, RowChange
-from reactive_sqlite.statement import Statement
+from reactive_sqlite.understanding.access import Access, Action
+from reactive_sqlite.understanding.analysis import analyse
+from reactive_sqlite.understanding.catalog import Catalog, TableInfo
+from reactive_sqlite.understanding.statement import Statement
+from reactive_sqlite.values.change import ChangeSet, RowChange
 
 Params = Sequence[Any] | Mapping[str, Any]
 Rows = dict[object, tuple[Any, ...]]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.change import ChangeSet, RowChange
+from reactive_sqlite.values.change import ChangeSet, RowChange
 from tests.understanding.engine import Engine
 
 QUERIES, WRITES = 12, 40

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.change import RowChange
-from reactive_sqlite.predicate import ALWAYS
+from reactive_sqlite.values.change import RowChange
+from reactive_sqlite.values.predicate import ALWAYS
 from tests.understanding.engine import Engine
 from tests.understanding.values import (
     BLOBS,

@@ -9,10 +9,10 @@ import apsw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.change import ChangeSet, RowChange
-from reactive_sqlite.intervals import IntervalSet
-from reactive_sqlite.region import Region, TableRegion
-from reactive_sqlite.routing import RegionIndex
+from reactive_sqlite.understanding.routing import RegionIndex
+from reactive_sqlite.values.change import ChangeSet, RowChange
+from reactive_sqlite.values.intervals import IntervalSet
+from reactive_sqlite.values.region import Region, TableRegion
 from tests.understanding.engine import Engine
 from tests.understanding.values import COLUMNS, Predicates, columns, value
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from reactive_sqlite import access as codes
-from reactive_sqlite.analysis import analyse
-from reactive_sqlite.analysis.narrow import mentions_of
-from reactive_sqlite.catalog import SCHEMA_TABLES
-from reactive_sqlite.comparison import fold
-from reactive_sqlite.statement import StatementKind
+from reactive_sqlite.understanding import access as codes
+from reactive_sqlite.understanding.analysis import analyse
+from reactive_sqlite.understanding.analysis.narrow import mentions_of
+from reactive_sqlite.understanding.catalog import SCHEMA_TABLES
+from reactive_sqlite.understanding.statement import StatementKind
+from reactive_sqlite.values.comparison import fold
 from tests.understanding.engine import Engine
 
 CORPUS = Path(__file__).parent.parent / "fixtures" / "statements.sql"
@@ -141,7 +141,7 @@ def test_analyse_survives_any_text(engine: Engine) -> None:
 
 def test_most_queries_are_understood(engine: Engine) -> None:
     """The rest count as whole tables; a parser that gave up on all would pass the tests above."""
-    from reactive_sqlite.analysis.lexer import tokens_of
+    from reactive_sqlite.understanding.analysis.lexer import tokens_of
 
     queries = [case.sql for case in STATEMENTS if case.kind == "SELECT"]
     failed = [sql for sql in queries if mentions_of(tokens_of(sql), engine.catalog) is None]

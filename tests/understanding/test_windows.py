@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite.region import Region
-from reactive_sqlite.statement import Statement
+from reactive_sqlite.understanding.statement import Statement
+from reactive_sqlite.values.region import Region
 from tests.understanding.engine import Engine, Params, difference
 from tests.understanding.values import columns, value
 

@@ -1,0 +1,1 @@
+"""Connections to SQLite, and who may use them. APSW is here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Statements, transactions and scripts on one database; nothing here knows of live queries."""

@@ -1,0 +1,1 @@
+"""The record that tells other processes what a commit changed, and how theirs are read."""

@@ -1,0 +1,1 @@
+"""Live queries: what they keep, how they are brought up to date, how values are handed out."""

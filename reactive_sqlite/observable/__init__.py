@@ -1,9 +1,0 @@
-"""Live results and events as reactivex Observables. The only package that imports reactivex."""
-
-from __future__ import annotations
-
-from reactive_sqlite.observable.events import EventStream
-from reactive_sqlite.observable.streams import DeltaStream, LiveQuery, LiveStream, State
-from reactive_sqlite.observable.subscription import Subscription
-
-__all__ = ["DeltaStream", "EventStream", "LiveQuery", "LiveStream", "State", "Subscription"]
