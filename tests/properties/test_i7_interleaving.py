@@ -22,12 +22,15 @@ import pytest
 
 import reactive_sqlite
 from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.engine import writes
+from reactive_sqlite.journal import journal
+from reactive_sqlite.liveness import live, publisher
+from reactive_sqlite.recording import recorder
+from reactive_sqlite.understanding import routing
 
 PACKAGE = Path(reactive_sqlite.__file__).parent
-OF_SUBSCRIPTIONS = {str(PACKAGE / name) for name in ("routing.py", "live.py", "publisher.py")}
-OF_COMMITS = {
-    str(PACKAGE / name) for name in ("writes.py", "journal.py", "recorder.py", "publisher.py")
-}
+OF_SUBSCRIPTIONS = {routing.__file__, live.__file__, publisher.__file__}
+OF_COMMITS = {writes.__file__, journal.__file__, recorder.__file__, publisher.__file__}
 SCHEMA = """
 CREATE VIRTUAL TABLE ft USING fts5(a);
 CREATE TABLE t(id INTEGER PRIMARY KEY, n);
@@ -82,8 +85,8 @@ def test_a_commit_at_any_line_of_a_subscription(read: str, name: str, tmp_path: 
         with ReactiveDatabase(path) as db:
             db.executescript(SCHEMA)
             query = READS[read](db)
-            writes = partial(deque, map(db.execute, WRITES))
-            interruption = Interruption(line, OF_SUBSCRIPTIONS, writes)
+            both = partial(deque, map(db.execute, WRITES))
+            interruption = Interruption(line, OF_SUBSCRIPTIONS, both)
             seen: list[Any] = []
             sys.settrace(interruption)
             try:
