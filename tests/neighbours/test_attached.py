@@ -17,6 +17,12 @@ SCHEMA = "CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 0)
 
 
 @pytest.fixture
+def no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens a database from here on looks only by its own commits, and `look`."""
+    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
+
+
+@pytest.fixture
 def db(tmp_path: Path) -> Iterator[ReactiveDatabase]:
     with ReactiveDatabase(tmp_path / "other.db") as other:
         other.executescript(
@@ -78,10 +84,9 @@ def test_a_change_of_its_schema_is_seen(db: ReactiveDatabase, tmp_path: Path) ->
 
 
 def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved_there(
-    db: ReactiveDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    no_looks: None, db: ReactiveDatabase, tmp_path: Path
 ) -> None:
     """It does not wait for the next look, which the watcher makes a moment later."""
-    monkeypatch.setattr(Neighbours, "_glance", lambda self: True)
     attach(db, tmp_path)
     db.execute("CREATE TABLE aux.w(id INTEGER PRIMARY KEY, a, b, c)")
     db.execute("INSERT INTO aux.w VALUES (1, 0, 2, 3)")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +23,11 @@ from smithers_db.table import Table
 from smithers_db.tables.phases import Phases
 
 from . import original
+from .commands import ROOT, command, in_terminal
 from .tour import tour
 
-ROOT = Path(__file__).parents[2]
 MAIN = "from smithers_db.cli import main; main()"
 VERBS = ["runs", "show", "tail", "stats", "doctor", "migrate", "export", "prune"]
-
-
-def command(
-    *args: Any, timeout: float = 60, encoding: str = "utf-8"
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *map(str, args)],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "COLUMNS": "200",
-            "PYTHONIOENCODING": encoding,
-        },
-        capture_output=True,
-        encoding=encoding,
-        timeout=timeout,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -335,38 +314,6 @@ def test_what_cannot_be_asked_about(tmp_path: Path, verb: str) -> None:
 NASTY = "[/] [bold]x[/bold] \x1b[31mred\x07 tab\there\nand a line, long " + "長い" * 60
 
 
-def in_terminal(*args: Any, columns: int = 80, colour: bool = True) -> list[str]:
-    """The lines of the screen, as the command leaves it in a terminal of this width."""
-    controller, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-    env.pop("COLUMNS", None)
-    env.pop("NO_COLOR", None)
-    if not colour:
-        env["NO_COLOR"] = "1"
-    done = subprocess.Popen(
-        [sys.executable, "-c", MAIN, *map(str, args)],
-        env=env,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=subprocess.DEVNULL,
-        close_fds=True,
-    )
-    os.close(terminal)
-    written = b""
-    while True:
-        try:
-            block = os.read(controller, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not block:
-            break
-        written += block
-    os.close(controller)
-    assert done.wait(timeout=60) in (0, 1)
-    return written.decode().replace("\r\n", "\n").splitlines()
-
-
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run in which every text is one that breaks a careless table."""
@@ -439,7 +386,7 @@ def test_no_such_run(toured: tuple[Path, str]) -> None:
 
 
 def test_the_demo_proves_itself() -> None:
-    done = command("demo", timeout=90)
+    done = command("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "finished ones run again: 0" in done.stdout
     assert " 0 stale; " in done.stdout
