@@ -117,7 +117,9 @@ def _output(
     db: SmithersDB, call_id: str, path: str, size: int | None, git_hash: str | None
 ) -> Iterator[Finding]:
     if db.outputs.found(path) is None:
-        yield Finding("missing output", f"tool call {call_id}: {path}")
+        # Another process may have removed it with its row since the rows were read.
+        if db.db.execute("SELECT 1 FROM tool_calls WHERE id = ?", (call_id,)).rows:
+            yield Finding("missing output", f"tool call {call_id}: {path}")
         return
     try:
         db.outputs.read(path, size, git_hash)
