@@ -207,7 +207,7 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     ),
     **{
         f"a {what} of {value!r:.20}": partial(verb, value)
-        for value in (["x"], "\ud800", {"a": 1}, object)
+        for value in (["x"], "\ud800", {"a": 1}, object, 2**63)
         for what, verb in BY_ID.items()
     },
     **{
