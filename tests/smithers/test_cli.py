@@ -196,6 +196,27 @@ def test_tail_tells_what_became_of_a_question(tmp_path: Path) -> None:
     ]
 
 
+def test_tail_says_that_a_run_is_dead_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+    for json_ in ([], ["--json"]):
+        done = command("tail", path, run, "--no-follow", *json_)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+        assert done.stderr.startswith("smithers-db: this run is dead")
+        assert len(done.stderr.splitlines()) == 1
+    with create_smithers_db(path) as db:
+        assert [kind for kind, _ in changes(db, run, follow=False)] == ["run", "dead"]
+        told = changes(db, run)
+        assert [next(told)[0] for _ in range(2)] == ["run", "dead"]
+        db.execution.resume(run)
+        db.phases.start("p")
+        assert next(told)[0] == "phase"
+        db.execution.complete(run)
+        assert [(kind, row.status) for kind, row in told] == [("run", "completed")]
+    assert command("tail", path, run).stderr == ""
+
+
 def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
