@@ -10,10 +10,12 @@ import msgspec
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import growth, rollups
-from smithers_db.clock import later
+from smithers_db.clock import later, now
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
+from smithers_db.lifecycle import OPEN, RUNNING_IN, interrupt
 from smithers_db.orphans import is_forsaken
+from smithers_db.owner import is_dead
 from smithers_db.progress import Progress, silent
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import Table
@@ -23,6 +25,11 @@ SWEPT_FOR = 60_000
 _NAMED = (
     "SELECT id, output_path, output_size_bytes, output_git_hash FROM tool_calls "
     "WHERE output_path IS NOT NULL AND output_inline IS NULL"
+)
+_OPEN = " UNION ALL ".join(f"SELECT execution_id FROM {table} WHERE {OPEN}" for table in RUNNING_IN)
+_LEFT_RUNNING = (
+    f"SELECT e.id, coalesce(e.name, ''), e.status, count(*) FROM ({_OPEN}) "
+    f"JOIN executions e ON e.id = execution_id AND NOT (e.{OPEN}) GROUP BY e.id ORDER BY e.rowid"
 )
 _DATABASES = (".db", ".db3", ".sqlite", ".sqlite3")
 
@@ -45,6 +52,7 @@ CHECKS = {
     "altered output": ("altered output files", ""),
     "orphan output": ("output files without a row", "--repair removes them"),
     "dead run": ("dead runs", "resume them, or --end-dead"),
+    "left running": ("ended runs with something running for ever", "--end-dead ends it"),
 }
 
 
@@ -58,8 +66,9 @@ def examine(
     """Looks for everything that can be wrong; returns what it found, empty when all is well.
 
     ``repair`` mends drifted counters and removes orphan files. A dead run is only reported, for it
-    can be resumed; ``end_dead`` ends it as failed, with what it left running. ``progress`` is
-    called with what is done, how much there is, and what is next.
+    can be resumed; ``end_dead`` ends it as failed, with what it left running, and what a worker
+    that is gone left running in a run that it had ended. ``progress`` is called with what is done,
+    how much there is, and what is next.
     """
     files = db.db.execute(_NAMED).rows
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -69,6 +78,7 @@ def examine(
         "counters": lambda: _counters(db, repair),
         "output files": lambda: _orphan_files(db, repair),
         "dead runs": lambda: _dead_runs(db, end_dead),
+        "ended runs": lambda: _left_running(db, end_dead),
     }
     total = len(checks) + len(files)
     found: list[Finding] = []
@@ -117,7 +127,9 @@ def _output(
     db: SmithersDB, call_id: str, path: str, size: int | None, git_hash: str | None
 ) -> Iterator[Finding]:
     if db.outputs.found(path) is None:
-        yield Finding("missing output", f"tool call {call_id}: {path}")
+        # Another process may have removed it with its row since the rows were read.
+        if db.db.execute("SELECT 1 FROM tool_calls WHERE id = ?", (call_id,)).rows:
+            yield Finding("missing output", f"tool call {call_id}: {path}")
         return
     try:
         db.outputs.read(path, size, git_hash)
@@ -183,3 +195,14 @@ def _dead_runs(db: SmithersDB, end: bool) -> Iterator[Finding]:
                     db.execution.fail(incomplete.id, "abandoned: its worker died")
                 name = incomplete.execution.name or ""
                 yield Finding("dead run", f"{incomplete.id} {name}".rstrip(), end)
+
+
+def _left_running(db: SmithersDB, end: bool) -> Iterator[Finding]:
+    with db.db.transaction():
+        for run, name, status, count in db.db.execute(_LEFT_RUNNING).rows:
+            if is_dead(db.execution.owner(run)):  # else it may be at it still
+                if end:
+                    interrupt(db.db, run, now())
+                named = f"{run} {name}".rstrip()
+                detail = f"{named} is {status}, with {count} still running in it"
+                yield Finding("left running", detail, end)

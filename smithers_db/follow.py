@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from smithers_db.facade import SmithersDB
+from smithers_db.owner import is_dead
 from smithers_db.rows import HumanInteraction
 from smithers_db.table import Table
 
@@ -22,6 +23,8 @@ def changes(
 ) -> Iterator[tuple[str, Any]]:
     """A pair (kind, row) for each row of a run, and again whenever its status changes.
 
+    When nobody works on the run any more, which changes no row, a pair of the kind ``dead`` says
+    so: it has not ended, and may yet be taken over.
     Ends when the run has ended, with ``follow=False`` when all there is now has been given, and
     when ``is_read``, which is asked again and again, says that nobody wants more.
     Raises what keeps a query from being answered, such as that the file was deleted.
@@ -46,7 +49,7 @@ def changes(
         for kind, read in families.items()
     ]
     told: dict[str, str] = {}
-    ended = False
+    ended = dead = False
     try:
         present = [(kind, row) for kind, rows in _drained(arrived) for row in rows if row]
         for kind, row in sorted(present, key=lambda pair: moment_of(pair[1])):
@@ -59,7 +62,14 @@ def changes(
             try:
                 kind, rows = _answered(arrived.get(timeout=QUIET))
             except queue.Empty:
-                if ended or not follow:
+                # Its worker first: one that ends the run and goes is none that died over it.
+                gone = is_dead(db.execution.owner(execution_id))
+                run = db.execution.get(execution_id)
+                if run is not None and run.completed_at is None and gone != dead:
+                    dead = gone
+                    if dead:
+                        yield "dead", run
+                elif ended or not follow:
                     return
                 continue
             for row in rows:

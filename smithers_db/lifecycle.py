@@ -20,6 +20,9 @@ R = TypeVar("R", bound=msgspec.Struct)
 #: The condition under which a row can still come to an end.
 OPEN = "status IN ('pending', 'running')"
 
+#: What runs in a run.
+RUNNING_IN = ("phases", "steps", "tasks", "agents", "tool_calls")
+
 #: Milliseconds from the start of a row to the moment given as the one parameter.
 DURATION = "max(0, CAST(round((julianday(?) - julianday(started_at)) * 86400000) AS INTEGER))"
 
@@ -56,7 +59,7 @@ def interrupt(
 
     ``for_good``: the run ends, too, so nobody waits for the answers to its questions any more.
     """
-    for table in ("phases", "steps", "tasks", "agents", "tool_calls"):
+    for table in RUNNING_IN:
         db.execute(_INTERRUPT.format(table), (moment, moment, execution_id))
     if for_good:
         db.execute(_WITHDRAW, (moment, execution_id))

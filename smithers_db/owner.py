@@ -13,6 +13,9 @@ from smithers_db.clock import later, new_id, now
 from smithers_db.rows import Execution, ExecutionOwner
 from smithers_db.table import Table
 
+#: How old the heartbeat of a worker on another host may be, in milliseconds.
+STALE_MS = 60_000
+
 
 class Incomplete(msgspec.Struct, frozen=True):
     """An execution that has not ended: somebody works on it, or it is abandoned."""
@@ -66,6 +69,11 @@ def is_abandoned(owner: ExecutionOwner | None, host: str, stale_ms: int) -> bool
     if owner.host == host:
         return process_started(owner.process_id) != owner.process_started
     return owner.heartbeat_at < later(-stale_ms)
+
+
+def is_dead(owner: ExecutionOwner | None) -> bool:
+    """The same, seen from this host."""
+    return is_abandoned(owner, socket.gethostname(), STALE_MS)
 
 
 _OWN = (

@@ -137,7 +137,8 @@ class Table(Generic[R]):
             return self.db.execute(select + tail, params).rows
         except UnicodeDecodeError as error:
             raise self.unreadable(tail, params) from error
-        except (TypeError, UnicodeEncodeError) as error:  # what was asked for, not what is there
+        except (TypeError, OverflowError, UnicodeEncodeError) as error:
+            # What was asked for, not what is there.
             raise InvalidValue(f"no row of {self.name} can be found by this: {error}") from error
 
     def _refuse_bytes(self, row: Sequence[Any]) -> None:

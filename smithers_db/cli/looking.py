@@ -154,11 +154,17 @@ def tail(
     follow: Annotated[bool, typer.Option(help="go on until the run ends")] = True,
     json: Json = False,
 ) -> None:
-    """Follow a run: a line for each phase, step, agent, tool call and question that changes."""
+    """Follow a run: a line for each phase, step, agent, tool call and question that changes.
+
+    That its worker has died is said once on the error stream; somebody may yet resume it.
+    """
     with opened(file) as db:
         try:
             for kind, row in changes(db, run_named(db, run).id, follow, _is_read):
-                if json:
+                if kind == "dead":  # no row has changed, so it is no line
+                    gone = "this run is dead, for its worker is gone: resume it, or end it with"
+                    err.print(f"smithers-db: {gone} smithers-db doctor --end-dead {file}")
+                elif json:
                     write_json({"kind": kind, "row": row})
                 else:
                     _line(kind, row)

@@ -40,7 +40,14 @@ def asked(file: Path) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "apsw":  # SQLite's own, by their names
             raise
-        refuse(f"{file}: {error}")
+        refuse(f"{file}: {error}{_why(error)}")
+
+
+def _why(error: Exception) -> str:
+    """What the note of a file that could not be opened says of the reason."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("while opening")]
+    reason = notes[0].partition("': ")[2] if notes else ""
+    return f": {reason}" if reason else ""
 
 
 @contextmanager

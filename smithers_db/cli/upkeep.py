@@ -36,7 +36,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def prune(
     file: File,
     keep: Annotated[
-        int | None, typer.Option(help="spare this many of the newest finished runs")
+        int | None, typer.Option(help="spare this many of the newest finished runs", min=0)
     ] = None,
     older_than: Annotated[
         str | None, typer.Option(help="spare younger runs: 30d, 12h, or a date")
@@ -45,6 +45,8 @@ def prune(
     json: Json = False,
 ) -> None:
     """Remove finished runs with their output files, and give the room back."""
+    if keep is None and older_than is None:
+        refuse("say what to prune: --keep NUMBER, --older-than AGE, or both")
     before = None if older_than is None else _before(older_than)
     with opened(file) as db, progress("pruning") as told:
         report = db.prune(keep=keep, older_than=before, dry_run=dry_run, progress=told)

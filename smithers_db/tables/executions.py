@@ -13,13 +13,10 @@ from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidTransition, NotFound
 from smithers_db.ledger import FRESH, state_at
 from smithers_db.lifecycle import OPEN, Lifecycle, interrupt
-from smithers_db.owner import Incomplete, Owner
+from smithers_db.owner import STALE_MS, Incomplete, Owner
 from smithers_db.rows import Execution, ExecutionOwner, StateEntry
 from smithers_db.table import Table
 from smithers_db.values import encode, encode_optional
-
-#: How old the heartbeat of a worker on another host may be, in milliseconds.
-STALE_MS = 60_000
 
 _START = (
     "INSERT INTO executions (id, name, file_path, config, forked_from, forked_transition, "

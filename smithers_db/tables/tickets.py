@@ -110,6 +110,8 @@ class Tickets:
         for name in _LISTS:
             if name in columns:
                 checked[name] = listed(name, columns[name] or ())
+        if "deps" in checked:  # anything else is no ticket's id, and would never be done
+            checked["deps"] = [str.__str__(text("deps", needed)) for needed in checked["deps"]]
         return checked
 
     def _insert(self, ending: str, columns: dict[str, Any]) -> int:

@@ -170,6 +170,8 @@ class Vcs:
 
     def update_review(self, id: str, **columns: Any) -> None:
         """Sets columns of a review. Raises `NotFound`, and `InvalidValue` for a misfit."""
+        if "issues" in columns:
+            columns["issues"] = listed("issues", columns["issues"])
         self._reviews.update(id, **columns)
 
     def get_reviews(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Review]:

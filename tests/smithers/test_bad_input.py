@@ -187,6 +187,11 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     "issues that are a mapping": lambda db: db.vcs.log_review(
         target_type="pr", approved=True, summary="s", issues={"a.py": 3}
     ),
+    "issues of a review that become one text": lambda db: db.vcs.update_review("x", issues="a.py"),
+    "issues of a review that become none": lambda db: db.vcs.update_review("x", issues=None),
+    "tickets needed that are numbers": lambda db: db.tickets.seed(
+        [{**ticket("x", 1), "deps": [5]}]
+    ),
     "types of events that are none": lambda db: db.agents.stream_events("a", None),  # type: ignore[arg-type]
     "values that are no mapping": lambda db: db.state.set_many(["a"]),  # type: ignore[arg-type]
     "an answer that is a list": lambda db: db.human.resolve("x", ["approved"]),  # type: ignore[arg-type]
@@ -207,7 +212,7 @@ WRONG: dict[str, Callable[[SmithersDB], Any]] = {
     ),
     **{
         f"a {what} of {value!r:.20}": partial(verb, value)
-        for value in (["x"], "\ud800", {"a": 1}, object)
+        for value in (["x"], "\ud800", {"a": 1}, object, 2**63)
         for what, verb in BY_ID.items()
     },
     **{

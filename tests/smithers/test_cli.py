@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+import typer
 from rich.cells import cell_len
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
-from smithers_db.cli import looking
+from smithers_db.cli import looking, opening
 from smithers_db.export import count_of, lines_of
 from smithers_db.follow import changes
 from smithers_db.rows import ROW_TYPES
@@ -175,6 +177,27 @@ def test_tail_tells_what_became_of_a_question(tmp_path: Path) -> None:
     ]
 
 
+def test_tail_says_that_a_run_is_dead_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+    for json_ in ([], ["--json"]):
+        done = command("tail", path, run, "--no-follow", *json_)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+        assert done.stderr.startswith("smithers-db: this run is dead")
+        assert len(done.stderr.splitlines()) == 1
+    with create_smithers_db(path) as db:
+        assert [kind for kind, _ in changes(db, run, follow=False)] == ["run", "dead"]
+        told = changes(db, run)
+        assert [next(told)[0] for _ in range(2)] == ["run", "dead"]
+        db.execution.resume(run)
+        db.phases.start("p")
+        assert next(told)[0] == "phase"
+        db.execution.complete(run)
+        assert [(kind, row.status) for kind, row in told] == [("run", "completed")]
+    assert command("tail", path, run).stderr == ""
+
+
 def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
@@ -244,6 +267,32 @@ def test_what_is_no_age_is_refused_in_words(toured: tuple[Path, str], age: str) 
     assert len(refused.stderr.splitlines()) == 1
     assert "30d" in refused.stderr
     assert refused.stderr.rstrip().isprintable()
+
+
+def test_a_prune_of_nothing_in_particular_is_told_the_options(toured: tuple[Path, str]) -> None:
+    refused = command("prune", toured[0])
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "--keep" in refused.stderr
+    assert "--older-than" in refused.stderr
+
+
+def test_a_file_that_cannot_be_opened_comes_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unopened(path: Any, **_: Any) -> Any:
+        error = apsw.ReadOnlyError("attempt to write a readonly database")
+        error.add_note("while running: SELECT 1")
+        error.add_note("while opening 'a.db': its folder cannot be written to")
+        raise error
+
+    (tmp_path / "a.db").touch()
+    monkeypatch.setattr(opening, "ReactiveDatabase", unopened)
+    with pytest.raises(typer.Exit), opening.opened(tmp_path / "a.db"):
+        pass
+    said = capsys.readouterr().err
+    assert said.startswith("smithers-db: ")
+    assert said.endswith("readonly database: its folder cannot be written to\n")
 
 
 def test_doctor_finds_and_mends(tmp_path: Path) -> None:

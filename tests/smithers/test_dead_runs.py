@@ -29,6 +29,20 @@ print("ready", flush=True)
 time.sleep(60)
 """
 
+LEAVER = """
+import os, sys
+from smithers_db import create_smithers_db
+db = create_smithers_db(sys.argv[1])
+run = db.execution.start("worked", "f", id="run")
+phase = db.phases.start("p")
+with db.steps.running("finished"): pass
+db.steps.start("half done"); db.tasks.start("t"); db.agents.start("a"); db.tools.start("Bash", {})
+db.human.request("text", "still to be answered?")
+getattr(db.execution, sys.argv[2])(run, *sys.argv[3:])
+print("ended", flush=True)
+sys.stdin.readline()
+"""
+
 RESUMER = """
 import sys
 from smithers_db import create_smithers_db, InvalidTransition
@@ -142,6 +156,28 @@ def test_nobody_takes_a_run_over_between_the_doctors_look_and_its_end(
         monkeypatch.setattr(db.execution, "find_incomplete", under_the_lock)
         examine(db, end_dead=True)
         assert looked == [True]
+
+
+def test_the_doctor_ends_what_a_worker_left_running_in_a_run_that_it_had_ended(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    worker = child(LEAVER, path, "fail", "no luck")
+    assert line(worker) == "ended"
+    with create_smithers_db(path) as db:
+        assert examine(db, end_dead=True) == []  # it may be at it still
+        worker.kill()
+        worker.communicate()
+        (found,) = examine(db)
+        assert (found.kind, found.repaired) == ("left running", False)
+        assert found.detail == "run worked is failed, with 5 still running in it"
+        assert [found.repaired for found in examine(db, end_dead=True)] == [True]
+        assert_all_interrupted(db)
+        assert examine(db) == []
+        ended = db.execution.get("run")
+        assert ended is not None
+        assert (ended.status, ended.error) == ("failed", "no luck")
+        assert len(db.human.list_pending("run")) == 1  # a run may end before its questions
 
 
 def test_ones_own_run_ends_and_leaves_the_others_their_end(db: SmithersDB, run: str) -> None:

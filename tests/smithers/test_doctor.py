@@ -42,3 +42,15 @@ def test_a_database_in_memory_is_examined_too(db: SmithersDB) -> None:
     assert examine(db) == []
     db.db.execute("DELETE FROM memories_fts_data WHERE id > 100")
     assert {finding.kind for finding in examine(db)} == {"integrity"}
+
+
+def test_an_output_that_goes_with_its_run_meanwhile_is_not_missing(file_db: SmithersDB) -> None:
+    run = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    file_db.tools.complete(file_db.tools.start("Bash", {}), "x" * 5000)
+
+    def others(done: int, total: int, doing: str) -> None:
+        if doing == "outputs":
+            file_db.execution.delete(run)
+
+    assert examine(file_db, progress=others) == []
