@@ -242,3 +242,19 @@ def test_a_query_without_a_value_for_a_name_fails_as_ever() -> None:
         with Emissions(db.query("SELECT id FROM t WHERE a = :a", {"b": 1}).states()) as seen:
             db.execute("INSERT INTO t(a) VALUES (1)")
         assert [type(state.error) for state in seen.values] == [KeyError]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT oid FROM t ORDER BY oid",
+        "SELECT DISTINCT oid FROM t",
+        "SELECT a.oid FROM t AS a JOIN t AS b ON a.oid = b.oid ORDER BY 1",
+    ],
+)
+def test_a_rowid_that_no_name_is_left_for(sql: str) -> None:
+    with ReactiveDatabase(maintain="always") as db:
+        db.execute("CREATE TABLE t(rowid, oid, _rowid_)")
+        with Emissions(db.query(sql)) as seen:
+            db.execute("INSERT INTO t VALUES (1, 2, 3)")
+        assert [[tuple(row) for row in rows] for rows in seen.values] == [[], [(2,)]]
