@@ -28,6 +28,8 @@ class RowKey(NamedTuple):
         """The keys of the rows of a result, in order."""
         if len(self.places) == 1:
             return column_of(value, self.places[0])
+        if not value:
+            return ()
         columns = tuple(zip(*value, strict=True))
         return zip(*(columns[place] for place in self.places), strict=True)
 
