@@ -151,6 +151,14 @@ class TestLiveQueries:
         assert one_and_one_point_zero.get() == "real"
         assert db.query_value("SELECT typeof(?)", (1,)).get() == "integer"
 
+    def test_text_that_is_no_utf8_is_written_in_silence(
+        self, db: ReactiveDatabase, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Emissions(db.query("SELECT id, hex(name) AS name FROM t WHERE id = 2")) as seen:
+            db.execute("UPDATE t SET name = CAST(x'ff' AS TEXT) WHERE id = 2")
+        assert seen.last == ((2, "FF"),)
+        assert not caplog.records
+
     @pytest.mark.parametrize("make", [lambda b: b, memoryview], ids=["bytearray", "memoryview"])
     def test_a_buffer_is_asked_for_as_it_was(
         self, db: ReactiveDatabase, make: Callable[[bytearray], Any]
