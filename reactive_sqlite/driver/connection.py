@@ -58,7 +58,8 @@ class Connection:
             error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise
         # Bound here once: a method of our own around each would cost as much as the call.
-        self.execute = self._apsw.cursor().execute
+        cursor = self._apsw.cursor()
+        self.execute, self.fetchone = cursor.execute, cursor.fetchone
         """Start a statement on the one cursor, for callers that drain it and annotate errors."""
         self.known_version = self._apsw.data_version
         """Like `data_version`, as of the last read or write; own commits move it too, by one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from reactive_sqlite.driver.connection import Connection, Params
-from reactive_sqlite.driver.errors import BusyError
+from reactive_sqlite.driver.errors import BusyError, DatabaseError
 from reactive_sqlite.driver.readers import ReaderPool
 from reactive_sqlite.engine.schema import Schema
 from reactive_sqlite.files.locks import locks_on, processes
@@ -101,6 +102,22 @@ class Control:
             finally:
                 if self._foreign is not None:
                     self._foreign.forget()  # in a new log SQLite counts commits from nought
+
+    def end_unread(self, error: Exception) -> None:
+        """End a statement whose rows could not all be read, if it was that: text may be no UTF-8.
+
+        Outside a transaction nothing of it stays, as after any error. Else it would hold its lock
+        until the next statement, and then be committed.
+        """
+        connection = self._connection
+        if isinstance(error, DatabaseError):
+            return  # it has ended
+        if connection.in_transaction:
+            connection.execute("")
+            return
+        connection.interrupt()
+        with suppress(DatabaseError):
+            connection.fetchone()  # whereupon SQLite notices, and rolls back
 
     def done(self, statement: Statement) -> None:
         """The statement was run."""

@@ -89,6 +89,7 @@ class Writes:
                 rows = cursor.fetchall() if columns or not changes_rows else None
             except Exception as error:
                 self._explain(error, sql)
+                self.control.end_unread(error)
                 if wrapped and journal is not None:
                     keep = self._schema.may_keep_rows(statement, error, alone=True)
                     journal.fail_alone(keep=keep)

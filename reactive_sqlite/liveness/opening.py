@@ -72,11 +72,16 @@ class StatementOpening:
         self.publisher = publisher
         self._make = make
         self._statement = statement
-        self._params = frozen_params(params)
+        params = frozen_params(params)
+        key = _hashable(params)
+        if key is None:
+            params = _copied(params)
+            key = _hashable(params)
+        self._params = params
         self._convert = convert
         self._keyed: Statement | None = None
         self._key_places: tuple[int, ...] | None = None
-        self._key: Hashable = (make, statement.sql, _hashable(self._params))
+        self._key: Hashable = (make, statement.sql, object() if key is None else key)
 
     def __str__(self) -> str:
         return f"{self._statement.sql} {self._params!r}" if self._params else self._statement.sql
@@ -219,14 +224,29 @@ def _as_rows(value: Any) -> Sequence[Any]:
     return tuple(value) if isinstance(value, Sequence) and not is_text else (value,)
 
 
-def _hashable(params: Params) -> Hashable:
-    """The parameters as a key that tells 1 from 1.0, as SQLite does; a new key if there is none."""
-    items = sorted(params.items()) if isinstance(params, Mapping) else enumerate(params)
-    key = tuple(
-        (name, type(value), repr(value) if type(value) is float else value) for name, value in items
-    )
+def _hashable(params: Params) -> Hashable | None:
+    """The parameters as a key that tells 1 from 1.0, as SQLite does, if there is one."""
     try:
+        items = sorted(params.items()) if isinstance(params, Mapping) else enumerate(params)
+        key = tuple(
+            (name, type(value), repr(value) if type(value) is float else value)
+            for name, value in items
+        )
         hash(key)
-    except TypeError:
-        return object()
+    except (TypeError, ValueError):  # the latter is what a memoryview raises
+        return None
     return key
+
+
+def _copied(params: Params) -> Params:
+    """The parameters with copies of buffers, such as a bytearray, that may be filled anew."""
+    if isinstance(params, Mapping):
+        return {name: _copy(value) for name, value in params.items()}
+    return tuple(map(_copy, params))
+
+
+def _copy(value: Any) -> Any:
+    try:
+        return bytes(memoryview(value))
+    except TypeError:
+        return value

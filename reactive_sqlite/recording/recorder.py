@@ -121,10 +121,10 @@ class ChangeRecorder:
                 self._rows += 1
         except Exception as error:
             # An exception here would surface in the writer's statement, which did nothing wrong.
-            # Others may have removed columns since that was analysed, or added VIRTUAL ones.
-            level = (
-                logging.DEBUG if isinstance(error, IndexError | DatabaseError) else logging.ERROR
-            )
+            # Others may have removed columns since that was analysed, or added VIRTUAL ones; and
+            # there may be text that is no UTF-8.
+            known = isinstance(error, IndexError | DatabaseError | UnicodeDecodeError)
+            level = logging.DEBUG if known else logging.ERROR
             message = "a row change could not be recorded; everything is taken as changed"
             logger.log(level, message, exc_info=error)
             self.everything_changed()

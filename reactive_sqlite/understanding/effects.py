@@ -29,7 +29,7 @@ _HARMLESS = frozenset(
     checkpoint_fullfsync data_version database_list defer_foreign_keys foreign_key_check
     foreign_key_list freelist_count fullfsync function_list hard_heap_limit index_info index_list
     index_xinfo integrity_check journal_mode journal_size_limit locking_mode
-    max_page_count mmap_size page_count page_size quick_check recursive_triggers secure_delete
+    max_page_count mmap_size page_count page_size quick_check secure_delete
     shrink_memory soft_heap_limit synchronous table_info table_list table_xinfo threads
     wal_autocheckpoint wal_checkpoint""".split()  # noqa: SIM905  a list of 41 lines is no help
 )
@@ -38,12 +38,13 @@ _ACTIVE = frozenset({"incremental_vacuum", "optimize"})
 #: Pragmas that change what others of them tell, and no row: the number in the file's header that
 #: they store, or where in the file its pages are.
 _STORING = frozenset({"application_id", "incremental_vacuum", "user_version"})
-#: Pragmas of one connection that change what its queries return.
+#: Pragmas of one connection that change what its queries return, or what its statements write.
 _SHAPING = frozenset(
     {
         "automatic_index",
         "case_sensitive_like",
         "full_column_names",
+        "recursive_triggers",
         "reverse_unordered_selects",
         "short_column_names",
         "trusted_schema",

@@ -150,6 +150,30 @@ def test_or_fail_keeps_the_rows_before(db: ReactiveDatabase) -> None:
     assert seen.values == [1, 2]
 
 
+def test_a_write_whose_returned_rows_cannot_be_read_leaves_nothing(
+    db: ReactiveDatabase, tmp_path: Path
+) -> None:
+    broken = "INSERT INTO t(x) VALUES ('a'), (CAST(x'ff' AS TEXT)), ('b') RETURNING x"
+    beside = apsw.Connection(str(tmp_path / "a.db")) if (tmp_path / "a.db").exists() else None
+    with Emissions(db.query("SELECT id FROM t ORDER BY id")) as seen:
+        with pytest.raises(UnicodeDecodeError):
+            db.execute(broken)
+        if beside is not None:  # the lock on the file is given back at once
+            beside.execute("INSERT INTO log VALUES ('beside')")
+            beside.close()
+        assert ids(db) == []
+        db.execute("INSERT INTO t(id) VALUES (7)")
+        assert ids(db) == [7]
+        with db.transaction():
+            db.execute("UPDATE t SET id = 8")
+            with pytest.raises(UnicodeDecodeError):
+                db.execute(broken)
+            db.execute("DELETE FROM t WHERE x = 'a'")
+    # Inside a transaction SQLite has nothing by which to undo it: what it wrote is there, and seen.
+    assert [[row.id for row in rows] for rows in seen.values] == [[], [7], ids(db)]
+    assert len(ids(db)) == 3
+
+
 def test_a_script_that_fails_half_way(db: ReactiveDatabase) -> None:
     with Emissions(db.query_value("SELECT count(*) FROM t")) as seen:
         with pytest.raises(apsw.SQLError):

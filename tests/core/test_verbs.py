@@ -8,6 +8,7 @@ import logging
 import pickle
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,30 @@ class TestLiveQueries:
         one_and_one_point_zero = db.query_value("SELECT typeof(?)", (1.0,))
         assert one_and_one_point_zero.get() == "real"
         assert db.query_value("SELECT typeof(?)", (1,)).get() == "integer"
+
+    def test_text_that_is_no_utf8_is_written_in_silence(
+        self, db: ReactiveDatabase, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Emissions(db.query("SELECT id, hex(name) AS name FROM t WHERE id = 2")) as seen:
+            db.execute("UPDATE t SET name = CAST(x'ff' AS TEXT) WHERE id = 2")
+        assert seen.last == ((2, "FF"),)
+        assert not caplog.records
+
+    @pytest.mark.parametrize("make", [lambda b: b, memoryview], ids=["bytearray", "memoryview"])
+    def test_a_buffer_is_asked_for_as_it_was(
+        self, db: ReactiveDatabase, make: Callable[[bytearray], Any]
+    ) -> None:
+        buffer = bytearray(b"a")
+        query = db.query_value("SELECT count(*) FROM t WHERE done = ?", (make(buffer),))
+        with Emissions(query) as seen:
+            buffer[0] = ord("b")
+            db.execute("INSERT INTO t(done) VALUES (x'61')")
+            db.execute("INSERT INTO t(done) VALUES (x'62')")
+        assert (seen.values, query.get()) == ([0, 1], 1)
+
+    def test_names_that_nobody_asks_for(self, db: ReactiveDatabase) -> None:
+        params: dict[Any, Any] = {1: 2, "id": 2}
+        assert db.query_value("SELECT name FROM t WHERE id = :id", params).get() == "two"
 
     def test_a_failing_query_says_so_once_and_recovers(self, db: ReactiveDatabase) -> None:
         live = db.query_value("SELECT count(*) FROM t")

@@ -28,6 +28,8 @@ class RowKey(NamedTuple):
         """The keys of the rows of a result, in order."""
         if len(self.places) == 1:
             return column_of(value, self.places[0])
+        if not value:
+            return ()
         columns = tuple(zip(*value, strict=True))
         return zip(*(columns[place] for place in self.places), strict=True)
 
@@ -72,16 +74,17 @@ class Places:
 class Decisive:
     """The decisive columns of the one table of a SELECT."""
 
-    __slots__ = ("_compared", "key", "positions", "table")
+    __slots__ = ("_compared", "_nullable", "key", "positions", "table")
 
-    def __init__(
-        self, table: str, key: RowKey, positions: Iterable[int], rowid: int | None = None
-    ) -> None:
-        self.table = table
+    def __init__(self, table: TableInfo, key: RowKey, positions: Iterable[int]) -> None:
+        self.table = table.key
         self.key = key
         self.positions = frozenset({*positions, *key.positions})
         # An update of the rowid is none, but two other changes.
-        self._compared = tuple(sorted(self.positions - {rowid}))
+        self._compared = tuple(sorted(self.positions - {table.rowid_column}))
+        # Beside a rowid any number of rows may have a key with a NULL.
+        has_nulls = table.rowid_column is None and not table.without_rowid
+        self._nullable = key.positions if has_nulls else ()
 
     def leaves(self, row: RowChange) -> bool:
         """Whether the change is an update that leaves every row of the result in its place."""
@@ -91,6 +94,7 @@ class Decisive:
             and new is not None
             and row.old_rowid == row.new_rowid
             and not (self._compared and differ(old, new, self._compared))
+            and not (self._nullable and any(new[position] is None for position in self._nullable))
         )
 
 
@@ -109,7 +113,7 @@ def decisive_of(shape: Shape) -> Decisive | None:
     # A rowid or the key of a table without is unique and never NULL.
     if (table.rowid_column is not None or table.without_rowid) and ordered >= set(key.positions):
         # No two rows are equal to the ORDER BY.
-        return Decisive(table.key, key, found, table.rowid_column)
+        return Decisive(table, key, found)
     # Rows that are come in the order of what SQLite walks: the table, or any of its indexes (a
     # partial one need not even hold a column that the statement names).
     for index in table.indexes:
@@ -120,7 +124,7 @@ def decisive_of(shape: Shape) -> Decisive | None:
             if position is None:
                 return None
             found.add(position)
-    return Decisive(table.key, key, found, table.rowid_column)
+    return Decisive(table, key, found)
 
 
 def _key_of(shape: Shape, table: TableInfo) -> RowKey | None:

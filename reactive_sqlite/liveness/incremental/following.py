@@ -13,6 +13,7 @@ from reactive_sqlite.liveness.incremental.plan import Maintainer, plan
 from reactive_sqlite.liveness.incremental.scratch import Scratch
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.liveness.incremental.texts import Read
+from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
 from reactive_sqlite.understanding.catalog import Catalog, TableInfo
 from reactive_sqlite.understanding.statement import Statement
 from reactive_sqlite.values.change import ChangeSet
@@ -50,7 +51,7 @@ _WORTHWHILE: Final = 1.5
 
 #: What ends the following of a result: a finding, or an error that the query itself may have too
 #: (text that is no UTF-8 cannot be read).
-EXPECTED: Final = (NotMaintainable, DatabaseError, UnicodeDecodeError)
+EXPECTED: Final = (NotMaintainable, NotUnderstoodError, DatabaseError, UnicodeDecodeError)
 
 
 class Maintenance:

@@ -158,7 +158,10 @@ def positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement) 
     if isinstance(params, Mapping):
         if None in names:
             raise NotMaintainable("parameters without a name")
-        return tuple(params[name] for name in names if name is not None)
+        try:
+            return tuple(params[name] for name in names if name is not None)
+        except KeyError as error:
+            raise NotMaintainable("a name without a value") from error
     if len(params) != len(names):
         raise NotMaintainable("another number of parameters than the statement has")
     return tuple(params)

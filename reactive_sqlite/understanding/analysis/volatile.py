@@ -94,6 +94,13 @@ def _clock_call(tokens: Sequence[Token], position: int) -> bool:
             depth += 1
         if not arguments:
             arguments = 1
+        if (
+            token.kind in ("string", "quoted")
+            and fold(string_value(token)) in ("subsec", "subsecond")
+            # In the place of the time value they mean the time now.
+            and arguments == _CLOCK.get(name, arguments - 1) + 1
+        ):
+            return True
         if token.text == "," and depth == 1:
             arguments += 1
     return arguments <= _CLOCK.get(name, -1)
