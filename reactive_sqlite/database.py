@@ -519,7 +519,7 @@ class ReactiveDatabase:
         given: object = predicate
         if not callable(given) or iscoroutinefunction(given):
             raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
-        stream: Any = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
+        stream = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
         async with asyncio.timeout(timeout), aclosing(stream) as values:
             async for rows in values:
                 satisfied = predicate(rows)
@@ -527,8 +527,7 @@ class ReactiveDatabase:
                     getattr(satisfied, "close", bool)()
                     raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
                 if satisfied:
-                    found: tuple[Row, ...] = rows
-                    return found
+                    return rows
         raise ClosedError("the database was closed before the rows were as wanted")
 
     # -- functions and collations ---------------------------------------------------------------

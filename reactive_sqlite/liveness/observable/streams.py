@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
@@ -98,10 +98,11 @@ class LiveStream(Observable[T]):
         """Refused: reactivex would make an endless sequence of observables of it."""
         raise TypeError("a live query is not iterable: use get(), subscribe() or `async for`")
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
         """The value now, then the newest one each time the loop asks: latest wins.
 
-        A slow consumer skips values and never holds up a writer. Leaving the loop unsubscribes.
+        A slow consumer skips values and never holds up a writer. Leaving the loop unsubscribes, as
+        soon as asyncio closes the generator; ``contextlib.aclosing`` does so at once.
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
