@@ -228,8 +228,9 @@ class ReactiveDatabase:
         """A `LiveQuery` of all rows, as a tuple.
 
         ``row`` makes something else of each row: a dataclass or msgspec.Struct is filled by
-        column name, any other callable gets the `Row`. Nothing runs before somebody subscribes
-        or calls ``get()``. Raises `NotAQuery` for a statement that writes.
+        column name, any other callable gets the `Row`; what it raises is to subscribers an error
+        of the query. Nothing runs before somebody subscribes or calls ``get()``. Raises
+        `NotAQuery` for a statement that writes.
 
         ``max_rate`` is how many values a subscriber gets per second at most. Of values that come
         faster the newest wins and the last one always arrives, on a timer's thread; a `Delta`

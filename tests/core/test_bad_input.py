@@ -17,6 +17,7 @@ from reactive_sqlite import (
     ReactiveSqliteError,
     use_database,
 )
+from reactive_sqlite.testing import Emissions
 
 
 @pytest.fixture
@@ -98,6 +99,18 @@ def test_a_row_that_does_not_fit_its_type_is_shown(db: ReactiveDatabase) -> None
     with pytest.raises(ValueError, match="`b`") as caught:
         db.query("SELECT id, a FROM t", row=Wanted).get()
     assert caught.value.__notes__ == ["while making a Wanted of Row(id=1, a=2)"]
+
+
+def test_who_subscribes_is_told_of_a_row_that_does_not_fit_its_type(db: ReactiveDatabase) -> None:
+    live = db.query("SELECT id, a AS b FROM t", row=Wanted)
+    forms = (Emissions(live), Emissions(live.changes()), Emissions(live.states()))
+    values, deltas, states = forms  # 2 is no text
+    assert [len(form.errors) for form in forms] == [1, 1, 0]
+    assert str(states.last.error) == str(values.errors[0]) == str(deltas.errors[0])
+    assert "expected `str`" in str(states.last.error).lower()
+    db.execute("UPDATE t SET a = 'x'")
+    assert (states.last.value, states.last.error) == ((Wanted(1, "x"),), None)
+    assert [len(form.values) for form in forms] == [0, 0, 2]
 
 
 def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:

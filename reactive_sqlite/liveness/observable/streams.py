@@ -28,7 +28,8 @@ R = TypeVar("R")
 class State(Generic[T]):
     """What a live query knows at one moment: the last good value, and the error if it fails now.
 
-    ``version`` is the number of the commit that it belongs to.
+    ``version`` is the number of the commit that it belongs to. Where the rows do not fit the
+    wanted type, there is no value.
 
     >>> State(42, None, 7)
     State(value=42, error=None, version=7)
@@ -245,7 +246,10 @@ class StateStream(LiveStream[State[T]]):
         return self._state
 
     def _state(self, emission: Emission) -> State[Any]:
-        value = None if emission.value is None else self._opening.convert(emission)
+        try:
+            value = None if emission.value is None else self._opening.convert(emission)
+        except Exception as error:  # noqa: BLE001  it is not swallowed: the state has it
+            return State(None, emission.error or error, emission.version)
         return State(value, emission.error, emission.version)
 
 

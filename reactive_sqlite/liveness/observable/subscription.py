@@ -76,7 +76,12 @@ class Subscription(abc.DisposableBase):
                 emission.reached = self
                 self._on_next(value)
             elif not self._ended:
-                value = project(emission)
+                try:
+                    value = project(emission)
+                except Exception as error:  # noqa: BLE001  a row that does not fit the wanted type
+                    self._opening.publisher.count_failure()
+                    self._fail(emission, error)
+                    return
                 if value is not NOTHING:
                     emission.reached = self
                     self._on_next(value)
@@ -91,7 +96,9 @@ class Subscription(abc.DisposableBase):
         if self._on_error is not None:
             self._on_error(error)
         else:
-            logger.error("a live query fails, and nobody handles it: %s: %s", self._opening, error)
+            told = "a live query fails, and nobody handles it: %s: %s"
+            trace = None if error is emission.error else error  # of the program's own functions
+            logger.error(told, self._opening, error, exc_info=trace)
 
     def complete(self) -> None:
         """The database is closed."""
