@@ -44,6 +44,11 @@ _MUTATIONS = frozenset(
     map(StatementKind, ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"))
 )
 
+_NO_QUERY = {
+    StatementKind.PRAGMA: "read it with SELECT … FROM pragma_…()",
+    StatementKind.EMPTY: "there is no statement in it",
+}
+
 
 class ReactiveDatabase:
     """A SQLite database that knows what each statement reads and writes, and keeps queries live.
@@ -96,6 +101,7 @@ class ReactiveDatabase:
         busy_timeout = min(busy_timeout, threading.TIMEOUT_MAX / 2)  # room to add the time of now
         if journal not in (None, True, False):
             raise ValueError(f"journal is True, False or None, not {journal!r}")
+        _check_callable(on_difference)
         self._stats = Stats()
         self._store = LiveStore()
         self._publisher = Publisher(self._store, self._stats, maintain, verify, on_difference)
@@ -298,11 +304,7 @@ class ReactiveDatabase:
             raise ValueError(f"max_rate is in values per second, more than 0, not {max_rate!r}")
         statement = self._engine.schema.statement(sql)
         if not statement.only_reads:
-            hint = (
-                "read it with SELECT … FROM pragma_…()"
-                if statement.kind is StatementKind.PRAGMA
-                else "use execute() or mutation()"
-            )
+            hint = _NO_QUERY.get(statement.kind, "use execute() or mutation()")
             raise NotAQuery(f"{statement.kind.value} is not a query; {hint}: {sql!r}")
         return LiveQuery(
             StatementOpening(
@@ -358,6 +360,8 @@ class ReactiveDatabase:
             raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
         if isinstance(invalidates, str):
             raise TypeError(f"invalidates are names of tables; for one write ({invalidates!r},)")
+        for told in (on_success, on_error):
+            _check_callable(told)
         names = tuple(invalidates)
         self._engine.schema.keys_of(names)
         return Mutation(self, sql, on_success, on_error, names)
@@ -668,6 +672,11 @@ class Mutation:
 
     def __repr__(self) -> str:
         return f"<Mutation {self.sql!r}>"
+
+
+def _check_callable(told: object) -> None:
+    if told is not None and not callable(told):
+        raise TypeError(f"a function that is told of it is needed, not {told!r}")
 
 
 def _converter(row: Callable[..., Any] | None) -> Convert | None:

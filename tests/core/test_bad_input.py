@@ -35,7 +35,7 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "no script": (lambda db: db.executescript(None), TypeError, "SQL must be a str"),
     "bytes for a script": (lambda db: db.executescript(b""), TypeError, "str, not bytes"),
     "two statements": (lambda db: db.query("SELECT 1; SELECT 2"), ReactiveSqliteError, "script"),
-    "nothing to ask": (lambda db: db.query("-- nothing"), NotAQuery, "EMPTY is not a query"),
+    "nothing to ask": (lambda db: db.query("-- nothing"), NotAQuery, "no statement in it"),
     "a write to query": (lambda db: db.query("DELETE FROM t"), NotAQuery, "use execute"),
     "a read to mutation": (lambda db: db.mutation("SELECT 1"), NotAMutation, "use query"),
     "a read to many": (lambda db: db.executemany("SELECT 1", []), NotAMutation, "that write"),
@@ -53,6 +53,17 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "an error handler": (lambda db: db.query("SELECT 1").subscribe(print, 5), TypeError, "not 5"),
     "a loop over a query": (lambda db: list(db.query("SELECT 1")), TypeError, r"use get\(\)"),
     "a loop over deltas": (lambda db: [*db.query("SELECT 1").changes()], TypeError, "async for"),
+    "a loop over commits": (lambda db: list(db.commits), TypeError, "commits are not"),
+    "to await a query": (lambda db: db.query("SELECT 1").__await__(), TypeError, "wait_until"),
+    "whom to tell": (
+        lambda db: db.mutation("DELETE FROM t", on_success=5), TypeError, "needed, not 5"
+    ),
+    "whom to tell of an error": (
+        lambda db: db.mutation("DELETE FROM t", on_error=5), TypeError, "needed, not 5"
+    ),
+    "whom to tell of a difference": (
+        lambda db: ReactiveDatabase(on_difference=5), TypeError, "needed, not 5"
+    ),
     "no function": (lambda db: db.observe(5), TypeError, "plain function"),
     "names as one text": (
         lambda db: db.mutation("DELETE FROM t", invalidates="t"), TypeError, r"write \('t',\)"

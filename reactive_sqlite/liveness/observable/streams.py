@@ -99,6 +99,12 @@ class LiveStream(Observable[T]):
         """Refused: reactivex would make an endless sequence of observables of it."""
         raise TypeError("a live query is not iterable: use get(), subscribe() or `async for`")
 
+    def __await__(self) -> NoReturn:
+        """Refused: reactivex would wait for the end, and that comes when the database is closed."""
+        raise TypeError(
+            "a live query does not end: use get(), ReactiveDatabase.wait_until() or `async for`"
+        )
+
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         """The value now, then the newest one each time the loop asks: latest wins.
 
