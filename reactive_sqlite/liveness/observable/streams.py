@@ -68,10 +68,11 @@ class LiveStream(Observable[T]):
         """Deliver the value now, then one after each commit that changes it.
 
         Takes callables or an observer, as every Observable does. The first value is delivered
-        before this returns, on the calling thread (inside a transaction: when that ends); later
-        ones on the committing thread, with no lock held. ``scheduler`` is accepted for
-        compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a `max_rate`
-        a value that comes too early is delivered later, on a timer's thread.
+        before this returns, on the calling thread (inside a transaction: when that ends; inside
+        a subscriber's callback: after it; while another thread's subscriber is slow: after that,
+        on its thread); later ones on the committing thread, with no lock held. ``scheduler`` is
+        accepted for compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a
+        `max_rate` a value that comes too early is delivered later, on a timer's thread.
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next

@@ -126,6 +126,7 @@ class Subscription(abc.DisposableBase):
                 except BaseException:  # Ctrl-C: it is too late to leave it undone
                     publisher.unsubscribe(node, self)
                     raise
+                self._node = None  # with its value, however long the program keeps what has ended
 
 
 def _ignore(value: object) -> None:
@@ -177,6 +178,11 @@ class RatedSubscription(Subscription):
             self._due = monotonic() + self._interval
         if emission is not None and self._opening.differs(emission):
             super().receive(emission)
+
+    def dispose(self) -> None:
+        """Stop; what waits is not kept until it would have been due."""
+        super().dispose()
+        self._waiting = None
 
     def complete(self) -> None:
         """Deliver what waits, then the end."""
