@@ -44,6 +44,11 @@ _MUTATIONS = frozenset(
     map(StatementKind, ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"))
 )
 
+_NO_QUERY = {
+    StatementKind.PRAGMA: "read it with SELECT … FROM pragma_…()",
+    StatementKind.EMPTY: "there is no statement in it",
+}
+
 
 class ReactiveDatabase:
     """A SQLite database that knows what each statement reads and writes, and keeps queries live.
@@ -96,6 +101,7 @@ class ReactiveDatabase:
         busy_timeout = min(busy_timeout, threading.TIMEOUT_MAX / 2)  # room to add the time of now
         if journal not in (None, True, False):
             raise ValueError(f"journal is True, False or None, not {journal!r}")
+        _check_callable(on_difference)
         self._stats = Stats()
         self._store = LiveStore()
         self._publisher = Publisher(self._store, self._stats, maintain, verify, on_difference)
@@ -228,8 +234,9 @@ class ReactiveDatabase:
         """A `LiveQuery` of all rows, as a tuple.
 
         ``row`` makes something else of each row: a dataclass or msgspec.Struct is filled by
-        column name, any other callable gets the `Row`. Nothing runs before somebody subscribes
-        or calls ``get()``. Raises `NotAQuery` for a statement that writes.
+        column name, any other callable gets the `Row`; what it raises is to subscribers an error
+        of the query. Nothing runs before somebody subscribes or calls ``get()``. Raises
+        `NotAQuery` for a statement that writes.
 
         ``max_rate`` is how many values a subscriber gets per second at most. Of values that come
         faster the newest wins and the last one always arrives, on a timer's thread; a `Delta`
@@ -297,11 +304,7 @@ class ReactiveDatabase:
             raise ValueError(f"max_rate is in values per second, more than 0, not {max_rate!r}")
         statement = self._engine.schema.statement(sql)
         if not statement.only_reads:
-            hint = (
-                "read it with SELECT … FROM pragma_…()"
-                if statement.kind is StatementKind.PRAGMA
-                else "use execute() or mutation()"
-            )
+            hint = _NO_QUERY.get(statement.kind, "use execute() or mutation()")
             raise NotAQuery(f"{statement.kind.value} is not a query; {hint}: {sql!r}")
         return LiveQuery(
             StatementOpening(
@@ -357,6 +360,8 @@ class ReactiveDatabase:
             raise NotAMutation(f"{statement.kind.value} does not write; use query(): {sql!r}")
         if isinstance(invalidates, str):
             raise TypeError(f"invalidates are names of tables; for one write ({invalidates!r},)")
+        for told in (on_success, on_error):
+            _check_callable(told)
         names = tuple(invalidates)
         self._engine.schema.keys_of(names)
         return Mutation(self, sql, on_success, on_error, names)
@@ -519,7 +524,7 @@ class ReactiveDatabase:
         given: object = predicate
         if not callable(given) or iscoroutinefunction(given):
             raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
-        stream: Any = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
+        stream = aiter(self.query(sql, params))  # a generator: leaving it unsubscribes
         async with asyncio.timeout(timeout), aclosing(stream) as values:
             async for rows in values:
                 satisfied = predicate(rows)
@@ -527,8 +532,7 @@ class ReactiveDatabase:
                     getattr(satisfied, "close", bool)()
                     raise TypeError(f"predicate is a plain function of the rows, not {predicate!r}")
                 if satisfied:
-                    found: tuple[Row, ...] = rows
-                    return found
+                    return rows
         raise ClosedError("the database was closed before the rows were as wanted")
 
     # -- functions and collations ---------------------------------------------------------------
@@ -668,6 +672,11 @@ class Mutation:
 
     def __repr__(self) -> str:
         return f"<Mutation {self.sql!r}>"
+
+
+def _check_callable(told: object) -> None:
+    if told is not None and not callable(told):
+        raise TypeError(f"a function that is told of it is needed, not {told!r}")
 
 
 def _converter(row: Callable[..., Any] | None) -> Convert | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -9,20 +10,30 @@ from reactive_sqlite.values.change import ChangeSet
 
 
 class Listeners:
-    """Calls for each commit, and one at the end, queued in the order in which they happen."""
+    """Calls for each commit, and one at the end, queued in the order in which they happen.
+
+    They come and go on any thread.
+    """
 
     def __init__(self, enqueue: Callable[[Callable[[], None]], None]) -> None:
         self._enqueue = enqueue
+        self._lock = threading.RLock()
         self.calls: tuple[Callable[[ChangeSet], None], ...] = ()
+        self.wanted: Callable[[bool], object] = bool
+        """is told whether there are any, whenever that may have changed"""
         self._farewells: tuple[Callable[[], None], ...] = ()
 
     def add(self, call: Callable[[ChangeSet], None]) -> None:
         """From here on have it called with each commit."""
-        self.calls = (*self.calls, call)
+        with self._lock:
+            self.calls = (*self.calls, call)
+            self.wanted(True)
 
     def remove(self, call: Callable[[ChangeSet], None]) -> None:
         """Not any more."""
-        self.calls = tuple(kept for kept in self.calls if kept is not call)
+        with self._lock:
+            self.calls = tuple(kept for kept in self.calls if kept is not call)
+            self.wanted(bool(self.calls))
 
     def tell(self, change: ChangeSet) -> None:
         """A commit."""
@@ -31,15 +42,18 @@ class Listeners:
 
     def at_end(self, call: Callable[[], None]) -> Callable[[], None]:
         """Have it called when the database is closed; the result takes it away again."""
-        self._farewells = (*self._farewells, call)
+        with self._lock:
+            self._farewells = (*self._farewells, call)
 
         def stop() -> None:
-            self._farewells = tuple(kept for kept in self._farewells if kept is not call)
+            with self._lock:
+                self._farewells = tuple(kept for kept in self._farewells if kept is not call)
 
         return stop
 
     def end(self) -> None:
         """The database is closed."""
-        farewells, self._farewells = self._farewells, ()
+        with self._lock:
+            farewells, self._farewells = self._farewells, ()
         for call in farewells:
             self._enqueue(call)

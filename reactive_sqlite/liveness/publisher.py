@@ -8,6 +8,7 @@ lock held and hands the queue out, one job at a time, in the order of commits.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Protocol
 
 from msgspec import structs
@@ -74,6 +75,7 @@ class Publisher:
             self._store, self._stats, self, self._policy, engine.set_up, *self._verification
         )
         self.unable = self._refresher.unable
+        self._listeners.wanted = partial(engine.recorder.record_all, "listeners")
         self._reads, self._outside = engine.reads, outside
 
     @property
@@ -276,12 +278,10 @@ class Publisher:
     def listen(self, listener: Callable[[ChangeSet], None]) -> Callable[[], None]:
         """Have each ChangeSet delivered; the result takes the listener away again."""
         self._listeners.add(listener)
-        self._attached.recorder.record_all("listeners", True)
         self._audience_changed()
 
         def stop() -> None:
             self._listeners.remove(listener)
-            self._attached.recorder.record_all("listeners", bool(self._listeners.calls))
             self._audience_changed()
 
         return stop

@@ -183,10 +183,12 @@ class Refresher:
 
     def trace(self, listener: Callable[[Trace], None]) -> Callable[[], None]:
         """Have a `Trace` of each commit delivered; the result takes the listener away again."""
-        self._tracers = (*self._tracers, listener)
+        with self._store.lock:
+            self._tracers = (*self._tracers, listener)
 
         def stop() -> None:
-            self._tracers = tuple(kept for kept in self._tracers if kept is not listener)
+            with self._store.lock:
+                self._tracers = tuple(kept for kept in self._tracers if kept is not listener)
 
         return stop
 

@@ -146,6 +146,9 @@ class Doorbells:
             self._socket.close()
             self._socket = None
 
+    def __del__(self) -> None:
+        self.close()  # of a database that nobody closed: a socket without a name would be warned of
+
 
 class Doorbell:
     """The own bell, at which `select` can wait."""

@@ -81,15 +81,13 @@ class Delta(Generic[R]):
             return cls(tuple(now), (), (), version, (), tuple(enumerate(now, start)))
         if not now:
             return cls((), tuple(was), (), version, tuple(range(start, start + len(was))))
-        return cls.matched(
-            was,
-            now,
-            start,
-            list(map(_exact, was)),
-            list(map(_exact, now)),
-            version,
-            None if key is None else _same_key(was, now, key),
-        )
+        partners = None if key is None else _same_key(was, now, key)
+        before, after = list(map(_exact, was)), list(map(_exact, now))
+        try:
+            return cls.matched(was, now, start, before, after, version, partners)
+        except TypeError:  # dicts, sets and the like, as a function may return them
+            before, after = _numbered(was, now)
+            return cls.matched(was, now, start, before, after, version, partners)
 
     @classmethod
     def matched(
@@ -192,6 +190,20 @@ def _exact(row: Any) -> Hashable:
     values = row if isinstance(row, tuple) else (row,)
     exact = (*values, *map(type, values))
     return (*exact, repr(values)) if 0.0 in values else exact
+
+
+def _numbered(was: Sequence[Any], now: Sequence[Any]) -> tuple[list[Hashable], list[Hashable]]:
+    """Marks for rows that have no hash: each is compared with all others."""
+    others: list[Any] = []
+
+    def number(row: Any) -> Hashable:
+        for place, other in enumerate(others):
+            if _alike(row, other):
+                return place
+        others.append(row)
+        return len(others) - 1
+
+    return [number(row) for row in was], [number(row) for row in now]
 
 
 def _same_key(

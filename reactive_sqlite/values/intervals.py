@@ -47,7 +47,7 @@ class _Node(Generic[T]):
 
 
 class IntervalSet(Generic[T]):
-    """Items, each with a closed interval of sort keys as `predicate.bound_of` makes them.
+    """Items, each with a closed interval of sort keys as `comparison.bound_of` makes them.
 
     An end of None is open to that side.
     """

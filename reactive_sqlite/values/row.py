@@ -90,7 +90,6 @@ def row_class(columns: tuple[str, ...]) -> type[Row]:
 
 
 @lru_cache(maxsize=1024)
-@lru_cache(maxsize=1024)
 def row_maker(columns: tuple[str, ...]) -> Callable[[Iterable[Any]], Row]:
     """Makes rows with these columns from plain tuples, at C speed."""
     return partial(tuple.__new__, row_class(columns))

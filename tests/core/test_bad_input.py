@@ -17,6 +17,7 @@ from reactive_sqlite import (
     ReactiveSqliteError,
     use_database,
 )
+from reactive_sqlite.testing import Emissions
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "no script": (lambda db: db.executescript(None), TypeError, "SQL must be a str"),
     "bytes for a script": (lambda db: db.executescript(b""), TypeError, "str, not bytes"),
     "two statements": (lambda db: db.query("SELECT 1; SELECT 2"), ReactiveSqliteError, "script"),
-    "nothing to ask": (lambda db: db.query("-- nothing"), NotAQuery, "EMPTY is not a query"),
+    "nothing to ask": (lambda db: db.query("-- nothing"), NotAQuery, "no statement in it"),
     "a write to query": (lambda db: db.query("DELETE FROM t"), NotAQuery, "use execute"),
     "a read to mutation": (lambda db: db.mutation("SELECT 1"), NotAMutation, "use query"),
     "a read to many": (lambda db: db.executemany("SELECT 1", []), NotAMutation, "that write"),
@@ -52,6 +53,17 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "an error handler": (lambda db: db.query("SELECT 1").subscribe(print, 5), TypeError, "not 5"),
     "a loop over a query": (lambda db: list(db.query("SELECT 1")), TypeError, r"use get\(\)"),
     "a loop over deltas": (lambda db: [*db.query("SELECT 1").changes()], TypeError, "async for"),
+    "a loop over commits": (lambda db: list(db.commits), TypeError, "commits are not"),
+    "to await a query": (lambda db: db.query("SELECT 1").__await__(), TypeError, "wait_until"),
+    "whom to tell": (
+        lambda db: db.mutation("DELETE FROM t", on_success=5), TypeError, "needed, not 5"
+    ),
+    "whom to tell of an error": (
+        lambda db: db.mutation("DELETE FROM t", on_error=5), TypeError, "needed, not 5"
+    ),
+    "whom to tell of a difference": (
+        lambda db: ReactiveDatabase(on_difference=5), TypeError, "needed, not 5"
+    ),
     "no function": (lambda db: db.observe(5), TypeError, "plain function"),
     "names as one text": (
         lambda db: db.mutation("DELETE FROM t", invalidates="t"), TypeError, r"write \('t',\)"
@@ -98,6 +110,18 @@ def test_a_row_that_does_not_fit_its_type_is_shown(db: ReactiveDatabase) -> None
     with pytest.raises(ValueError, match="`b`") as caught:
         db.query("SELECT id, a FROM t", row=Wanted).get()
     assert caught.value.__notes__ == ["while making a Wanted of Row(id=1, a=2)"]
+
+
+def test_who_subscribes_is_told_of_a_row_that_does_not_fit_its_type(db: ReactiveDatabase) -> None:
+    live = db.query("SELECT id, a AS b FROM t", row=Wanted)
+    forms = (Emissions(live), Emissions(live.changes()), Emissions(live.states()))
+    values, deltas, states = forms  # 2 is no text
+    assert [len(form.errors) for form in forms] == [1, 1, 0]
+    assert str(states.last.error) == str(values.errors[0]) == str(deltas.errors[0])
+    assert "expected `str`" in str(states.last.error).lower()
+    db.execute("UPDATE t SET a = 'x'")
+    assert (states.last.value, states.last.error) == ((Wanted(1, "x"),), None)
+    assert [len(form.values) for form in forms] == [0, 0, 2]
 
 
 def test_an_async_function_is_refused(db: ReactiveDatabase) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, assert_type
 
@@ -71,3 +73,15 @@ def test_a_delta_holds_rows_of_the_querys_type() -> None:
 def listing(*numbers: int) -> Sequence[int]:
     """A sequence that is neither a tuple nor a list."""
     return deque(numbers)
+
+
+def test_an_iteration_can_be_closed() -> None:
+    async def first(db: ReactiveDatabase) -> tuple[Order, ...]:
+        live = db.query("SELECT 1 AS id", row=Order)
+        values = assert_type(aiter(live), AsyncGenerator[tuple[Order, ...], None])
+        async with aclosing(values):
+            return await anext(values)
+
+    with ReactiveDatabase() as db:
+        assert asyncio.run(first(db)) == (Order(1),)
+        assert "0 live" in repr(db)

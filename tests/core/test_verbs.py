@@ -224,6 +224,29 @@ class TestLiveQueries:
         assert seen.values == [["two"], ["zwei"]]
         assert len(calls) == 2
 
+    @pytest.mark.parametrize(
+        "form",
+        [
+            lambda rows: [row.as_dict() for row in rows],
+            lambda rows: [{row.name} for row in rows],
+            lambda rows: {row.id: row.name for row in rows},
+        ],
+    )
+    def test_the_deltas_of_what_has_no_hash(
+        self, db: ReactiveDatabase, form: Callable[..., Any]
+    ) -> None:
+        live = db.observe(lambda: form(db.query("SELECT * FROM t ORDER BY id").get()))
+        with Emissions(live.changes()) as seen:
+            db.execute("UPDATE t SET name = 'x' WHERE id = 1")
+            db.execute("INSERT INTO t(id, name) VALUES (0, 'y')")
+            db.execute("DELETE FROM t WHERE id = 2")
+        value: tuple[Any, ...] = ()
+        for delta in seen.values:
+            value = delta.apply(value)
+        now = live.get()
+        assert value == (tuple(now) if isinstance(now, list) else (now,))
+        assert len(seen.values) == 4
+
     def test_an_observed_function_may_not_write(self, db: ReactiveDatabase) -> None:
         def write() -> None:
             db.execute("DELETE FROM t")

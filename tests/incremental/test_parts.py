@@ -125,3 +125,15 @@ def test_large_deltas_apply_like_small_ones() -> None:
     delta = Delta.between(old, new, version=1)
     assert len(delta.taken) > 64
     assert delta.apply(old) == new
+
+
+@given(ROWS, ROWS)
+def test_rows_without_a_hash_have_the_deltas_of_those_with_one(
+    old: tuple[Any, ...], new: tuple[Any, ...]
+) -> None:
+    hashed = Delta.between(old, new, version=1)
+    unhashed = Delta.between(*([(*row, []) for row in rows] for rows in (old, new)), version=1)
+    assert exact([row[:2] for row in unhashed.added]) == exact(hashed.added)
+    assert exact([row[:2] for row in unhashed.removed]) == exact(hashed.removed)
+    assert unhashed.taken == hashed.taken
+    assert [place for place, _ in unhashed.placed] == [place for place, _ in hashed.placed]

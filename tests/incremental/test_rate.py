@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reactive_sqlite import Delta, ReactiveDatabase, State
+from reactive_sqlite import Delta, ReactiveDatabase, Row, State
 from tests.neighbours.processes import until
 
 SQL = "SELECT id, x FROM t ORDER BY id"
@@ -47,6 +48,14 @@ def test_values_that_come_too_fast_are_left_out_but_for_the_last(db: ReactiveDat
     assert len(values) < 100
     assert threads[0] == threading.current_thread().name
     assert threads[-1] == "reactive-sqlite-timer"
+
+
+def test_what_waits_for_who_has_left_is_not_kept(db: ReactiveDatabase) -> None:
+    mark = "waits for days"
+    with db.query(SQL, max_rate=1e-6).subscribe(lambda rows: None):
+        db.execute("UPDATE t SET x = ?", (mark,))
+        assert any(isinstance(kept, Row) and mark in kept for kept in gc.get_objects())
+    assert not any(isinstance(kept, Row) and mark in kept for kept in gc.get_objects())
 
 
 def test_differences_span_what_was_left_out(db: ReactiveDatabase) -> None:

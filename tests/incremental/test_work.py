@@ -138,9 +138,8 @@ def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> No
         return clocks[module]
 
     for module in seconds:
-        monkeypatch.setattr(
-            f"reactive_sqlite.liveness.{module}.thread_time", lambda m=module: clock(m)
-        )
+        name = f"reactive_sqlite.liveness.{module}.thread_time"
+        monkeypatch.setattr(name, lambda m=module: clock(m))
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
         values: list[object] = []

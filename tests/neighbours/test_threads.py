@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -145,3 +147,30 @@ def test_threads_read_write_and_subscribe(tmp_path: Path, seed: int) -> None:
             for follower in followers[::2]:
                 until(lambda follower=follower: follower.values[-1] == last)
         assert [fault for follower in followers for fault in follower.faults] == []
+
+
+@pytest.mark.parametrize("events", ["commits", "traces"])
+def test_who_comes_to_the_events_while_another_one_leaves_is_not_forgotten(events: str) -> None:
+    with ReactiveDatabase() as db:
+        db.execute("CREATE TABLE t(n)")
+        seen: list[object] = []
+        first = getattr(db, events).subscribe(lambda event: None)
+        newcomers: list[threading.Thread] = []
+
+        def halt(frame: FrameType, event: str, argument: object) -> None:
+            if frame.f_code.co_name == "<genexpr>" and not newcomers:  # who is kept is looked up
+                thread = threading.Thread(target=getattr(db, events).subscribe, args=(seen.append,))
+                newcomers.append(thread)
+                thread.start()
+                thread.join(0.05)
+
+        before = sys.gettrace()
+        sys.settrace(halt)
+        try:
+            first.dispose()
+        finally:
+            sys.settrace(before)
+        assert newcomers
+        newcomers[0].join()
+        db.execute("INSERT INTO t VALUES (1)")
+        assert [str(event) for event in seen] == ["#2 t×1"]

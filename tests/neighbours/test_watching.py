@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -620,3 +622,20 @@ def test_a_commit_is_made_though_nobody_can_look(
             db.execute("UPDATE t SET n = 1")
         assert "refreshed at the next look" in caplog.text
         until(lambda: values[-1] == 1)
+
+
+def test_a_database_that_nobody_closed_leaves_no_socket_to_be_warned_of(path: Path) -> None:
+    with participant(path) as other:
+        other.does("s = db.query('SELECT x FROM t').subscribe(lambda rows: None)")
+        abandoned = ReactiveDatabase(path)
+        abandoned.execute("UPDATE t SET x = 1")  # rings
+        del abandoned
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ResourceWarning)
+            unraisable: list[object] = []
+            before, sys.unraisablehook = sys.unraisablehook, unraisable.append
+            try:
+                gc.collect()
+            finally:
+                sys.unraisablehook = before
+        assert not unraisable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from reactivex import Observable, abc
 
@@ -31,6 +31,10 @@ class EventStream(Observable[T]):
         self._start = listen
         self._name = name
         super().__init__(self._listen)
+
+    def __iter__(self) -> NoReturn:
+        """Refused: reactivex would make an endless sequence of observables of it."""
+        raise TypeError(f"{self._name} are not iterable: use subscribe()")
 
     def _listen(
         self, observer: abc.ObserverBase[T], _: abc.SchedulerBase | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
@@ -28,7 +28,8 @@ R = TypeVar("R")
 class State(Generic[T]):
     """What a live query knows at one moment: the last good value, and the error if it fails now.
 
-    ``version`` is the number of the commit that it belongs to.
+    ``version`` is the number of the commit that it belongs to. Where the rows do not fit the
+    wanted type, there is no value.
 
     >>> State(42, None, 7)
     State(value=42, error=None, version=7)
@@ -67,10 +68,11 @@ class LiveStream(Observable[T]):
         """Deliver the value now, then one after each commit that changes it.
 
         Takes callables or an observer, as every Observable does. The first value is delivered
-        before this returns, on the calling thread (inside a transaction: when that ends); later
-        ones on the committing thread, with no lock held. ``scheduler`` is accepted for
-        compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a `max_rate`
-        a value that comes too early is delivered later, on a timer's thread.
+        before this returns, on the calling thread (inside a transaction: when that ends; inside
+        a subscriber's callback: after it; while another thread's subscriber is slow: after that,
+        on its thread); later ones on the committing thread, with no lock held. ``scheduler`` is
+        accepted for compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a
+        `max_rate` a value that comes too early is delivered later, on a timer's thread.
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next
@@ -98,10 +100,17 @@ class LiveStream(Observable[T]):
         """Refused: reactivex would make an endless sequence of observables of it."""
         raise TypeError("a live query is not iterable: use get(), subscribe() or `async for`")
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    def __await__(self) -> NoReturn:
+        """Refused: reactivex would wait for the end, and that comes when the database is closed."""
+        raise TypeError(
+            "a live query does not end: use get(), ReactiveDatabase.wait_until() or `async for`"
+        )
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
         """The value now, then the newest one each time the loop asks: latest wins.
 
-        A slow consumer skips values and never holds up a writer. Leaving the loop unsubscribes.
+        A slow consumer skips values and never holds up a writer. Leaving the loop unsubscribes, as
+        soon as asyncio closes the generator; ``contextlib.aclosing`` does so at once.
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
@@ -244,7 +253,10 @@ class StateStream(LiveStream[State[T]]):
         return self._state
 
     def _state(self, emission: Emission) -> State[Any]:
-        value = None if emission.value is None else self._opening.convert(emission)
+        try:
+            value = None if emission.value is None else self._opening.convert(emission)
+        except Exception as error:  # noqa: BLE001  it is not swallowed: the state has it
+            return State(None, emission.error or error, emission.version)
         return State(value, emission.error, emission.version)
 
 

@@ -76,7 +76,12 @@ class Subscription(abc.DisposableBase):
                 emission.reached = self
                 self._on_next(value)
             elif not self._ended:
-                value = project(emission)
+                try:
+                    value = project(emission)
+                except Exception as error:  # noqa: BLE001  a row that does not fit the wanted type
+                    self._opening.publisher.count_failure()
+                    self._fail(emission, error)
+                    return
                 if value is not NOTHING:
                     emission.reached = self
                     self._on_next(value)
@@ -91,7 +96,9 @@ class Subscription(abc.DisposableBase):
         if self._on_error is not None:
             self._on_error(error)
         else:
-            logger.error("a live query fails, and nobody handles it: %s: %s", self._opening, error)
+            told = "a live query fails, and nobody handles it: %s: %s"
+            trace = None if error is emission.error else error  # of the program's own functions
+            logger.error(told, self._opening, error, exc_info=trace)
 
     def complete(self) -> None:
         """The database is closed."""
@@ -119,6 +126,7 @@ class Subscription(abc.DisposableBase):
                 except BaseException:  # Ctrl-C: it is too late to leave it undone
                     publisher.unsubscribe(node, self)
                     raise
+                self._node = None  # with its value, however long the program keeps what has ended
 
 
 def _ignore(value: object) -> None:
@@ -170,6 +178,11 @@ class RatedSubscription(Subscription):
             self._due = monotonic() + self._interval
         if emission is not None and self._opening.differs(emission):
             super().receive(emission)
+
+    def dispose(self) -> None:
+        """Stop; what waits is not kept until it would have been due."""
+        super().dispose()
+        self._waiting = None
 
     def complete(self) -> None:
         """Deliver what waits, then the end."""
