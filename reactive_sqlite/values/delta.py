@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, Generic, TypeVar
 
 from reactive_sqlite.values.change import same_image, same_images
@@ -193,17 +193,35 @@ def _exact(row: Any) -> Hashable:
 
 
 def _numbered(was: Sequence[Any], now: Sequence[Any]) -> tuple[list[Hashable], list[Hashable]]:
-    """Marks for rows that have no hash: each is compared with all others."""
-    others: list[Any] = []
+    """Marks for rows that have no hash: each is compared with those that may equal it."""
+    known: dict[Hashable, list[tuple[int, Any]]] = {}
+    numbers = count()
 
     def number(row: Any) -> Hashable:
-        for place, other in enumerate(others):
+        drawer = known.setdefault(_like(row), [])
+        for found, other in drawer:
             if _alike(row, other):
-                return place
-        others.append(row)
-        return len(others) - 1
+                return found
+        drawer.append((next(numbers), row))
+        return drawer[-1][0]
 
     return [number(row) for row in was], [number(row) for row in now]
+
+
+def _like(value: Any) -> Hashable:
+    """The same for values that are equal, and seldom so for others."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _like(item)) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(_like, value))
+    if isinstance(value, Set):
+        return frozenset(value)
+    marked: Hashable = value
+    try:
+        hash(marked)
+    except TypeError:
+        return type(value).__name__
+    return marked
 
 
 def _same_key(

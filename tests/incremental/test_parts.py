@@ -137,3 +137,19 @@ def test_rows_without_a_hash_have_the_deltas_of_those_with_one(
     assert exact([row[:2] for row in unhashed.removed]) == exact(hashed.removed)
     assert unhashed.taken == hashed.taken
     assert [place for place, _ in unhashed.placed] == [place for place, _ in hashed.placed]
+
+
+def test_rows_without_a_hash_are_compared_with_few_others() -> None:
+    compared = 0
+
+    class Counted(float):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return float.__eq__(self, other)
+
+        __hash__ = float.__hash__
+
+    old, new = ([{"x": [Counted(n)]} for n in range(first, 500, 2)] for first in (0, 1))
+    assert len(Delta.between(old, new, version=1).added) == 250
+    assert compared < 5000
