@@ -70,7 +70,8 @@ class ReactiveDatabase:
 
     One database may be used from any number of threads. Reads of a file run beside a writer, on
     connections of their own. A child made by ``fork`` must open it again: there `ClosedError` is
-    raised. It is a context manager: leaving the block closes it.
+    raised. It cannot if it was forked in the middle of a transaction, and is told so. A database
+    is a context manager: leaving the block closes it.
 
     >>> with ReactiveDatabase() as db:
     ...     _ = db.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, text)")

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import apsw
 
+from reactive_sqlite.driver import forks
 from reactive_sqlite.driver.authorizer import Authorizer
 from reactive_sqlite.files.checkpoints import KEPT_BYTES, Checkpoints
 from reactive_sqlite.files.filesystem import why_not_opened
@@ -52,8 +53,10 @@ class Connection:
         name = os.fspath(path)
         self.set_up = 0
         """the last step of `reactive_sqlite.driver.readers.Setup` that it has had"""
+        forks.check(name)
         try:
             self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
+            forks.opened(self._apsw)
         except apsw.Error as error:
             error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise

@@ -126,14 +126,22 @@ class ReaderPool:
         Unless one is in use for longer than the timeout.
         """
         try:
-            with self._lock:
-                self._held_off = True
-            self._close_all(timeout)
+            self.hold_off(timeout)
             yield
         finally:
-            with self._lock:
-                self._held_off = False
-                self._changed.notify_all()
+            self.let_in()
+
+    def hold_off(self, timeout: float) -> None:
+        """Begin what `held_off` does; `let_in` ends it."""
+        with self._lock:
+            self._held_off = True
+        self._close_all(timeout)
+
+    def let_in(self) -> None:
+        """Connections may be open again."""
+        with self._lock:
+            self._held_off = False
+            self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
         """Close all, waiting for those in use: the writer must be the last to leave a file."""

@@ -9,10 +9,13 @@ lock is gone.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from threading import get_ident
+from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 from reactive_sqlite.driver.connection import Connection, Params
 from reactive_sqlite.driver.ownership import OpenTransaction, WriterLock
@@ -38,6 +41,10 @@ from reactive_sqlite.understanding.routing import RegionIndex
 from reactive_sqlite.understanding.statement import Statement, StatementKind
 from reactive_sqlite.values.change import ChangeSet
 from reactive_sqlite.values.result import Result
+
+#: Seconds for which a fork waits for what other threads have begun: the child has to close the
+#: connections, and cannot close one that is in use.
+FORK_WAITS = 0.25
 
 
 class Engine:
@@ -110,6 +117,9 @@ class Engine:
         self.transactions = Transactions(
             self.lock, self.schema, self.reads, self.writes, self._abandon, readonly=readonly
         )
+        if self.filename:
+            with _forking:
+                _on_files.add(self)
 
     @property
     def attached(self) -> frozenset[str]:
@@ -245,6 +255,55 @@ class Engine:
                 self._writer.close()
         finally:
             self.lock.release()
+
+    def hold_still(self, timeout: float) -> bool:
+        """Before a fork: have nothing under way on any connection; whether the lock was free."""
+        until = monotonic() + timeout
+        if not self.lock.try_acquire(timeout):
+            return False
+        try:
+            if self._readers is not None:
+                self._readers.hold_off(max(0.0, until - monotonic()))
+        except BaseException:  # Ctrl-C
+            self.go_on()
+            raise
+        return True
+
+    def go_on(self) -> None:
+        """The end of `hold_still`, if it was still."""
+        if self._readers is not None:
+            self._readers.let_in()
+        self.lock.release()
+
+
+_on_files: WeakSet[Engine] = WeakSet()
+_still: list[Engine] = []
+_forking = threading.Lock()
+
+
+def _hold_still() -> None:
+    _forking.acquire()
+    until = monotonic() + FORK_WAITS
+    engines = list(_on_files)
+    _still.extend(e for e in engines if e.hold_still(max(0.0, until - monotonic())))
+
+
+def _go_on() -> None:
+    for engine in _still:
+        engine.go_on()
+    _still.clear()
+    _forking.release()
+
+
+def _go_on_in_child() -> None:
+    for engine in _still:
+        engine.lock.release()  # and no more: all else belongs to the parent
+    _still.clear()
+    _forking.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold_still, after_in_parent=_go_on, after_in_child=_go_on_in_child)
 
 
 def _is_plain_begin(statement: Statement) -> bool:

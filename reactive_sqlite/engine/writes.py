@@ -90,9 +90,6 @@ class Writes:
             except Exception as error:
                 self._explain(error, sql)
                 self.control.end_unread(error)
-                if wrapped and journal is not None:
-                    keep = self._schema.may_keep_rows(statement, error, alone=True)
-                    journal.fail_alone(keep=keep)
                 self._failed(statement, mark, error)
                 raise
             if recorder.detached:
@@ -261,9 +258,13 @@ class Writes:
         elif statement.changes_rows and self._schema.may_keep_rows(statement, error, alone=alone):
             recorder.keep_tables_from(mark)
             if alone:
+                if self._journal is not None:
+                    self._journal.keep_alone(self.version + 1)
                 self.committed()
         else:
             recorder.undo_to(mark)
+            if alone and self._journal is not None:
+                self._journal.undo_alone()
 
     def _interrupted(self) -> None:
         """Ctrl-C in the middle: what SQLite has done by then is not known, only where it is now."""

@@ -235,14 +235,19 @@ class Journal:
             self._recorder.undo_to(mark)
             raise
 
-    def fail_alone(self, *, keep: bool) -> None:
-        """End the transaction around a single statement that raised; ``keep`` what it left there.
+    def keep_alone(self, version: int) -> None:
+        """A single statement raised: commit what it left, with its record, if it is still open.
 
         If a deferred foreign key is broken by that, nothing is kept.
         """
         with suppress(DatabaseError):
-            if keep and self._connection.in_transaction:
+            if self._connection.in_transaction:
+                self.note(version)
                 self._connection.run("COMMIT")
+        self.undo_alone()
+
+    def undo_alone(self) -> None:
+        """End the transaction around a single statement that raised, if there was one."""
         if self._connection.in_transaction:
             self._connection.run("ROLLBACK")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,135 @@ def test_a_child_waits_for_no_thread_of_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", WHILE_OTHERS_WORK, "t.db"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+AFTER_THE_PARENT = """
+import os, subprocess, sys
+from reactive_sqlite import ReactiveDatabase
+
+name, how = sys.argv[1:]
+other = [sys.executable, "-c", f'''import sqlite3
+db = sqlite3.connect({name!r}, timeout=30, isolation_level=None)
+db.execute("INSERT INTO t VALUES (0)")
+db.close()''']
+db = ReactiveDatabase(name)
+db.execute("CREATE TABLE t(a)")
+subscription = db.query("SELECT a FROM t").subscribe(lambda rows: None)
+tells, told = os.pipe()
+goes, gone = os.pipe()
+child = os.fork()
+if child == 0:
+    os.close(gone)
+    own = ReactiveDatabase(name)
+    own.execute("INSERT INTO t VALUES (1)")
+    os.write(told, b"!")
+    os.read(goes, 1)  # until the parent has closed it, or is no more
+    for n in range(2):
+        own.execute("INSERT INTO t VALUES (2)")
+        subprocess.run(other, check=True)  # who is the last one to close it removes the log
+    own.execute("INSERT INTO t VALUES (3)")
+    assert own.query_value("SELECT count(*) FROM t").get() == 6
+    own.close()
+    print("done", flush=True)
+    os._exit(0)
+os.read(tells, 1)
+if how == "closes":
+    db.close()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks here only")
+@pytest.mark.parametrize("how", ["closes", "ends"])
+def test_what_a_child_commits_outlives_its_parent(how: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", AFTER_THE_PARENT, "t.db", how]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    with sqlite3.connect(tmp_path / "t.db") as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (6,)
+    db.close()
+
+
+CHILD_ENDS = """
+import os, sys
+from reactive_sqlite import ReactiveDatabase
+
+db = ReactiveDatabase(sys.argv[1])
+db.execute(f"PRAGMA journal_mode = {sys.argv[2]}")
+db.execute("PRAGMA cache_size = 10")  # so that a transaction writes before it commits
+db.executescript('''CREATE TABLE t(id INTEGER PRIMARY KEY, a);
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+        INSERT INTO t SELECT i, zeroblob(500) FROM n''')
+with db.transaction():
+    db.execute("UPDATE t SET a = zeroblob(400)")
+    child = os.fork()
+    if child == 0:
+        db = None
+        sys.exit()  # its interpreter forgets the connection, and must not close it
+    os.waitpid(child, 0)
+    db.execute("UPDATE t SET a = zeroblob(300) WHERE id % 2")
+lengths = db.execute("SELECT length(a), count(*) FROM t GROUP BY 1").rows
+assert [tuple(row) for row in lengths] == [(300, 500), (400, 500)], lengths
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks here only")
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_child_that_ends_does_not_undo_its_parents_transaction(mode: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", CHILD_ENDS, "t.db", mode]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKED_WHILE_WRITING = """
+import os, sys, threading
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+from reactive_sqlite.engine import engine
+
+db = ReactiveDatabase("t.db")
+db.execute("CREATE TABLE t(a)")
+begun, forked = threading.Event(), threading.Event()
+
+def work():
+    with db.transaction():
+        db.execute("INSERT INTO t VALUES (1)")
+        begun.set()
+        if sys.argv[1] == "ends":
+            while not engine._forking.locked():
+                pass
+        else:
+            forked.wait()
+
+engine.FORK_WAITS = 20 if sys.argv[1] == "ends" else 0
+thread = threading.Thread(target=work)
+thread.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    with ReactiveDatabase("another.db") as another:
+        another.execute("CREATE TABLE t(a)")
+    try:
+        with ReactiveDatabase("t.db") as own:
+            own.execute("INSERT INTO t VALUES (2)")
+    except ReactiveSqliteError as error:
+        print(error)
+    sys.exit()
+forked.set()
+thread.join()
+assert os.waitpid(child, 0)[1] == 0
+print(db.query_value("SELECT count(*) FROM t").get())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks here only")
+@pytest.mark.parametrize("how", ["ends", "stays"])
+def test_a_child_that_was_forked_in_the_middle_of_a_write(how: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED_WHILE_WRITING, how]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    if how == "ends":
+        assert done.stdout == "2\n"  # the fork has waited for it
+    else:
+        refused, count = done.stdout.splitlines()
+        assert "was being written to when this process was forked" in refused
+        assert count == "1"

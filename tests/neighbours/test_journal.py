@@ -339,10 +339,32 @@ def test_a_commit_that_fails_is_not_written_down(writer: ReactiveDatabase) -> No
 
 
 def test_rows_that_or_fail_keeps_are_kept(writer: ReactiveDatabase) -> None:
+    writer.changes_since()
     with Emissions(writer.query("SELECT id FROM t ORDER BY id")) as seen:
         with pytest.raises(apsw.ConstraintError):
             writer.execute("INSERT OR FAIL INTO t VALUES (2, 0), (1, 0)")
         assert [row.id for row in seen.last] == [1, 2]
+    assert records(writer) == ["#1 t×?"]
+
+
+def test_rows_that_others_keep_of_a_failed_statement_are_written_down(
+    writer: ReactiveDatabase, db: ReactiveDatabase
+) -> None:
+    cursor = db.changes_since().version
+    with Emissions(db.query_value("SELECT count(*) FROM t")) as counted:
+        for sql in (
+            "INSERT OR FAIL INTO t VALUES (2, 0), (1, 0)",
+            "INSERT OR FAIL INTO t VALUES (1, 0), (3, 0)",  # keeps nothing
+            "INSERT OR ROLLBACK INTO t VALUES (4, 'fail'), (1, 0)",
+        ):
+            with pytest.raises(apsw.ConstraintError):
+                writer.execute(sql)
+        writer.execute("INSERT INTO t VALUES (5, 0)")
+        until(lambda: counted.last == 3)
+        found = db.changes_since(cursor)
+        assert not found.start_over
+        assert all(change.tables | change.rows.keys() == {"t"} for change in found.changes)
+        assert unexplained(db) == 0
 
 
 def test_the_users_own_last_rowid_stays(writer: ReactiveDatabase) -> None:
