@@ -17,7 +17,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, checkpoints, filesystem, locks
+from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.files import checkpoints, filesystem, locks
 from reactive_sqlite.files.filesystem import network_file_system
 from reactive_sqlite.files.locks import locks_on
 from reactive_sqlite.testing import Emissions

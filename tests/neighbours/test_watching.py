@@ -14,9 +14,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, State, delivery
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError, State
 from reactive_sqlite.files.filesystem import identity_of
 from reactive_sqlite.journal.foreign import Foreign
+from reactive_sqlite.liveness import delivery
 from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours import Neighbours, doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactive_sqlite import ReactiveDatabase, bulk, recorder
+from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.driver.errors import DatabaseError
+from reactive_sqlite.recording import bulk, recorder
 
 PARENT = "CREATE TABLE p(k INTEGER PRIMARY KEY, m)"
 TABLES = (
