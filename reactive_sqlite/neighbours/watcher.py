@@ -221,7 +221,10 @@ def join(path: str, identity: Identity, member: Member) -> Watcher:
             watcher.members = (member,)
             try:
                 watcher.thread.start()
-            except RuntimeError:
+            except RuntimeError as error:
+                if isinstance(error.__context__, KeyboardInterrupt):  # while `start` waited
+                    watcher.stop()
+                    raise error.__context__ from None
                 watcher.close()
                 raise
             except BaseException:  # Ctrl-C: with or without a thread

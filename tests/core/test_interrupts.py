@@ -319,6 +319,26 @@ def test_when_a_file_is_first_watched(tmp_path: Path) -> None:
     assert number > 100
 
 
+def test_when_the_watcher_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a Condition of `threading` can end as a RuntimeError: it stays Ctrl-C."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()
+
+    with ReactiveDatabase(tmp_path / "t.db") as db:
+        db.execute("CREATE TABLE t(x)")
+        live = db.query("SELECT x FROM t")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(threading.Thread, "start", interrupted)
+            live.subscribe(lambda rows: None)
+        assert repr(db).endswith(" 0 live>")
+
+
 def test_entering_a_lock() -> None:
     """It is had inside of the block, never after it; Python 3.14 does not see to that itself."""
     for number in count(1):
