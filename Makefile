@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 # Types are checked for it too: the driver's are other ones from 3.12 on.
-NEWEST := 3.13
+NEWEST := 3.14
 
 BIN    := $(VENV)/bin
 SETUP   = $(if $(strip $(PYTHON)),,$(error no Python 3.11 or newer found: install one, or name it with PYTHON=...))\

@@ -10,11 +10,11 @@ https://sqlite.org/howtocorrupt.html, 2.6
 from __future__ import annotations
 
 import os
-import threading
 from weakref import WeakKeyDictionary
 
 import apsw
 
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.files.filesystem import Identity, identity_of, path_of
 
@@ -24,7 +24,7 @@ _inherited: list[tuple[apsw.Connection, Identity]] = []
 """those of its parent that are not closed yet"""
 _in_use: set[Identity] = set()
 """the files that the parent wrote to when it was forked"""
-_lock = threading.Lock()
+_lock = Lock()
 
 
 def opened(connection: apsw.Connection) -> None:
@@ -73,7 +73,7 @@ def _put_away(connection: apsw.Connection) -> bool:
 def _inherit() -> None:
     """In a child: nothing may be closed by itself, when it is forgotten or the process ends."""
     global _lock
-    _lock = threading.Lock()
+    _lock = Lock()
     _inherited.extend(_open.items())
     _open.clear()
     if _inherited:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from reactive_sqlite.driver.errors import BusyError
+from reactive_sqlite.driver.mutex import RLock, give_back
 from reactive_sqlite.errors import ClosedError, TransactionError
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class WriterLock:
     """
 
     def __init__(self, timeout: float, abandon: Callable[[OpenTransaction], None]) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self.release = self._lock.release
         """Give back what `acquire` or `hold` gave."""
         self.timeout = timeout
@@ -205,15 +205,6 @@ class WriterLock:
         """Whether the calling thread has a transaction open."""
         transaction = self.transaction
         return transaction is not None and transaction.thread == get_ident()
-
-
-def give_back(lock: Any) -> None:
-    """Release a reentrant lock whose ``acquire`` was interrupted, if it was acquired by then.
-
-    A thread that has the lock is given it again at once: so if it has it now, it has been given it.
-    """
-    if lock._is_owned():
-        lock.release()
 
 
 def _set_free(lock: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 from reactive_sqlite.driver.connection import Connection
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.errors import ClosedError
 
 #: Idle connections kept; more may be open at a time when more threads read at once.
@@ -53,7 +54,7 @@ class ReaderPool:
     def __init__(self, open_reader: Callable[[], Connection], setup: Setup) -> None:
         self._open_reader = open_reader
         self._setup = setup
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._changed = threading.Condition(self._lock)
         self._borrowed = 0
         self._idle: list[Connection] = []

@@ -9,7 +9,6 @@ lock is gone.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from threading import get_ident
@@ -18,6 +17,7 @@ from typing import Any
 from weakref import WeakSet
 
 from reactive_sqlite.driver.connection import Connection, Params
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.driver.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.driver.readers import ReaderPool, Setup
 from reactive_sqlite.engine.control import Control
@@ -278,7 +278,7 @@ class Engine:
 
 _on_files: WeakSet[Engine] = WeakSet()
 _still: list[Engine] = []
-_forking = threading.Lock()
+_forking = Lock()
 
 
 def _hold_still() -> None:

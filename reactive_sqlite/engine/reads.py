@@ -48,8 +48,8 @@ class Reads:
         self._readers = readers
         self._schema = schema
         self._local = _Local()
-        self.noting_threads = 0
-        self._noting_lock = threading.Lock()
+        self.noting_threads: dict[object, None] = {}
+        """one entry for each `noting`"""
         self._foreign = foreign
         self.on_file = foreign is not None
         """others may commit between two reads, unless they are made in one snapshot"""
@@ -194,17 +194,14 @@ class Reads:
     @contextmanager
     def noting(self) -> Iterator[list[Region]]:
         """The regions that this thread reads inside the block, in which it may not write."""
-        before, noted, counted = self._local.noted, list[Region](), False
+        before, noted, entry = self._local.noted, list[Region](), object()
         try:
-            with self._noting_lock:
-                self.noting_threads += 1
-                counted = True
+            self.noting_threads[entry] = None
             self._local.noted = noted
             yield noted
         finally:
             self._local.noted = before
-            with self._noting_lock:
-                self.noting_threads -= counted
+            self.noting_threads.pop(entry, None)
             if before is not None:
                 before.extend(noted)
 

@@ -49,10 +49,8 @@ class Writes:
         self._on_commit = on_commit
         self._on_end = on_end
         self.version = 0
-        self.begun = 0
-        """statements that may commit, begun"""
-        self.done = 0
-        """of these, done and published"""
+        self.begun = self.done = 0
+        """statements that may commit: begun; and, of these, done and published"""
         self._over = False
         """the transaction has ended with the statement under way, whose end gives the lock back"""
         self._many: Statement | None = None

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from reactive_sqlite.driver.ownership import give_back
+from reactive_sqlite.driver.mutex import Lock, RLock, give_back
 
 #: Seconds for which a thread waits until another one has handed out what is queued. Longer means
 #: that a subscriber is slow or waits for this very thread; its thread will then do the rest.
@@ -35,11 +35,11 @@ class Delivery:
 
     def __init__(self) -> None:
         self._jobs: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._queued = 0
         self._handed = 0
         self._mine = _Ticket()
-        self._turn = threading.RLock()  # reentrant, to know whose it is: see `give_back`
+        self._turn = RLock()  # reentrant, to know whose it is: see `give_back`
         self._turn_of: int | None = None
         self.rest: Callable[[], None] | None = None
         """what is left of the running job should it be interrupted: all, until it says otherwise"""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 
+from reactive_sqlite.driver.mutex import RLock
 from reactive_sqlite.values.change import ChangeSet
 
 
@@ -17,7 +17,7 @@ class Listeners:
 
     def __init__(self, enqueue: Callable[[Callable[[], None]], None]) -> None:
         self._enqueue = enqueue
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self.calls: tuple[Callable[[ChangeSet], None], ...] = ()
         self.wanted: Callable[[bool], object] = bool
         """is told whether there are any, whenever that may have changed"""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol
 
+from reactive_sqlite.driver.mutex import RLock
 from reactive_sqlite.liveness.incremental import Deferred, Maintenance, Step
 from reactive_sqlite.understanding.routing import RegionIndex
 from reactive_sqlite.values.change import ChangeSet
@@ -201,7 +202,7 @@ class LiveStore:
     """The live results of one database. Its lock is held for moments only, never while SQL runs."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = RLock()
         self.loaded = threading.Condition(self.lock)
         """told when a result has its first value and somebody may be waiting for it"""
         self._nodes: dict[Hashable, LiveResult] = {}

@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
 
+from reactive_sqlite.driver.mutex import Lock
+
 logger = logging.getLogger("reactive_sqlite")
 
 #: Seconds to wait at a time: what is due in a thousand years is more than a lock can wait for.
@@ -23,7 +25,7 @@ class Timer:
 
     def __init__(self) -> None:
         # Entered by itself: a Condition's own methods can be interrupted with the lock in hand.
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._changed = threading.Condition(self._lock)
         self._calls: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()

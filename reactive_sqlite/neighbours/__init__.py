@@ -11,6 +11,7 @@ import threading
 from time import monotonic
 
 from reactive_sqlite.driver.errors import SPOILT, BusyError
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.engine.engine import Engine
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.files.filesystem import Identity, identity_of
@@ -42,7 +43,7 @@ class Neighbours:
         self._bells = Doorbells(bells_of(*self._identity))
         if engine.journal is not None:
             engine.journal.audience = self._has_audience
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._watcher: Watcher | None = None
         self._beside = Member(self._glance, self._lost)
         self._attached: dict[str, Watcher] = {}

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.files.filesystem import Identity, why_lost
 from reactive_sqlite.neighbours.doorbell import Doorbell, bells_of, sweep
 from reactive_sqlite.neighbours.inotify import Inotify
@@ -176,7 +177,7 @@ class Watcher:
                 member.lost(why)
 
 
-_lock = threading.Lock()
+_lock = Lock()
 _watchers: dict[Identity, Watcher] = {}
 
 
@@ -220,7 +221,10 @@ def join(path: str, identity: Identity, member: Member) -> Watcher:
             watcher.members = (member,)
             try:
                 watcher.thread.start()
-            except RuntimeError:
+            except RuntimeError as error:
+                if isinstance(error.__context__, KeyboardInterrupt):  # while `start` waited
+                    watcher.stop()
+                    raise error.__context__ from None
                 watcher.close()
                 raise
             except BaseException:  # Ctrl-C: with or without a thread

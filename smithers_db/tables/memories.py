@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -77,7 +77,6 @@ class Memories:
             "WHERE memories_fts MATCH ? AND (m.expires_at IS NULL OR m.expires_at > ?) "
         )
         self._accessed: dict[str, str] = {}
-        self._lock = threading.Lock()
 
     def add(
         self,
@@ -235,8 +234,10 @@ class Memories:
 
     def flush_access(self) -> None:
         """Writes when memories were last read, if any were since the last time."""
-        with self._lock:
-            accessed, self._accessed = self._accessed, {}
+        accessed: dict[str, str] = {}
+        with suppress(KeyError):  # another thread may take them too
+            for _ in range(len(self._accessed)):
+                accessed.update((self._accessed.popitem(),))
         if accessed:
             self._db.executemany(
                 "UPDATE memories SET accessed_at = ? WHERE id = ?",
@@ -245,8 +246,8 @@ class Memories:
 
     def _read(self, found: Sequence[Memory]) -> Sequence[Memory]:
         moment = now()
-        with self._lock:
-            self._accessed.update((memory.id, moment) for memory in found)
+        for memory in found:
+            self._accessed[memory.id] = moment
         return found
 
 

@@ -130,7 +130,7 @@ def test_what_a_query_costs_decides(
 
 def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A result that is dearer to follow than to run again is left, until running it is dear."""
-    seconds = {"sources": 0.0004, "incremental.following": 0.001}
+    seconds = {"liveness.sources": 0.0004, "liveness.incremental.following": 0.001}
     clocks = dict.fromkeys(seconds, 0.0)
 
     def clock(module: str) -> float:
@@ -154,7 +154,7 @@ def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> No
 
         assert followed(30) == 9
         assert followed(30) == 0
-        seconds["sources"] = 0.002
+        seconds["liveness.sources"] = 0.002
         assert 8 <= followed(30) <= 24  # once it has been timed again
         assert followed(30) == 30
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
 from reactivex import Observable, abc
 
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.liveness.live import Emission
 from reactive_sqlite.liveness.observable.subscription import (
     NOTHING,
@@ -116,7 +116,7 @@ class LiveStream(Observable[T]):
         wake = asyncio.Event()
         newest: list[tuple[Emission, bool]] = []
         ended: list[Exception | None] = []
-        lock = threading.Lock()
+        lock = Lock()
 
         def ring() -> None:
             try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Self
 
 from reactivex import abc
 
+from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.liveness.live import Emission, LiveResult
 from reactive_sqlite.liveness.opening import Opening
 
@@ -147,7 +147,7 @@ class RatedSubscription(Subscription):
         assert max_rate is not None
         self._interval = 1 / max_rate
         self._due = 0.0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._waiting: Emission | None = None
         return super().open()
 
