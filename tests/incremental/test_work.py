@@ -138,7 +138,7 @@ def test_what_following_costs_decides_too(monkeypatch: pytest.MonkeyPatch) -> No
         return clocks[module]
 
     for module in seconds:
-        name = f"reactive_sqlite.liveness.{module}.thread_time"
+        name = f"reactive_sqlite.{module}.thread_time"
         monkeypatch.setattr(name, lambda m=module: clock(m))
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
