@@ -66,7 +66,24 @@ class Engine:
         on_commit: Callable[[ChangeSet | None], None],
         on_end: Callable[[], None],
     ) -> None:
-        writer = self._writer = Connection(path, readonly=readonly, busy_timeout=busy_timeout)
+        self.lock = WriterLock(busy_timeout, self._abandon)
+        self._readers: ReaderPool | None = None
+        with _forking:
+            _all.add(self)
+        with self.lock:  # a fork waits for what is being opened, too
+            self._open(path, readonly, journal, index, on_commit, on_end)
+
+    def _open(
+        self,
+        path: str | os.PathLike[str],
+        readonly: bool,
+        journal: bool | None,
+        index: RegionIndex[Any],
+        on_commit: Callable[[ChangeSet | None], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        timeout = self.lock.timeout
+        writer = self._writer = Connection(path, readonly=readonly, busy_timeout=timeout)
         readonly = self.readonly = writer.readonly  # a URI, or the file system, may say so too
         self.filename = writer.filename
         self._reader_name = one_more_name(os.fspath(path), self.filename)
@@ -76,9 +93,7 @@ class Engine:
             self.identity = identity_of(self.filename)
             if not readonly:
                 warn_if_shared(self.filename)
-        self.lock = WriterLock(busy_timeout, self._abandon)
         self._setup = Setup()
-        self._readers: ReaderPool | None = None
         if self.filename:
             self._readers = ReaderPool(self._open_reader, self._setup)
         self.schema = Schema(writer, self.lock, self._readers)
@@ -95,20 +110,16 @@ class Engine:
             kept.outdated = self._outdated
             self.journal = None if readonly else kept
         self.reads = Reads(writer, self.lock, self._readers, self.schema, self.foreign)
+        schema, recorder = self.schema, self.recorder
+        control = Control(
+            writer, schema, recorder, self._follow, self.foreign, self._readers, timeout
+        )
         self.writes = Writes(
             writer,
             self.lock,
-            self.schema,
-            self.recorder,
-            Control(
-                writer,
-                self.schema,
-                self.recorder,
-                self._follow,
-                self.foreign,
-                self._readers,
-                busy_timeout,
-            ),
+            schema,
+            recorder,
+            control,
             self.journal,
             on_commit,
             on_end,
@@ -117,9 +128,6 @@ class Engine:
         self.transactions = Transactions(
             self.lock, self.schema, self.reads, self.writes, self._abandon, readonly=readonly
         )
-        if self.filename:
-            with _forking:
-                _on_files.add(self)
 
     @property
     def attached(self) -> frozenset[str]:
@@ -276,7 +284,7 @@ class Engine:
         self.lock.release()
 
 
-_on_files: WeakSet[Engine] = WeakSet()
+_all: WeakSet[Engine] = WeakSet()
 _still: list[Engine] = []
 _forking = Lock()
 
@@ -284,7 +292,7 @@ _forking = Lock()
 def _hold_still() -> None:
     _forking.acquire()
     until = monotonic() + FORK_WAITS
-    engines = list(_on_files)
+    engines = list(_all)
     _still.extend(e for e in engines if e.hold_still(max(0.0, until - monotonic())))
 
 

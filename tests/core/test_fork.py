@@ -272,3 +272,43 @@ def test_a_child_that_was_forked_in_the_middle_of_a_write(how: str, tmp_path: Pa
         refused, count = done.stdout.splitlines()
         assert "was being written to when this process was forked" in refused
         assert count == "1"
+
+
+WHILE_OPENING = """
+import os, sys, threading
+from reactive_sqlite import ReactiveDatabase
+from reactive_sqlite.engine import engine
+
+with ReactiveDatabase("t.db") as db:
+    db.execute("CREATE TABLE t(a)")
+begun = threading.Event()
+
+class Slow(engine.Connection):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if not begun.is_set():
+            self.run("BEGIN IMMEDIATE")  # as the change to WAL mode takes the lock
+            begun.set()
+            while not engine._forking.locked():
+                pass
+            self.run("COMMIT")
+
+engine.Connection, engine.FORK_WAITS = Slow, 10
+thread = threading.Thread(target=lambda: ReactiveDatabase("t.db").close())
+thread.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    with ReactiveDatabase("t.db") as own:
+        own.execute("INSERT INTO t VALUES (1)")
+    os._exit(0)
+thread.join()
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks here only")
+def test_a_fork_waits_for_what_is_being_opened(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WHILE_OPENING]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
