@@ -53,10 +53,8 @@ class Connection:
         name = os.fspath(path)
         self.set_up = 0
         """the last step of `reactive_sqlite.driver.readers.Setup` that it has had"""
-        forks.check(name)
         try:
-            self._apsw = apsw.Connection(name, flags=flags, statementcachesize=256)
-            forks.opened(self._apsw)
+            self._apsw = forks.connect(name, flags)
         except apsw.Error as error:
             error.add_note(f"while opening {name!r}{why_not_opened(name)}")
             raise
@@ -83,8 +81,7 @@ class Connection:
         self.checkpoints = Checkpoints(self._apsw.wal_checkpoint, set_wait, LockWait(busy_timeout))
         self._read_wal_index: Callable[[], bytes] | None = None
         # Installed once and for all: setting an authorizer expires every prepared statement.
-        self._authorizer = Authorizer(in_file=bool(self.filename))
-        self._apsw.authorizer = self._authorizer
+        self._authorizer = self._apsw.authorizer = Authorizer(in_file=bool(self.filename))
         try:
             if not readonly:
                 if self.filename and self.run("PRAGMA page_count") == [(0,)]:
@@ -153,8 +150,7 @@ class Connection:
     def wal_index(self) -> bytes:
         """The header of the wal-index (`walindex.position` reads it). Only in WAL mode."""
         if self._read_wal_index is None:
-            file_pointer = apsw.SQLITE_FCNTL_FILE_POINTER
-            self._read_wal_index = mapped(self._apsw.file_control, file_pointer)
+            self._read_wal_index = mapped(self._apsw.file_control, apsw.SQLITE_FCNTL_FILE_POINTER)
         return self._read_wal_index()
 
     @property
@@ -300,6 +296,10 @@ class Connection:
         """The files that are attached, by the names of their databases."""
         listed = self.run("PRAGMA database_list")
         return {name: file for _, name, file in listed if file and name not in ("main", "temp")}
+
+    def has_attached(self) -> None:
+        """A file was attached. It is detached, and an error raised, where that was not safe."""
+        forks.attached(self._apsw)
 
     def create_function(
         self, name: str, function: Callable[..., Any], nargs: int, *, deterministic: bool

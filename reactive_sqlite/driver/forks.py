@@ -10,6 +10,7 @@ https://sqlite.org/howtocorrupt.html, 2.6
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 import apsw
@@ -17,43 +18,67 @@ import apsw
 from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.errors import ReactiveSqliteError
 from reactive_sqlite.files.filesystem import Identity, identity_of, path_of
+from reactive_sqlite.understanding.listing import quoted
 
-_open: WeakKeyDictionary[apsw.Connection, Identity] = WeakKeyDictionary()
-"""the connections to files of this process"""
-_inherited: list[tuple[apsw.Connection, Identity]] = []
+_open: WeakKeyDictionary[apsw.Connection, frozenset[Identity]] = WeakKeyDictionary()
+"""the connections of this process to files, attached ones too"""
+_inherited: list[tuple[apsw.Connection, frozenset[Identity]]] = []
 """those of its parent that are not closed yet"""
 _in_use: set[Identity] = set()
 """the files that the parent wrote to when it was forked"""
 _lock = Lock()
 
 
-def opened(connection: apsw.Connection) -> None:
-    """A connection was opened: should the process be forked, the child inherits it."""
-    if connection.filename:
-        _open[connection] = identity_of(connection.filename)
-
-
-def check(name: str) -> None:
-    """Before a path or URI is opened: put away what was inherited.
+def connect(name: str, flags: int) -> apsw.Connection:
+    """Open a path or URI, once what was inherited is put away.
 
     Raises `ReactiveSqliteError` where the file cannot be opened in this process any more.
     """
-    if not (_inherited or _in_use):
-        return
+    if _inherited or _in_use:
+        _put_all_away()
+        if _identities(path_of(name)) & _in_use:
+            raise _refusal(name)
+    connection = apsw.Connection(name, flags=flags, statementcachesize=256)
+    if connection.filename:
+        _open[connection] = _identities(connection.filename)
+    return connection
+
+
+def attached(connection: apsw.Connection) -> None:
+    """A file was attached: should the process be forked, the child inherits that as well.
+
+    Raises `ReactiveSqliteError`, and detaches it, where it cannot be opened in this process.
+    """
+    files = {name: connection.db_filename(name) or "" for name in connection.db_names()}
+    for name, file in files.items():
+        if _identities(file) & _in_use:
+            with suppress(apsw.Error):
+                connection.execute(f"DETACH {quoted(name)}")
+            raise _refusal(file)
+    _open[connection] = _identities(*files.values())
+
+
+def _identities(*paths: str) -> frozenset[Identity]:
+    found = set()
+    for path in paths:
+        with suppress(OSError):  # there is none, or none yet
+            found.add(identity_of(path))
+    return frozenset(found)
+
+
+def _refusal(name: str) -> ReactiveSqliteError:
+    return ReactiveSqliteError(
+        f"{name!r} was being written to when this process was forked, and cannot be opened in "
+        "it: fork outside transactions, or start processes by spawn"
+    )
+
+
+def _put_all_away() -> None:
     with _lock:
-        for connection, identity in _inherited:
+        for connection, identities in _inherited:
             if not _put_away(connection):
-                _in_use.add(identity)
+                _in_use.update(identities)
         _inherited.clear()
-    try:
-        identity = identity_of(path_of(name))
-    except OSError:  # there is none yet
-        return
-    if identity in _in_use:
-        raise ReactiveSqliteError(
-            f"{name!r} was being written to when this process was forked, and cannot be opened in "
-            "it: fork outside transactions, or start processes by spawn"
-        )
 
 
 def _put_away(connection: apsw.Connection) -> bool:

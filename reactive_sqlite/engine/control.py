@@ -122,6 +122,8 @@ class Control:
     def done(self, statement: Statement) -> None:
         """The statement was run."""
         recorder, kind = self._recorder, statement.kind
+        if kind is StatementKind.ATTACH:
+            self._connection.has_attached()
         if kind is StatementKind.ATTACH or (kind in DDL and statement.access.databases - {"main"}):
             self._schema.elsewhere = True
         if kind in DDL:

@@ -312,3 +312,63 @@ def test_a_fork_waits_for_what_is_being_opened(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", WHILE_OPENING]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+ATTACHED = """
+import os, subprocess, sys
+from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
+
+name, state, how = sys.argv[1:]
+other = [sys.executable, "-c", '''import sqlite3
+db = sqlite3.connect("a.db", timeout=30, isolation_level=None)
+db.execute("INSERT INTO t VALUES (0)")
+db.close()''']
+with ReactiveDatabase("a.db") as db:
+    db.execute("CREATE TABLE t(a)")
+db = ReactiveDatabase(name)
+db.execute("ATTACH 'a.db' AS aux")
+db.query_value("SELECT count(*) FROM aux.t").get()
+if state == "writing":
+    db.executescript("BEGIN; INSERT INTO aux.t VALUES (1)")
+child = os.fork()
+if child == 0:
+    try:
+        if how == "opens":
+            own = ReactiveDatabase("a.db")
+        else:
+            own = ReactiveDatabase("another.db")
+            own.execute("ATTACH 'a.db' AS b")
+    except ReactiveSqliteError as error:
+        assert "was being written to" in str(error), error
+        if how == "attaches":
+            assert len(own.execute("PRAGMA database_list").rows) == 1
+        print("refused", flush=True)
+        os._exit(0)
+    for n in range(3):
+        own.execute("INSERT INTO t VALUES (2)")
+        subprocess.run(other, check=True)  # who is the last one to close it removes the log
+    own.close()
+    os._exit(0)
+if state == "idle":
+    db.close()
+assert os.waitpid(child, 0)[1] == 0
+if state == "writing":
+    db.execute("COMMIT")
+    db.close()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks here only")
+@pytest.mark.parametrize("how", ["opens", "attaches"])
+@pytest.mark.parametrize("state", ["idle", "writing"])
+@pytest.mark.parametrize("name", [":memory:", "main.db"])
+def test_an_attached_file_is_inherited_as_well(
+    name: str, state: str, how: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", ATTACHED, name, state, how]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    printed = "refused\n" if state == "writing" else ""
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+    with sqlite3.connect(tmp_path / "a.db") as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (6 if state == "idle" else 1,)
+    db.close()
