@@ -14,12 +14,11 @@ from functools import partial
 from threading import get_ident
 from time import monotonic
 from typing import Any
-from weakref import WeakSet
 
 from reactive_sqlite.driver.connection import Connection, Params
-from reactive_sqlite.driver.mutex import Lock
 from reactive_sqlite.driver.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.driver.readers import ReaderPool, Setup
+from reactive_sqlite.engine import forking
 from reactive_sqlite.engine.control import Control
 from reactive_sqlite.engine.reads import Reads
 from reactive_sqlite.engine.schema import Schema
@@ -41,10 +40,6 @@ from reactive_sqlite.understanding.routing import RegionIndex
 from reactive_sqlite.understanding.statement import Statement, StatementKind
 from reactive_sqlite.values.change import ChangeSet
 from reactive_sqlite.values.result import Result
-
-#: Seconds for which a fork waits for what other threads have begun: the child has to close the
-#: connections, and cannot close one that is in use.
-FORK_WAITS = 0.25
 
 
 class Engine:
@@ -68,8 +63,7 @@ class Engine:
     ) -> None:
         self.lock = WriterLock(busy_timeout, self._abandon)
         self._readers: ReaderPool | None = None
-        with _forking:
-            _all.add(self)
+        forking.waits_for(self)
         with self.lock:  # a fork waits for what is being opened, too
             self._open(path, readonly, journal, index, on_commit, on_end)
 
@@ -282,36 +276,6 @@ class Engine:
         if self._readers is not None:
             self._readers.let_in()
         self.lock.release()
-
-
-_all: WeakSet[Engine] = WeakSet()
-_still: list[Engine] = []
-_forking = Lock()
-
-
-def _hold_still() -> None:
-    _forking.acquire()
-    until = monotonic() + FORK_WAITS
-    engines = list(_all)
-    _still.extend(e for e in engines if e.hold_still(max(0.0, until - monotonic())))
-
-
-def _go_on() -> None:
-    for engine in _still:
-        engine.go_on()
-    _still.clear()
-    _forking.release()
-
-
-def _go_on_in_child() -> None:
-    for engine in _still:
-        engine.lock.release()  # and no more: all else belongs to the parent
-    _still.clear()
-    _forking.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hold_still, after_in_parent=_go_on, after_in_child=_go_on_in_child)
 
 
 def _is_plain_begin(statement: Statement) -> bool:

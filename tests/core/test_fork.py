@@ -223,7 +223,7 @@ def test_a_child_that_ends_does_not_undo_its_parents_transaction(mode: str, tmp_
 FORKED_WHILE_WRITING = """
 import os, sys, threading
 from reactive_sqlite import ReactiveDatabase, ReactiveSqliteError
-from reactive_sqlite.engine import engine
+from reactive_sqlite.engine import forking
 
 db = ReactiveDatabase("t.db")
 db.execute("CREATE TABLE t(a)")
@@ -234,12 +234,12 @@ def work():
         db.execute("INSERT INTO t VALUES (1)")
         begun.set()
         if sys.argv[1] == "ends":
-            while not engine._forking.locked():
+            while not forking.under_way():
                 pass
         else:
             forked.wait()
 
-engine.FORK_WAITS = 20 if sys.argv[1] == "ends" else 0
+forking.FORK_WAITS = 20 if sys.argv[1] == "ends" else 0
 thread = threading.Thread(target=work)
 thread.start()
 begun.wait()
@@ -277,7 +277,7 @@ def test_a_child_that_was_forked_in_the_middle_of_a_write(how: str, tmp_path: Pa
 WHILE_OPENING = """
 import os, sys, threading
 from reactive_sqlite import ReactiveDatabase
-from reactive_sqlite.engine import engine
+from reactive_sqlite.engine import engine, forking
 
 with ReactiveDatabase("t.db") as db:
     db.execute("CREATE TABLE t(a)")
@@ -289,11 +289,11 @@ class Slow(engine.Connection):
         if not begun.is_set():
             self.run("BEGIN IMMEDIATE")  # as the change to WAL mode takes the lock
             begun.set()
-            while not engine._forking.locked():
+            while not forking.under_way():
                 pass
             self.run("COMMIT")
 
-engine.Connection, engine.FORK_WAITS = Slow, 10
+engine.Connection, forking.FORK_WAITS = Slow, 10
 thread = threading.Thread(target=lambda: ReactiveDatabase("t.db").close())
 thread.start()
 begun.wait()
