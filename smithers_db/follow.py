@@ -48,12 +48,12 @@ def changes(
         db.observe(read).subscribe(receiver(kind), receiver(kind))
         for kind, read in families.items()
     ]
-    told: dict[str, str] = {}
+    told: dict[tuple[str, str], str] = {}  # an id is of one kind's, and may be another's too
     ended = dead = False
     try:
         present = [(kind, row) for kind, rows in _drained(arrived) for row in rows if row]
         for kind, row in sorted(present, key=lambda pair: moment_of(pair[1])):
-            told[row.id] = row.status
+            told[kind, row.id] = row.status
             yield kind, row
             ended = ended or (kind == "run" and row.completed_at is not None)
         while True:
@@ -75,8 +75,8 @@ def changes(
             for row in rows:
                 if row is None:  # the run was deleted
                     ended = True
-                elif told.get(row.id) != row.status:
-                    told[row.id] = row.status
+                elif told.get((kind, row.id)) != row.status:
+                    told[kind, row.id] = row.status
                     yield kind, row
                     ended = ended or (kind == "run" and row.completed_at is not None)
     finally:

@@ -56,15 +56,18 @@ _REFERENCES = (
 )
 #: Dropped last, in this order: the others refer to them.
 _PARENTS = ("agents", "phases", "supersmithers_versions", "executions")
+#: Columns whose values are of this version's making, whatever a file has under their names.
+_OURS = {"state": {"execution_id"}, "transitions": {"seq"}, "memories": {"seq"}}
 _LOST = "lost"  # the execution of what does not say whose it was
 _MISSING = "this row was missing; it stands in for what refers to it"
 
 
 def _normal_time(column: str) -> str:
     name = f'"{column}"'
+    day = f"substr({name}, 1, 10)"  # SQLite takes '12:00' and '2026', too, for moments
     return (
         f"CASE WHEN typeof({name}) <> 'text' OR {name} GLOB '????-??-??T??:??:??.???Z' "
-        f"OR julianday({name}) IS NULL THEN {name} "
+        f"OR julianday({name}) IS NULL OR date({day}) IS NOT {day} THEN {name} "
         f"ELSE strftime('%Y-%m-%dT%H:%M:%fZ', {name}) END"
     )
 
@@ -185,6 +188,8 @@ class Conversion:
     def _expression(self, table: str, column: Column, old: set[str]) -> str | None:
         """What fills a new column from the old table; None where its default is right."""
         name = column.name
+        if name in _OURS.get(table, ()):
+            return None
         source = name if name in old else RENAMED.get((table, name), name)
         default = column.default or ("''" if column.type == "TEXT" else "0")
         is_key = name == KEYS.get(table, ("id",))[-1]
@@ -198,8 +203,6 @@ class Conversion:
             return self._fallback(old) if name.endswith("_at") else default
         is_time = name.endswith("_at") or name in _TIMES
         value = _normal_time(source) if is_time else f'"{source}"'
-        if column.is_rowid and not is_key:
-            return f"CASE WHEN typeof({value}) = 'integer' THEN {value} END"
         if is_key and column.is_rowid:
             return key_of(table, old)
         if (table, name) == ("transitions", "key"):
@@ -256,8 +259,11 @@ class Conversion:
     def _note_unknown_columns(self, table: str) -> None:
         columns = columns_of(self._db, f"original_{table}")
         key = key_of(table, {column.name for column in columns})
-        known = {*ROW_TYPES[table].__struct_fields__}
-        known |= {source for (name, _), source in RENAMED.items() if name == table}
+        known = {*ROW_TYPES[table].__struct_fields__} - _OURS.get(table, set())
+        names = {column.name for column in columns}
+        known |= {
+            source for (name, new), source in RENAMED.items() if name == table and new not in names
+        }
         for column in columns:
             if column.name not in known:
                 self._note(

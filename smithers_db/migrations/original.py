@@ -84,7 +84,8 @@ def key_of(table: str, columns: Collection[str]) -> str:
     key, place = KEYS.get(table, ("id",))[-1], place_in(columns)
     if table not in INTEGER_KEYS:
         lost = f"'lost-{table}-' || {place}"
-        return f'coalesce("{key}", {lost})' if key in columns else lost
+        # As text, which it becomes: 1 and '1' are one key.
+        return f'coalesce(CAST("{key}" AS TEXT), {lost})' if key in columns else lost
     if key not in columns:
         return place
     integer = f"typeof(\"{key}\") = 'integer'"

@@ -19,7 +19,7 @@ from reactive_sqlite import ReactiveDatabase
 from smithers_db import create_smithers_db
 from smithers_db.cli import looking, opening
 from smithers_db.export import count_of, lines_of
-from smithers_db.follow import changes
+from smithers_db.follow import changes, label
 from smithers_db.rows import ROW_TYPES
 from smithers_db.table import Table
 from smithers_db.tables.phases import Phases
@@ -175,6 +175,24 @@ def test_tail_tells_what_became_of_a_question(tmp_path: Path) -> None:
         ["question", "approved", "Deploy?"],
         ["run", "completed", "r"],
     ]
+
+
+def test_tail_tells_apart_rows_of_two_kinds_with_one_id(tmp_path: Path) -> None:
+    """Files of the original have any ids."""
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        insert = (
+            "INSERT INTO {} (id, execution_id, {}, status, created_at) VALUES ('1', ?, 'x', ?, '')"
+        )
+        db.db.execute(insert.format("phases", "name"), (run, "running"))
+        db.db.execute(insert.format("steps", "name"), (run, "completed"))
+        db.db.execute(insert.format("agents", "prompt"), (run, "completed"))
+        told = changes(db, run)
+        first = [next(told) for _ in range(4)]
+        assert sorted(kind for kind, _ in first) == ["agent", "phase", "run", "step"]
+        db.phases.start("later")
+        db.execution.complete(run)
+        assert [(kind, label(row)) for kind, row in told] == [("phase", "later"), ("run", "r")]
 
 
 def test_tail_says_that_a_run_is_dead_and_goes_on(tmp_path: Path) -> None:

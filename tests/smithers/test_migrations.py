@@ -439,6 +439,66 @@ def test_oddities_are_kept(tmp_path: Path, oddity: str) -> None:
     assert old
 
 
+TIMES = {
+    **{time: time for time in ("12:00", "now", "0", "2026", "2461058.5", "-0001-01-01", "")},
+    **{time: time for time in ("2026-02-31", "1737158400", "Sun, 18 Jan 2026")},
+    "2026-01-18": "2026-01-18T00:00:00.000Z",
+    "2026-01-18 10:00": "2026-01-18T10:00:00.000Z",
+    "2026-01-18T01:00:00+02:00": "2026-01-17T23:00:00.000Z",
+}
+
+
+def test_only_what_is_a_moment_is_written_as_one(tmp_path: Path) -> None:
+    def times(connection: apsw.Connection) -> None:
+        connection.executemany(
+            "INSERT INTO phases (id, execution_id, name, created_at) "
+            "VALUES (?1, 'executions-1', 'p', ?1)",
+            [(time,) for time in TIMES],
+        )
+
+    path = original.make(tmp_path / "a.db", also=times)
+    with create_smithers_db(path) as db:
+        rows = db.query("SELECT id, created_at FROM phases WHERE name = 'p'").get()
+        assert {row.id: row.created_at for row in rows} == TIMES
+
+
+def test_what_has_no_place_is_noted(tmp_path: Path) -> None:
+    """Columns with the names of new ones, and keys that are one only as text."""
+
+    def change(connection: apsw.Connection) -> None:
+        connection.execute("""
+            ALTER TABLE render_frames ADD COLUMN iteration INTEGER NOT NULL DEFAULT 7;
+            ALTER TABLE transitions ADD COLUMN seq TEXT DEFAULT 'x';
+            ALTER TABLE memories ADD COLUMN seq INTEGER DEFAULT 1;
+            CREATE TABLE s(key, value, execution_id);
+            INSERT INTO s VALUES (1, '10', NULL), ('1', '20', 'executions-1');
+            DROP TABLE state;
+            ALTER TABLE s RENAME TO state;
+            CREATE TABLE r(id, execution_id, type, title, content);
+            INSERT INTO r VALUES
+                (1, 'executions-1', 't', 'first', ''), ('1', NULL, 't', 'second', '');
+            DROP TABLE reports;
+            ALTER TABLE r RENAME TO reports;
+        """)
+
+    path = original.make(tmp_path / "a.db", also=change)
+    with create_smithers_db(path) as db:
+        notes = db.query(
+            "SELECT table_name, row_key, column_name, value FROM conversion_notes"
+        ).get()
+        second = '{"id":"1","execution_id":null,"type":"t","title":"second","content":""}'
+        assert {tuple(note) for note in notes} == {
+            *(("render_frames", f"render_frames-{n}", "ralph_count", f"{n}") for n in (1, 2)),
+            *(("transitions", f"transitions-{n}", "seq", "x") for n in (1, 2)),
+            *(("memories", f"memories-{n}", "seq", "1") for n in (1, 2)),
+            ("state", "1", None, "10"),
+            ("state", "1", "execution_id", "executions-1"),
+            ("reports", "1", None, second),
+        }
+        for table in ("transitions", "memories"):
+            assert db.query(f"SELECT count(*) FROM {table}").get()[0][0] == 2
+
+
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_a_conversion_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
