@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, Protocol
 
 from reactive_sqlite.driver.connection import Connection
+from reactive_sqlite.driver.errors import BusyError
 from reactive_sqlite.liveness.incremental import Deferred, Maintenance, Policy, Step
 from reactive_sqlite.liveness.live import Emission, LiveResult, LiveStore, Outcome, Receiver
 from reactive_sqlite.values.change import ChangeSet
@@ -103,21 +104,30 @@ class Refresher:
     def _refresh(self, node: LiveResult, change: ChangeSet, own: bool) -> tuple[bool, str]:
         """Gives whether the query was run, and what came of it."""
         stats, version = self._stats, change.seq
-        step = self._patch(node, change) if own else None
-        if step is not None:
-            stats.maintained += 1
-            if not step.changed:
-                stats.unchanged += 1
-                node.version = version
-                return False, "unchanged"
-            self._take_over(node, step.rows, version, step=step)
-            return False, "changed"
-        outcome = node.source.refresh(change, self._maintenance)
-        if outcome.step is None:
+        try:
+            step = self._patch(node, change) if own else None
+            if step is not None:
+                stats.maintained += 1
+                if not step.changed:
+                    stats.unchanged += 1
+                    node.version = version
+                    return False, "unchanged"
+                self._take_over(node, step.rows, version, step=step)
+                return False, "changed"
+            outcome = node.source.refresh(change, self._maintenance)
+            if outcome.step is None:
+                stats.refetched += 1
+            else:
+                stats.maintained += 1
+            return outcome.step is None, self._settle(node, outcome, version)
+        except BusyError:
+            raise  # all are put off
+        except Exception:
+            # Whoever commits must not suffer for it, nor other results; and the fresh run is right.
+            logger.exception("a live query could not be brought up to date: %s", node.source)
+            self._maintenance.interrupted()
             stats.refetched += 1
-        else:
-            stats.maintained += 1
-        return outcome.step is None, self._settle(node, outcome, version)
+            return True, self._settle(node, node.source.evaluate(), version)
 
     def _patch(self, node: LiveResult, change: ChangeSet) -> Step | None:
         if node.exact and node.loaded and node.error is None:

@@ -5,6 +5,7 @@ The oracle is a plain engine beside, which runs the same statements.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -18,6 +19,9 @@ from hypothesis import strategies as st
 from reactive_sqlite import ReactiveDatabase, Trace
 from reactive_sqlite.liveness.incremental import decisive, patch
 from reactive_sqlite.liveness.incremental.patch import patch_of
+from reactive_sqlite.liveness.live import LiveStore
+from reactive_sqlite.liveness.sources import StatementSource
+from reactive_sqlite.testing import Emissions
 from reactive_sqlite.understanding.analysis.shape import Shape
 
 from .table import Twins, Watched
@@ -127,7 +131,7 @@ def play(seed: int, policy: Any = "auto") -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("policy", ["auto", "always"])
-def test_random_commits(policy: str) -> None:
+def test_random_commits(policy: str, caplog: pytest.LogCaptureFixture) -> None:
     patched = 0
 
     @fixed(40)
@@ -137,6 +141,8 @@ def test_random_commits(policy: str) -> None:
         patched += play(seed, policy)[0]
 
     run()
+    # A patch that stumbles is saved by a fresh run, and must not pass for it.
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR and r.exc_info]
     assert patched > 100  # else it proves little; how many depends on the policy's clock
 
 
@@ -326,3 +332,44 @@ def test_a_new_schema_is_understood_anew(db: ReactiveDatabase) -> None:
         db.execute("UPDATE t SET y = ? WHERE id = ?", (-key, key))
         fresh = db.execute("SELECT * FROM t WHERE owner = 2 AND rank < 0").rows
         assert exact(values[-1]) == exact(fresh)
+
+
+@pytest.mark.parametrize("policy", ["auto", "always"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (patch.ImagePatch, "apply"),
+        (patch, "shape_of"),
+        (StatementSource, "patch"),
+        (StatementSource, "refresh"),
+        (StatementSource, "same"),
+        (LiveStore, "place"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_an_error_of_ours_harms_neither_the_write_nor_other_results(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    policy: Any,
+    owner: Any,
+    name: str,
+) -> None:
+    texts = ("SELECT id, n FROM t", "SELECT n FROM t ORDER BY n", "SELECT count(*) FROM t WHERE n")
+    with ReactiveDatabase(maintain=policy) as db:
+        db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 0)")
+        seen = [Emissions(db.query(text)) for text in texts]
+        works = getattr(owner, name)
+        left = [1]
+
+        def stumbles(*given: Any) -> Any:
+            if left and left.pop():
+                raise LookupError("of ours")
+            return works(*given)
+
+        made = staticmethod(stumbles) if name == "same" else stumbles
+        monkeypatch.setattr(owner, name, made)
+        for sql in ("UPDATE t SET n = 7 WHERE id = 1", "INSERT INTO t VALUES (2, 3)"):
+            db.execute(sql)
+            assert [each.last for each in seen] == [db.query(text).get() for text in texts]
+        assert not left
+        assert "could not be brought up to date" in caplog.text

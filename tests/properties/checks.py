@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Any
 
@@ -20,6 +21,18 @@ NOT_SILENT = ("watch", "one", "value", "observe", "unwatch", "script")
 VIRTUAL = frozenset({"ft", "rt"})
 
 
+class Stumbles(logging.Handler):
+    """What was saved by a fresh run and must not pass for right."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and str(record.msg).startswith(("a result could", "a live query could")):
+            self.seen.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+
+
 class Checks:
     """The checks of a machine; `check` is called after each operation."""
 
@@ -33,8 +46,11 @@ class Checks:
     upkeep: bool
     listens: bool
     rehearsed: list[str] | None
+    stumbles: Stumbles
 
     def check(self, op: Op, changes: list[Any], *, foreign: bool) -> None:
+        if self.stumbles.seen:
+            raise Broken("stumbled", f"{op}: {self.stumbles.seen}")
         if self.twin.in_transaction:
             # The watcher may have told of a neighbour's commit just before this one began.
             if self.db_in_transaction or not foreign:

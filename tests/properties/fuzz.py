@@ -93,7 +93,9 @@ def main() -> int:
     parser.add_argument("--stop-on-first", action="store_true")
     parser.add_argument("--save", type=Path, default=None, help="folder for minimised failures")
     arguments = parser.parse_args()
-    logging.getLogger("reactive_sqlite").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("reactive_sqlite")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False  # the machine listens
     counts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     started = told = time.monotonic()

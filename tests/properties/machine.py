@@ -8,6 +8,7 @@ oracle. Any difference raises `Broken`, which says which invariant fell.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,7 @@ import apsw
 from reactive_sqlite import NotAMutation, ReactiveDatabase, ReactiveSqliteError
 
 from . import oracle
-from .checks import Checks
+from .checks import Checks, Stumbles
 from .oracle import Engine, Failure
 from .program import Op, Program
 from .watch import Broken, TooDear, Watch
@@ -74,6 +75,8 @@ class Machine(Checks):
         if listens:
             self.db.commits.subscribe(self.changes.append)
         self.before = oracle.dump(self.twin)
+        self.stumbles = Stumbles()
+        logging.getLogger("reactive_sqlite").addHandler(self.stumbles)
 
     # -- one operation ----------------------------------------------------------------------------
 
@@ -125,6 +128,7 @@ class Machine(Checks):
             self.step(Op("execute", "ROLLBACK"))
 
     def close(self) -> None:
+        logging.getLogger("reactive_sqlite").removeHandler(self.stumbles)
         for watch in self.watches:
             watch.close()
         while self.depth:

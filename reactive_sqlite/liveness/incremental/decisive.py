@@ -109,7 +109,13 @@ def decisive_of(shape: Shape) -> Decisive | None:
     if table.database != "main" or key is None:
         return None
     found = set(_named(shape, table))
-    ordered = {term.item.column[1] for term in shape.order if term.item.column is not None}
+    # By another collation than that of the key, which need not be its column's, two may be equal.
+    ordered = {
+        term.item.column[1]
+        for term in shape.order
+        if term.item.column is not None
+        and (term.collation == "BINARY" or term.item.column[1] == table.rowid_column)
+    }
     # A rowid or the key of a table without is unique and never NULL.
     if (table.rowid_column is not None or table.without_rowid) and ordered >= set(key.positions):
         # No two rows are equal to the ORDER BY.

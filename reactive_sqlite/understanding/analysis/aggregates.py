@@ -114,7 +114,14 @@ class Grouping:
     def _is_of_one_row(self, number: int) -> bool:
         """Whether all rows of a group come from the same row of this table, or from none."""
         table = self._shape.tables[number]
-        grouped = {term.column for term in self.terms[: self.grouped]}
+        # By another collation than that of the key, which need not be its column's, two may be
+        # equal. To the rowid it is all the same.
+        grouped = {
+            term.column
+            for term in self.terms[: self.grouped]
+            if term.collation == "BINARY"
+            or (term.column and term.column[1] == table.info.rowid_column)
+        }
         keys = [table.identity]
         if all(table.info.columns[position].not_null for position in table.info.primary_key):
             keys.append(table.info.primary_key)
