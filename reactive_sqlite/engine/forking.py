@@ -39,14 +39,6 @@ def waits_for(database: Database) -> None:
         _databases.add(database)
 
 
-def under_way() -> bool:
-    """Whether a fork is, on another thread."""
-    if _forking.acquire(blocking=False):
-        _forking.release()
-        return False
-    return True
-
-
 def _hold_still() -> None:
     _forking.acquire()
     until = monotonic() + FORK_WAITS

@@ -234,8 +234,8 @@ def work():
         db.execute("INSERT INTO t VALUES (1)")
         begun.set()
         if sys.argv[1] == "ends":
-            while not forking.under_way():
-                pass
+            while forking._forking.acquire(False):
+                forking._forking.release()
         else:
             forked.wait()
 
@@ -289,8 +289,8 @@ class Slow(engine.Connection):
         if not begun.is_set():
             self.run("BEGIN IMMEDIATE")  # as the change to WAL mode takes the lock
             begun.set()
-            while not forking.under_way():
-                pass
+            while forking._forking.acquire(False):
+                forking._forking.release()
             self.run("COMMIT")
 
 engine.Connection, forking.FORK_WAITS = Slow, 10
