@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.002)
+
+
+def watchers() -> list[str]:
+    """The threads that watch a file; not one that Ctrl-C has kept from starting."""
+    return [t.name for t in threading.enumerate() if "watcher" in t.name and t.is_alive()]
 
 
 _PARTICIPANT = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.neighbours import Neighbours
 from reactive_sqlite.testing import Emissions
-from tests.neighbours.processes import participant, stranger, until
+from tests.neighbours.processes import participant, stranger, until, watchers
 
 SCHEMA = "CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 0)"
 
@@ -35,10 +34,6 @@ def db(tmp_path: Path) -> Iterator[ReactiveDatabase]:
 
 def attach(db: ReactiveDatabase, tmp_path: Path) -> None:
     db.execute("ATTACH ? AS aux", (str(tmp_path / "other.db"),))
-
-
-def watchers() -> list[str]:
-    return [t.name for t in threading.enumerate() if "watcher" in t.name]
 
 
 X = "SELECT x FROM aux.t WHERE id = 1"

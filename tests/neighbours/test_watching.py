@@ -24,7 +24,7 @@ from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours import Neighbours, doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
 from reactive_sqlite.testing import Emissions
-from tests.neighbours.processes import Other, participant, stranger, until
+from tests.neighbours.processes import Other, participant, stranger, until, watchers
 
 
 @pytest.fixture
@@ -41,10 +41,6 @@ def bells(path: Path) -> Iterator[str]:
     yield directory
     # The watcher's own thread takes it away, perhaps a moment after the last subscriber left.
     until(lambda: not os.path.exists(directory))
-
-
-def watchers() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("reactive-sqlite watcher")]
 
 
 def test_one_thread_watches_while_there_are_live_queries(path: Path, bells: str) -> None:
