@@ -24,7 +24,7 @@ class InterruptibleLock(type(threading.RLock())):  # type: ignore[misc]  # it ma
     def __enter__(self) -> bool:
         try:
             return bool(self.acquire())
-        except BaseException:
+        except BaseException:  # Ctrl-C when it was just acquired
             give_back(self)
             raise
 

@@ -133,7 +133,7 @@ class WriterLock:
                 settled = transaction.plain_thread == get_ident()
             if not settled:
                 self.check_turn()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else would release it
             give_back(self._lock)
             raise
 
@@ -166,7 +166,7 @@ class WriterLock:
         """The bare lock, if it is free or the caller's, whatever transaction is open."""
         try:
             return self._lock.acquire(timeout=timeout)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else would release it
             give_back(self._lock)
             raise
 
@@ -175,7 +175,7 @@ class WriterLock:
         try:
             if not self._lock.acquire(False) and not self._lock.acquire(timeout=self.timeout):
                 raise self._locked_out()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else would release it
             give_back(self._lock)
             raise
 

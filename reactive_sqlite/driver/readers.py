@@ -79,7 +79,7 @@ class ReaderPool:
                 connection = self._open_reader()
             if connection.set_up < self._setup.last:
                 self._setup.run(connection)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: else it stayed borrowed for ever
             if borrowed:
                 self.give_back(connection)
             raise

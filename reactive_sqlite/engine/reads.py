@@ -125,7 +125,7 @@ class Reads:
             if new_schema:
                 self._schema.is_new()
             return found
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody could write any more
             self.end_refresh()
             raise
 

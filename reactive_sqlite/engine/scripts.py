@@ -45,7 +45,7 @@ class Scripts:
                         self._reads.read(statement, ())
                     else:
                         self._writes.run(statement, ())
-            except BaseException:
+            except BaseException:  # Ctrl-C too: its BEGIN must not outlast the script
                 if self._lock.transaction is not None and self._lock.transaction is not before:
                     self._writes.run(self._schema.statement("ROLLBACK"), ())
                 raise

@@ -62,7 +62,7 @@ class Transactions:
         try:
             self.depth = 0
             return self._writes.begin(self.begin_text), None  # which gives the lock back at its end
-        except BaseException:
+        except BaseException:  # Ctrl-C too: see below
             if lock.in_own_transaction:  # Ctrl-C: nobody else would end it
                 self._run("ROLLBACK")
             else:
@@ -88,7 +88,7 @@ class Transactions:
             return
         try:
             self._writes.commit(transaction)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the block is over, so is what it began
             if self._lock.transaction is not None:  # a deferred foreign key
                 self._run("ROLLBACK")
             raise
@@ -136,7 +136,7 @@ class Block:
             raise TransactionError("this block is entered already: call transaction() for another")
         try:
             self._begun = self._transactions.begin()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: it was not begun, so it is over
             if self._after is not None:
                 self._after()
             raise

@@ -139,7 +139,7 @@ class Writes:
         except Exception as error:
             self._connection.annotate(error, sql)
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C: it may have begun, or not
             self._interrupted()
             raise
 

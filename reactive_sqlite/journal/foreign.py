@@ -170,7 +170,7 @@ class ForeignCommits:
                 place = position(header)
                 if place is not None and header != connection.wal_index():
                     place = None
-            except BaseException:
+            except BaseException:  # Ctrl-C too: its snapshot must not stay open
                 connection.run("ROLLBACK")
                 raise
             tries -= 1

@@ -164,7 +164,7 @@ class Journal:
                     run(_DURABLE)
                 if not made or self._connection.schema_version() >= 2 * LEAP:
                     self._number_anew()  # it is not the first journal, as far as is known
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing half made stays
             run("ROLLBACK")
             raise
         run("COMMIT")

@@ -103,7 +103,7 @@ class Delivery:
                             self._handed += 1
                         else:
                             self._jobs[0] = rest
-            except BaseException:
+            except BaseException:  # Ctrl-C, or a subscriber's exit: others go on
                 if self._turn_of == me:  # else it is still another thread's
                     self._turn_of = None
                 give_back(self._turn)
