@@ -102,7 +102,7 @@ def _inherit() -> None:
     _inherited.extend(_open.items())
     _open.clear()
     if _inherited:
-        import ctypes
+        import ctypes  # few processes fork, and all would pay for it
 
         for connection, _ in _inherited:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

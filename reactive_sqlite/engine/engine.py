@@ -109,14 +109,7 @@ class Engine:
             writer, schema, recorder, self._follow, self.foreign, self._readers, timeout
         )
         self.writes = Writes(
-            writer,
-            self.lock,
-            schema,
-            recorder,
-            control,
-            self.journal,
-            on_commit,
-            on_end,
+            writer, self.lock, schema, recorder, control, self.journal, on_commit, on_end
         )
         self.scripts = Scripts(writer, self.lock, self.schema, self.reads, self.writes)
         self.transactions = Transactions(
