@@ -1,11 +1,9 @@
-"""Access: the engine's word on a statement: the calls of SQLite's authorizer while preparing it.
-
-https://sqlite.org/c3ref/c_alter_table.html
-"""
+"""Access: the engine's word on a statement: the calls of SQLite's authorizer while preparing it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -32,7 +30,6 @@ REINDEX: Final = 27
 ANALYZE: Final = 28
 FUNCTION: Final = 31
 SAVEPOINT: Final = 32
-_key: Final = lru_cache(4096)(table_key)
 _WRITES: Final = {INSERT: "insert", UPDATE: "update", DELETE: "delete"}
 CHANGES_SCHEMA: Final = CREATES | DROPS | {ATTACH, DETACH, ALTER_TABLE, REINDEX, ANALYZE}
 # How the shadow tables of FTS3, FTS4, FTS5, R*Tree and Geopoly end.
@@ -41,58 +38,49 @@ _SHADOWS = (
     *("_node", "_parent", "_rowid"),
 )
 # CREATE INDEX, TABLE, TRIGGER and VIEW, in a database that is not TEMP.
-_CREATES: Final = frozenset({1, 2, 7, 8})
+_CREATES_FOR_GOOD: Final = frozenset({1, 2, 7, 8})
 _SCHEMA: Final = frozenset({"sqlite_master", "sqlite_schema"})
+_key: Final = lru_cache(4096)(table_key)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Access:
     """What SQLite said of one statement while preparing it.
 
-    `reads` and `writes` are by table key (see `catalog.table_key`); columns are folded names, the
-    rowid appears as `rowid`, the empty set means that rows are only counted.
-    `updates` are the columns that UPDATEs set.
-    `unplaced` names tables that SQLite mentioned without a database, as it does when no column but
-    the rowid is read; they count as main's in `reads`, and `placed` are the keys it did name.
-    `views` are the names inside which reads happened: views, common tables, triggers.
+    Tables are named by their keys (see `catalog.table_key`), columns by their folded names.
     """
 
-    __slots__ = (
-        "bindings",
-        "changes_schema",
-        "columns",
-        "databases",
-        "first",
-        "functions",
-        "is_explain",
-        "operations",
-        "placed",
-        "pragma",
-        "reads",
-        "savepoint",
-        "transaction",
-        "unplaced",
-        "updates",
-        "views",
-        "writes",
-    )
-
     reads: Mapping[str, frozenset[str]]
+    """the columns read of each table, the rowid as `rowid`; none where rows are only counted"""
     writes: Mapping[str, frozenset[str]]
+    """what is done to each table: `insert`, `update`, `delete`"""
     updates: Mapping[str, frozenset[str]]
+    """the columns that UPDATEs set"""
+    unplaced: frozenset[str]
+    """names of tables that SQLite mentioned without a database, as it does when no column but the
+    rowid is read; they count as main's in `reads`"""
+    placed: frozenset[str]
+    """the keys of the tables that it did name with one"""
     views: frozenset[str]
+    """the names inside which reads happened: views, common tables, triggers"""
     functions: frozenset[str]
     databases: frozenset[str]
-    unplaced: frozenset[str]
-    placed: frozenset[str]
     operations: frozenset[int]
     first: int | None
+    """the first INSERT, UPDATE or DELETE that is not a trigger's"""
     transaction: str | None
     savepoint: tuple[str, str] | None
     pragma: tuple[str, str | None] | None
-    changes_schema: bool
     columns: tuple[str, ...]
-    is_explain: int
+    """the names of the result's columns"""
     bindings: tuple[str | None, ...]
+    """the names of the parameters, None for one without"""
+    is_explain: int
+
+    @property
+    def changes_schema(self) -> bool:
+        """Whether it may change the schema. An EXPLAIN only tells what would be done."""
+        return not self.is_explain and bool(self.operations & CHANGES_SCHEMA)
 
     @classmethod
     def from_actions(
@@ -104,58 +92,64 @@ class Access:
         bindings: tuple[str | None, ...] = (),
     ) -> Access:
         """Gather the raw authorizer calls of one statement."""
-        self = cls()
         reads: dict[str, set[str]] = {}
         writes: dict[str, set[str]] = {}
         updates: dict[str, set[str]] = {}
         views, functions, databases = set(), set(), set()
         operations, unplaced, placed = set(), set(), set()
-        self.first = self.transaction = self.savepoint = self.pragma = None
-        for code, first, second, database, inside in dict.fromkeys(actions):
+        first = transaction = savepoint = pragma = None
+        for code, one, other, database, inside in dict.fromkeys(actions):
             operations.add(code)
             if code == ALTER_TABLE:
-                database = first  # where the others have it, a column may be named
+                database = one  # where the others have it, a column may be named
             if inside is not None:
                 views.add(inside)
             if database is not None:
                 databases.add(database)
             if code == READ:
-                assert first is not None
-                key = _key(database or "main", first)
+                assert one is not None
+                key = _key(database or "main", one)
                 if database is None:
-                    unplaced.add(first)
+                    unplaced.add(one)
                 else:
                     placed.add(key)
                 found = reads.setdefault(key, set())
-                if second:
-                    found.add(fold(second))
+                if other:
+                    found.add(fold(other))
             elif code in _WRITES:
-                assert first is not None
-                key = _key(database or "main", first)
+                assert one is not None
+                key = _key(database or "main", one)
                 writes.setdefault(key, set()).add(_WRITES[code])
                 if code == UPDATE:
-                    updates.setdefault(key, set()).add(fold(second or ""))
-                if self.first is None and inside is None:
-                    self.first = code
+                    updates.setdefault(key, set()).add(fold(other or ""))
+                if first is None and inside is None:
+                    first = code
             elif code == FUNCTION:
-                functions.add(second or "")
+                functions.add(other or "")
             elif code == TRANSACTION:
-                self.transaction = first
+                transaction = one
             elif code == SAVEPOINT:
-                self.savepoint = (first or "", second or "")
+                savepoint = (one or "", other or "")
             elif code == PRAGMA:
-                self.pragma = (fold(first or ""), second)
-        self.reads = {key: frozenset(names) for key, names in reads.items()}
-        self.writes = {key: frozenset(names) for key, names in writes.items()}
-        self.updates = {key: frozenset(names) for key, names in updates.items()}
-        self.views, self.functions = frozenset(map(fold, views)), frozenset(map(fold, functions))
-        self.databases = frozenset(map(fold, databases))
-        self.unplaced, self.placed = frozenset(map(fold, unplaced)), frozenset(placed)
-        self.operations = frozenset(operations)
-        # An EXPLAIN only tells what would be done.
-        self.changes_schema = not is_explain and bool(operations & CHANGES_SCHEMA)
-        self.columns, self.bindings, self.is_explain = columns, bindings, is_explain
-        return self
+                pragma = (fold(one or ""), other)
+        return cls(
+            reads={key: frozenset(names) for key, names in reads.items()},
+            writes={key: frozenset(names) for key, names in writes.items()},
+            updates={key: frozenset(names) for key, names in updates.items()},
+            unplaced=frozenset(map(fold, unplaced)),
+            placed=frozenset(placed),
+            views=frozenset(map(fold, views)),
+            functions=frozenset(map(fold, functions)),
+            databases=frozenset(map(fold, databases)),
+            operations=frozenset(operations),
+            first=first,
+            transaction=transaction,
+            savepoint=savepoint,
+            pragma=pragma,
+            columns=columns,
+            bindings=bindings,
+            is_explain=is_explain,
+        )
 
 
 class Prepared(NamedTuple):
@@ -182,7 +176,7 @@ def only_create(actions: Sequence[Action]) -> bool:
     for code, name, _, database, _ in actions:
         if database not in (None, "main"):
             return False
-        if code in _CREATES:
+        if code in _CREATES_FOR_GOOD:
             creates = True
         elif code in (INSERT, UPDATE, DELETE):
             if name is None or fold(name) not in _SCHEMA:
