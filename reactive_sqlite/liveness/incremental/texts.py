@@ -10,6 +10,7 @@ from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.from_clause import FromTable
 from reactive_sqlite.understanding.analysis.items import Item
 from reactive_sqlite.understanding.analysis.shape import Shape
+from reactive_sqlite.understanding.listing import quoted
 from reactive_sqlite.understanding.statement import Statement
 from reactive_sqlite.values.change import RowChange
 from reactive_sqlite.values.comparison import ROWID
@@ -128,8 +129,7 @@ def column_text(table: FromTable, position: int) -> str:
     """A column of a table as SQL writes it."""
     if position == ROWID:
         return table.rowid_text()
-    name = table.info.columns[position].name.replace('"', '""')
-    return f'{table.alias}."{name}"'
+    return f"{table.alias}.{quoted(table.info.columns[position].name)}"
 
 
 def in_batches(identities: Iterable[Any]) -> Iterator[list[Any]]:

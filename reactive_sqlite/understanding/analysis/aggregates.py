@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reactive_sqlite.understanding.analysis.clauses import split, text_of, word
+from reactive_sqlite.understanding.analysis.clauses import end_of, split, text_of, word
 from reactive_sqlite.understanding.analysis.from_clause import NAMES, name_of
 from reactive_sqlite.understanding.analysis.items import Item
 from reactive_sqlite.understanding.analysis.lexer import Token, tokens_of
@@ -132,12 +132,7 @@ class Grouping:
         name = word(tokens[start])
         if name not in AGGREGATES or [t.text for t in tokens[start + 1 : start + 2]] != ["("]:
             return None
-        end, depth = start + 2, 1
-        while depth:
-            if end == len(tokens):
-                raise NotUnderstoodError("an open parenthesis")
-            depth += {"(": 1, ")": -1}.get(tokens[end].text, 0)
-            end += 1
+        end = end_of(tokens, start + 1)
         inside = tokens[start + 2 : end - 1]
         parts = split(inside)
         if name in ("min", "max") and len(parts) > 1:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from reactive_sqlite.understanding.analysis.parse import children
+from reactive_sqlite.understanding.analysis.parse import children, is_star
 from reactive_sqlite.understanding.analysis.selects import is_row_by_row
 from reactive_sqlite.values.comparison import fold
 
@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
 def spelled(select: exp.Select, wanted: Wanted | None) -> frozenset[str] | None:
     """The names by which a SELECT can ask its sources for columns; None: for all of them."""
     items = select.expressions
-    starred = [item for item in items if _is_star(item)]
+    starred = [item for item in items if is_star(item)]
     # NATURAL JOIN asks for columns without a name.
     if any(join.args.get("method") for join in select.find_all(exp.Join)):
         return None
@@ -66,12 +66,6 @@ def _are_separate(select: exp.Select) -> bool:
     if order is not None and any(isinstance(term.this, exp.Literal) for term in order.expressions):
         return False
     return all(is_row_by_row(item) for item in select.expressions)
-
-
-def _is_star(item: exp.Expression) -> bool:
-    return isinstance(item, exp.Star) or (
-        isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
-    )
 
 
 def _names(tree: exp.Expression) -> set[str]:

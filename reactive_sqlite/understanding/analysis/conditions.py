@@ -26,6 +26,7 @@ from reactive_sqlite.understanding.analysis.parse import operands_of, unwrapped
 from reactive_sqlite.understanding.analysis.patterns import Pattern
 from reactive_sqlite.understanding.analysis.subjects import (
     EVERY_ROW,
+    FLIPPED,
     Resolve,
     Subject,
     Subjects,
@@ -47,7 +48,6 @@ WORDS: Final = frozenset({"booleans", "patterns", "functions"})
 """TRUE and FALSE, which may be columns; LIKE and GLOB, and the functions that are looked into,
 which the application may have replaced."""
 
-_FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _OPPOSITE: Final = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _COMPARISONS: Final[dict[type[exp.Expression], str]] = {
     exp.EQ: "=",
@@ -120,7 +120,7 @@ class Condition:
         if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
             return self._row_comparison(left.expressions, right.expressions, operator)
         # A column on either side, then an expression with one, then constants alone.
-        sides = ((left, right, operator), (right, left, _FLIPPED[operator]))
+        sides = ((left, right, operator), (right, left, FLIPPED[operator]))
         for one, other, as_seen in sides:
             subject = self._subjects.of(one)
             if subject is None or subject.owner is EVERY_ROW:

@@ -11,6 +11,7 @@ from reactive_sqlite.understanding.analysis.lexer import Token, string_value
 from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
 from reactive_sqlite.understanding.analysis.sources import ROWID_NAMES
 from reactive_sqlite.understanding.catalog import Catalog, TableInfo
+from reactive_sqlite.understanding.listing import quoted
 from reactive_sqlite.values.comparison import ROWID, fold
 
 #: The kinds of tokens that can be a name.
@@ -152,9 +153,9 @@ def _table(
         raise NotUnderstoodError("AS without a name")
     if alias is None:
         alias = Token("quoted", f'"(subquery {position})"')  # nothing can name it
-    quoted = '"' + _plain(alias).replace('"', '""') + '"'
-    text = f"{derived.text} AS {quoted}" if derived.text else ""
-    return FromTable(derived.info, quoted, nullable, derived.stored), text, position
+    written = quoted(_plain(alias))
+    text = f"{derived.text} AS {written}" if derived.text else ""
+    return FromTable(derived.info, written, nullable, derived.stored), text, position
 
 
 def _skip_condition(tokens: list[Token], position: int) -> int:

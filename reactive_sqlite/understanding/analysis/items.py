@@ -10,6 +10,7 @@ from reactive_sqlite.understanding.analysis.clauses import SUBQUERY, split, text
 from reactive_sqlite.understanding.analysis.from_clause import NAMES, FromTable, name_of
 from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
+from reactive_sqlite.understanding.listing import quoted
 from reactive_sqlite.values.comparison import fold
 
 # Words behind which an operand comes, so that a name after them is no alias.
@@ -50,7 +51,7 @@ def outputs_of(tokens: list[Token], tables: tuple[FromTable, ...]) -> Iterator[I
             ]
             for number in chosen:
                 for column in tables[number].info.columns:
-                    name = Token("quoted", '"' + column.name.replace('"', '""') + '"')
+                    name = Token("quoted", quoted(column.name))
                     alias = Token("quoted", tables[number].alias)
                     yield item_of((alias, Token("operator", "."), name), tables)
             continue
@@ -97,11 +98,8 @@ def item_of(
             number, position = column
             info = tables[number].info
             collation = "BINARY" if position < 0 else info.columns[position].collation
-    elif not any(
+    elif tokens[0].text not in ("(", "+") and not any(
         word(token) in ("collate", "cast") or token.kind == SUBQUERY for token in tokens
-    ) and tokens[0].text not in (
-        "(",
-        "+",
     ):
         # An operator or a function has no collation of its own
         # (https://sqlite.org/datatype3.html section 7.1).

@@ -40,11 +40,7 @@ def kind_of(access: Access, sql: str) -> StatementKind:
         return StatementKind[access.transaction]
     if access.savepoint is not None:
         return _SAVEPOINT[access.savepoint[0]]
-    if did & (
-        codes.CREATES
-        | codes.DROPS
-        | {codes.ALTER_TABLE, codes.REINDEX, codes.ANALYZE, codes.ATTACH, codes.DETACH}
-    ):
+    if did & codes.CHANGES_SCHEMA:
         return _schema_kind(access, sql)
     if access.pragma is not None and access.first is None:
         return StatementKind.PRAGMA

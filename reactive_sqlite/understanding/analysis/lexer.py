@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from reactive_sqlite.understanding.listing import quoted
 from reactive_sqlite.values.comparison import fold
 
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
@@ -86,7 +87,7 @@ def _rewritten(tokens: Sequence[Token]) -> Iterator[str]:
             highest = max(highest, number)
             yield f":{PARAMETER}{number - 1}"
         elif kind == "quoted":
-            yield '"' + string_value(Token(kind, text)).replace('"', '""') + '"'
+            yield quoted(string_value(Token(kind, text)))
         elif kind == "number":
             yield _number(text)
         elif kind == "word" and len(text) == 7 and _is_indexed_by(tokens, position):

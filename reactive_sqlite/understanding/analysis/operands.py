@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from sqlglot import exp
 
 from reactive_sqlite.understanding.analysis.lexer import PARAMETER
+from reactive_sqlite.understanding.analysis.parse import unwrapped
 from reactive_sqlite.values.comparison import UNSURE, Column, to_number
 
 _CALCULATIONS: Final[dict[type[exp.Expression], str]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
@@ -174,8 +175,7 @@ def operand_of(node: exp.Expression, column: Column | None, booleans: bool) -> O
 
     `booleans` says that TRUE and FALSE are no columns.
     """
-    while isinstance(node, exp.Paren):
-        node = node.this
+    node = unwrapped(node)
     if isinstance(node, exp.Literal):
         return Constant(node.this if node.is_string else number(node.this))
     if isinstance(node, exp.Null):

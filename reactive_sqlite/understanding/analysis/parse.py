@@ -114,6 +114,13 @@ def operands_of(node: exp.Expression) -> Iterator[exp.Expression]:
             yield part
 
 
+def is_star(item: exp.Expression) -> bool:
+    """Whether a result column is `*` or `t.*`."""
+    return isinstance(item, exp.Star) or (
+        isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
+    )
+
+
 def unwrapped(node: exp.Expression) -> exp.Expression:
     """What stands inside parentheses."""
     while isinstance(node, exp.Paren):

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from reactive_sqlite.understanding.analysis.conditions import Condition
 from reactive_sqlite.understanding.analysis.equalities import Fact, carried, conjuncts
-from reactive_sqlite.understanding.analysis.parse import only
+from reactive_sqlite.understanding.analysis.parse import is_star, only
 from reactive_sqlite.understanding.analysis.sources import ROWID_NAMES, Source, Target, Translate
 from reactive_sqlite.understanding.analysis.subjects import Binding, Resolve
 from reactive_sqlite.values.comparison import fold
@@ -230,9 +230,7 @@ class Scope:
         """The result columns, None if their names are not certain."""
         result: list[tuple[str, Binding | None]] = []
         for item in self._select.expressions:
-            if isinstance(item, exp.Star) or (
-                isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
-            ):
+            if is_star(item):
                 starred = self._starred(item)
                 if starred is None:
                     return None

@@ -50,7 +50,8 @@ FUNCTIONS: Final = frozenset(
 )
 """The functions that are looked into."""
 
-_FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The comparison with its sides exchanged."""
 
 
 class Subject(NamedTuple):
@@ -142,7 +143,7 @@ class Subjects:
                 return None
             return Solved(binding.owner, Integers.of(binding.column), operator, operand)
         if isinstance(node, exp.Neg):
-            return self.solved(node.this, _FLIPPED[operator], Negated(operand))
+            return self.solved(node.this, FLIPPED[operator], Negated(operand))
         if not isinstance(node, exp.Add | exp.Sub):
             return None
         left, right = node.this, node.args["expression"]
@@ -155,7 +156,7 @@ class Subjects:
             return None
         if sign == "+":
             return self.solved(right, operator, Calculated("-", operand, constant))
-        return self.solved(right, _FLIPPED[operator], Calculated("-", constant, operand))
+        return self.solved(right, FLIPPED[operator], Calculated("-", constant, operand))
 
 
 def collation_name(node: exp.Collate) -> str | None:
