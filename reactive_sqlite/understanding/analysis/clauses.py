@@ -35,24 +35,6 @@ def word(token: Token) -> str:
     return fold(token.text) if token.kind == "word" else ""
 
 
-def numbered(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Parameters get the numbers by which SQLite knows them."""
-    numbers: dict[str, int] = {}
-    highest = 0
-    for token in tokens:
-        if token.kind != "variable":
-            yield token
-            continue
-        if token.text == "?":
-            number = highest + 1
-        elif token.text[0] == "?":
-            number = int(token.text[1:])
-        else:
-            number = numbers.setdefault(token.text, highest + 1)
-        highest = max(highest, number)
-        yield Token("variable", f"?{number}")
-
-
 def depths(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
     """Each token with the number of parentheses around it."""
     depth = 0

@@ -65,27 +65,36 @@ def string_value(token: Token) -> str:
     return token.text[1:-1].replace(quote * 2, quote)
 
 
+def numbered(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Parameters get the numbers by which SQLite knows them."""
+    numbers: dict[str, int] = {}
+    highest = 0
+    for token in tokens:
+        if token.kind != "variable":
+            yield token
+            continue
+        if token.text == "?":
+            number = highest + 1
+        elif token.text[0] == "?":
+            number = int(token.text[1:])
+        else:
+            number = numbers.setdefault(token.text, highest + 1)
+        highest = max(highest, number)
+        yield Token("variable", f"?{number}")
+
+
 def rewritten(tokens: Sequence[Token]) -> str:
     """The same statement for sqlglot. Parameters become `:__parameter_<index from 0>`."""
     return " ".join(_rewritten(tokens))
 
 
 def _rewritten(tokens: Sequence[Token]) -> Iterator[str]:
-    numbers: dict[str, int] = {}
-    highest = 0
     skip = 0
-    for position, (kind, text) in enumerate(tokens):
+    for position, (kind, text) in enumerate(numbered(tokens)):
         if skip:
             skip -= 1
         elif kind == "variable":
-            if text == "?":
-                number = highest + 1
-            elif text[0] == "?":
-                number = int(text[1:])
-            else:
-                number = numbers.setdefault(text, highest + 1)
-            highest = max(highest, number)
-            yield f":{PARAMETER}{number - 1}"
+            yield f":{PARAMETER}{int(text[1:]) - 1}"
         elif kind == "quoted":
             yield quoted(string_value(Token(kind, text)))
         elif kind == "number":

@@ -15,7 +15,6 @@ from reactive_sqlite.understanding.analysis.clauses import (
     SUBQUERY,
     clauses_of,
     limit_of,
-    numbered,
     split,
     text_of,
     word,
@@ -23,7 +22,7 @@ from reactive_sqlite.understanding.analysis.clauses import (
 from reactive_sqlite.understanding.analysis.derived import Names
 from reactive_sqlite.understanding.analysis.from_clause import NAMES, FromTable, name_of, tables_of
 from reactive_sqlite.understanding.analysis.items import Item, item_of, outputs_of
-from reactive_sqlite.understanding.analysis.lexer import Token, tokens_of
+from reactive_sqlite.understanding.analysis.lexer import Token, numbered, tokens_of
 from reactive_sqlite.understanding.analysis.nested import (
     AGGREGATES,
     NONE,
