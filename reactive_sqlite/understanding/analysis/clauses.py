@@ -12,6 +12,11 @@ from reactive_sqlite.values.comparison import fold
 #: The kind of a token that stands for ``(SELECT …)``.
 SUBQUERY: Final = "subquery"
 _WORDS = ("from", "where", "group", "having", "order", "limit")
+# What makes another scope, another order, or a value that is not a value of the row alone.
+_UNKNOWN: Final = frozenset(
+    """with union intersect except values over window filter exists using natural right full raise
+    indexed within likely unlikely likelihood subtype""".split()  # noqa: SIM905
+)
 
 
 def text_of(tokens: Sequence[Token]) -> str:
@@ -33,6 +38,20 @@ def split(tokens: Sequence[Token]) -> list[list[Token]]:
 def word(token: Token) -> str:
     """A bare word in lower case, empty for everything else."""
     return fold(token.text) if token.kind == "word" else ""
+
+
+def words_of(tokens: Sequence[Token]) -> list[str]:
+    """The words of one plain SELECT, subqueries collapsed; empty for what is no word."""
+    words = [word(token) for token in tokens]
+    if words[:1] != ["select"] or words.count("select") != 1:
+        raise NotUnderstoodError("not one SELECT")
+    if not _UNKNOWN.isdisjoint(words):
+        raise NotUnderstoodError("a clause that is not known here")
+    if any(
+        name == "in" and after.text != "(" for name, after in zip(words, tokens[1:], strict=False)
+    ):
+        raise NotUnderstoodError("IN a table")
+    return words
 
 
 def depths(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:

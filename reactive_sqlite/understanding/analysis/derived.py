@@ -16,6 +16,7 @@ from reactive_sqlite.understanding.analysis.clauses import (
     end_of,
     text_of,
     word,
+    words_of,
 )
 from reactive_sqlite.understanding.analysis.from_clause import (
     IDENTITY,
@@ -26,7 +27,7 @@ from reactive_sqlite.understanding.analysis.from_clause import (
 )
 from reactive_sqlite.understanding.analysis.items import Item, is_column, outputs_of
 from reactive_sqlite.understanding.analysis.lexer import Token, tokens_of
-from reactive_sqlite.understanding.analysis.nested import AGGREGATES, UNKNOWN, collapsed
+from reactive_sqlite.understanding.analysis.nested import AGGREGATES, collapsed
 from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
 from reactive_sqlite.understanding.catalog import Catalog, ColumnInfo, TableInfo
 from reactive_sqlite.understanding.listing import quoted
@@ -98,11 +99,9 @@ class Names:
 
     def _derived(self, body: list[Token], common: Bodies, in_view: bool) -> Derived:
         tokens, _ = collapsed(body)
-        words = [word(token) for token in tokens]
+        words = words_of(tokens)
         calls = {name for name, after in zip(words, tokens[1:], strict=False) if after.text == "("}
-        if words[:1] != ["select"] or words.count("select") != 1:
-            raise NotUnderstoodError("not one SELECT")
-        if not UNKNOWN.isdisjoint(words) or not AGGREGATES.isdisjoint(calls):
+        if not AGGREGATES.isdisjoint(calls):
             raise NotUnderstoodError("not just rows of a table")
         clauses = clauses_of(tokens[1:])
         source, where = clauses.pop("from"), clauses.pop("where", [])
@@ -111,8 +110,6 @@ class Names:
             raise NotUnderstoodError("not just rows of a table")
         if any(token.kind == SUBQUERY for token in (*select, *where)):
             raise NotUnderstoodError("a subquery in a subquery")
-        if any(name == "in" and tokens[n + 1].text != "(" for n, name in enumerate(words[:-1])):
-            raise NotUnderstoodError("IN a table")
         tables, text = tables_of(source, self._catalog, partial(self._derive, common, in_view))
         if len(tables) != 1 or tables[0].info.without_rowid:
             raise NotUnderstoodError("not just rows of a table with rowid")

@@ -19,6 +19,7 @@ from reactive_sqlite.understanding.analysis.clauses import (
     split,
     text_of,
     word,
+    words_of,
 )
 from reactive_sqlite.understanding.analysis.from_clause import NAMES, FromTable, name_of, tables_of
 from reactive_sqlite.understanding.analysis.items import aliased, column_of, is_column
@@ -32,11 +33,6 @@ AGGREGATES: Final = frozenset(
     """avg count geopoly_group_bbox group_concat json_group_array json_group_object
     jsonb_group_array jsonb_group_object max median min percentile percentile_cont percentile_disc
     string_agg sum total""".split()  # noqa: SIM905
-)
-#: What makes another scope, another order, or a value that is not a value of the row alone.
-UNKNOWN: Final = frozenset(
-    """with union intersect except values over window filter exists using natural right full raise
-    indexed within likely unlikely likelihood subtype""".split()  # noqa: SIM905
 )
 #: Functions that raise nothing, whatever they are given. An error over a row that does not matter
 #: (https://sqlite.org/lang_corefunc.html#abs, malformed JSON) may be one of the whole query.
@@ -129,11 +125,7 @@ class _Reader:
     def read(self, tokens: Sequence[Token]) -> frozenset[str]:
         """Note what a subquery reads; gives the names of its columns."""
         tokens, inside = collapsed(tokens)
-        words = [word(token) for token in tokens]
-        if words[0] != "select" or words.count("select") != 1 or not UNKNOWN.isdisjoint(words):
-            raise NotUnderstoodError("a subquery with a clause that is not known here")
-        if any(name == "in" and tokens[n + 1].text != "(" for n, name in enumerate(words[:-1])):
-            raise NotUnderstoodError("IN a table")
+        words_of(tokens)
         clauses = clauses_of(tokens[1:])
         source, where = clauses["from"], clauses.get("where", [])
         tables: tuple[FromTable, ...] = ()

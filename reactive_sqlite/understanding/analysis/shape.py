@@ -18,6 +18,7 @@ from reactive_sqlite.understanding.analysis.clauses import (
     split,
     text_of,
     word,
+    words_of,
 )
 from reactive_sqlite.understanding.analysis.derived import Names
 from reactive_sqlite.understanding.analysis.from_clause import NAMES, FromTable, name_of, tables_of
@@ -26,7 +27,6 @@ from reactive_sqlite.understanding.analysis.lexer import Token, numbered, tokens
 from reactive_sqlite.understanding.analysis.nested import (
     AGGREGATES,
     NONE,
-    UNKNOWN,
     Nested,
     collapsed,
     nested_in,
@@ -118,14 +118,9 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     text = text_of(tokens)
     names = Names(catalog)
     tokens, _ = collapsed(names.cut(tokens))
-    words = [word(token) for token in tokens]
-    if not words or words[0] != "select" or words.count("select") != 1:
-        raise NotUnderstoodError("not one SELECT")
-    if not UNKNOWN.isdisjoint(words) or any(token.text == ";" for token in tokens):
-        raise NotUnderstoodError("a clause that is not known here")
-    for position, name in enumerate(words):
-        if name == "in" and [t.text for t in tokens[position + 1 : position + 2]] != ["("]:
-            raise NotUnderstoodError("IN a table")
+    words = words_of(tokens)
+    if any(token.text == ";" for token in tokens):
+        raise NotUnderstoodError("a second statement")
     clauses = clauses_of(tokens[1:])
     select = clauses["select"]
     distinct = bool(select) and word(select[0]) == "distinct"
