@@ -21,7 +21,7 @@ from reactive_sqlite.liveness.incremental.scratch import Scratch
 from reactive_sqlite.liveness.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.liveness.incremental.texts import Read
-from reactive_sqlite.understanding.analysis.aggregates import Grouping, Result
+from reactive_sqlite.understanding.analysis.aggregates import GroupExpression, Grouping
 from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.shape import Shape
 from reactive_sqlite.values.change import ChangeSet, same_images
@@ -293,7 +293,9 @@ class GroupsMaintainer:
         return self._scratch.calculate(self._calculation, params)
 
     @staticmethod
-    def _value(expression: Result, group: Group, results: list[Any], calculated: Any) -> Any:
+    def _value(
+        expression: GroupExpression, group: Group, results: list[Any], calculated: Any
+    ) -> Any:
         if expression.term is not None:
             return group.terms[expression.term]
         if expression.aggregate is not None:

@@ -38,7 +38,7 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class GroupExpression:
     """An expression over a group: one of its terms, an aggregate, or calculated of both.
 
     In ``text`` the aggregates are the parameters ``:a0``, ``:a1``, …, the terms ``:g0``, …, and
@@ -77,9 +77,9 @@ class Grouping:
         ]
         self.first: int | None = None
         """the aggregate that says where a group comes first in the table, once it is asked for"""
-        self.having: Result | None = None
+        self.having: GroupExpression | None = None
         if shape.having:
-            self.having = Result(text=f"({text_of(self._replaced(shape.having))}) IS TRUE")
+            self.having = GroupExpression(text=f"({text_of(self._replaced(shape.having))}) IS TRUE")
 
     def order_by_first(self) -> None:
         """Groups come as they are met: by the least rowid of each."""
@@ -88,14 +88,14 @@ class Grouping:
         self.aggregates.append(Aggregate("min", argument))
         self.first = len(self.aggregates) - 1
 
-    def _result(self, tokens: Sequence[Token]) -> Result:
+    def _result(self, tokens: Sequence[Token]) -> GroupExpression:
         term = self._term(tokens)
         if term is not None:
-            return Result(term=term)
+            return GroupExpression(term=term)
         found = self._aggregate(tokens, 0)
         if found is not None and found[1] == len(tokens):
-            return Result(aggregate=found[0])
-        return Result(text=text_of(self._replaced(tokens)))
+            return GroupExpression(aggregate=found[0])
+        return GroupExpression(text=text_of(self._replaced(tokens)))
 
     def _term(self, tokens: Sequence[Token]) -> int | None:
         item = self._shape.item(tokens)

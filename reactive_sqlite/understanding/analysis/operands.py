@@ -109,7 +109,7 @@ class OfType:
         return value if value is None or type(value) is self.type else UNSURE
 
 
-class Joined:
+class Concatenated:
     """`left || right` of two texts."""
 
     __slots__ = ("left", "right")
@@ -202,7 +202,7 @@ def operand_of(node: exp.Expression, column: Column | None, booleans: bool) -> O
         return left and right and Calculated(operator, left, right)
     if isinstance(node, exp.DPipe):
         left, right = part(node.this), part(node.args["expression"])
-        return left and right and Joined(left, right)
+        return left and right and Concatenated(left, right)
     if isinstance(node, exp.Coalesce):
         operands = [part(item) for item in (node.this, *node.expressions)]
         known = [operand for operand in operands if operand is not None]

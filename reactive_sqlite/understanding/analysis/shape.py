@@ -40,7 +40,7 @@ COLLATIONS: Final = frozenset({"BINARY", "NOCASE", "RTRIM"})
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class OrderTerm:
     """A term of ORDER BY; ``output`` is the result column that it names, if it names one."""
 
     item: Item
@@ -65,7 +65,7 @@ class Shape:
     where: tuple[Token, ...]
     group: tuple[Item, ...]
     having: tuple[Token, ...]
-    order: tuple[Term, ...]
+    order: tuple[OrderTerm, ...]
     order_text: str
     limit: Token | None
     offset: Token | None
@@ -182,7 +182,7 @@ def _without_stars(select: list[Token], tables: tuple[FromTable, ...]) -> str:
     return ", ".join(parts)
 
 
-def _is_nested(term: Term) -> bool:
+def _is_nested(term: OrderTerm) -> bool:
     return any(token.kind == SUBQUERY for token in term.item.tokens)
 
 
@@ -213,7 +213,7 @@ def _check_names(tokens: Sequence[Token], outputs: Sequence[Item]) -> None:
             raise NotUnderstoodError("an alias inside an expression")
 
 
-def _term(part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable, ...]) -> Term:
+def _term(part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable, ...]) -> OrderTerm:
     part = list(part)
     nulls = ""
     if len(part) > 2 and word(part[-2]) == "nulls":
@@ -243,4 +243,5 @@ def _term(part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable,
     collation = collation or item.collation
     if collation not in COLLATIONS:
         raise NotUnderstoodError("a collation that is not known here")
-    return Term(item, output, descending, nulls == "first" if nulls else not descending, collation)
+    nulls_first = nulls == "first" if nulls else not descending
+    return OrderTerm(item, output, descending, nulls_first, collation)

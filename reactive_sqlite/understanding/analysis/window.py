@@ -14,7 +14,7 @@ from typing import Any, Final
 from reactive_sqlite.understanding.analysis.clauses import word
 from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.nested import HARMLESS
-from reactive_sqlite.understanding.analysis.shape import Shape, Term, shape_of
+from reactive_sqlite.understanding.analysis.shape import OrderTerm, Shape, shape_of
 from reactive_sqlite.understanding.catalog import Catalog
 from reactive_sqlite.understanding.statement import Statement
 from reactive_sqlite.values.change import Value
@@ -128,7 +128,7 @@ def _extreme(shape: Shape, statement: Statement) -> FirstRows | None:
     item = shape.item(tokens[2:-1])
     if descending is None or item.column is None or item.collation is None:
         return None
-    term = Term(item, 0, descending, nulls_first=False, collation=item.collation)
+    term = OrderTerm(item, 0, descending, nulls_first=False, collation=item.collation)
     return _by_column(shape, statement, item.column, 0, 1, term)
 
 
@@ -138,7 +138,7 @@ def _by_column(
     column: tuple[int, int],
     output: int,
     limit: Token | int | None,
-    term: Term,
+    term: OrderTerm,
 ) -> FirstRows | None:
     number, position = column
     table = shape.tables[number]
