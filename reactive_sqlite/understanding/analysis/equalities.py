@@ -8,7 +8,7 @@ alike to every comparison: columns of one affinity with the collation BINARY.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from sqlglot import exp
 
@@ -18,6 +18,9 @@ from reactive_sqlite.understanding.analysis.sources import Mention, is_binary
 from reactive_sqlite.understanding.analysis.subjects import Binding, Resolve
 from reactive_sqlite.understanding.analysis.terms import Term
 from reactive_sqlite.values.comparison import Column
+
+Pair: TypeAlias = tuple[Binding, Binding]
+"""Two columns that are equal."""
 
 _NUMERIC: Final = frozenset({"INTEGER", "REAL", "NUMERIC"})
 
@@ -40,7 +43,7 @@ def conjuncts(tree: exp.Expression) -> list[exp.Expression]:
 def carried(
     mentions: Sequence[Mention],
     facts: Sequence[Fact],
-    pairs: Sequence[tuple[Binding, Binding]],
+    pairs: Sequence[Pair],
     certain: frozenset[str],
     matched: Sequence[Fact] | None = None,
 ) -> Iterator[tuple[Mention, Term]]:
@@ -94,7 +97,7 @@ def _as_this(
     return resolved
 
 
-def _pair(fact: Fact) -> tuple[Binding, Binding] | None:
+def _pair(fact: Fact) -> Pair | None:
     if not isinstance(fact.tree, exp.EQ):
         return None
     found = []
@@ -118,7 +121,7 @@ def _alike(one: Column, other: Column) -> bool:
     return one.affinity == other.affinity or {one.affinity, other.affinity} <= _NUMERIC
 
 
-def _classes(pairs: Sequence[tuple[Binding, Binding]]) -> list[list[Binding]]:
+def _classes(pairs: Sequence[Pair]) -> list[list[Binding]]:
     classes: list[list[Binding]] = []
     for one, other in pairs:
         if not _alike(one.column, other.column) or one == other:

@@ -9,12 +9,12 @@ NULLs away.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp
 
 from reactive_sqlite.understanding.analysis.conditions import Condition
-from reactive_sqlite.understanding.analysis.equalities import Fact, carried, conjuncts
+from reactive_sqlite.understanding.analysis.equalities import Fact, Pair, carried, conjuncts
 from reactive_sqlite.understanding.analysis.parse import is_star, only
 from reactive_sqlite.understanding.analysis.sources import ROWID_NAMES, Source, Target, Translate
 from reactive_sqlite.understanding.analysis.subjects import Binding, Resolve
@@ -29,6 +29,14 @@ class Group:
 
 
 Joined: TypeAlias = "tuple[Source | Group, exp.Join | None]"
+
+
+class _Matched(NamedTuple):
+    """The right side of a LEFT JOIN, and what is true of its rows where they are matched."""
+
+    targets: Sequence[Target]
+    conditions: Sequence[exp.Expression] = ()
+    pairs: Sequence[Pair] = ()
 
 
 class Scope:
@@ -46,9 +54,8 @@ class Scope:
         self._parent = parent
         self._merged: dict[str, Binding | None] = {}
         self._aliases: frozenset[str] | None = None
-        self._pairs: list[tuple[Binding, Binding]] = []
-        self._lefts: list[tuple[list[Target], list[exp.Expression], list[tuple[Binding, Binding]]]]
-        self._lefts = []
+        self._pairs: list[Pair] = []
+        self._lefts: list[_Matched] = []
         self._facts: list[exp.Expression] = []
         self._joined: list[Source] = []
         self.sources: list[Source] = []
@@ -95,7 +102,7 @@ class Scope:
                 if not left:
                     self._pairs += pairs if alone else ()
                 elif alone:
-                    self._lefts.append((targets, [], pairs))
+                    self._lefts.append(_Matched(targets, pairs=pairs))
             if not left:
                 seen += targets
             on = join.args.get("on") if join is not None else None
@@ -104,7 +111,7 @@ class Scope:
                 if not left:
                     facts += conjuncts(on)
                 elif alone:
-                    self._lefts.append((targets, [*conjuncts(on), *inside], []))
+                    self._lefts.append(_Matched(targets, [*conjuncts(on), *inside]))
             if left or self.has_outer:
                 for mention, _ in targets:
                     mention.nullable = True
@@ -112,7 +119,7 @@ class Scope:
                 seen += targets
         return seen
 
-    def _merge(self, right: Source, join: exp.Join) -> list[tuple[Binding, Binding]]:
+    def _merge(self, right: Source, join: exp.Join) -> list[Pair]:
         """The columns of USING and NATURAL JOIN: each is the one of the leftmost table."""
         names = [fold(name.name) for name in join.args.get("using") or ()]
         if join.args.get("method") == "NATURAL":
@@ -178,11 +185,11 @@ class Scope:
         facts = list(self.facts())
         for mention, term in carried(own, facts, self._pairs, self._certain):
             mention.demand(term)
-        for targets, trees, pairs in self._lefts:
+        for left in self._lefts:
             # A row that meets only rows which fail cannot keep a row of NULLs away.
-            right = [mention for mention, translate in targets if translate is None]
-            matched = [Fact(tree, self.resolve) for tree in trees]
-            found = carried(right, facts, [*self._pairs, *pairs], self._certain, matched)
+            right = [mention for mention, translate in left.targets if translate is None]
+            matched = [Fact(tree, self.resolve) for tree in left.conditions]
+            found = carried(right, facts, [*self._pairs, *left.pairs], self._certain, matched)
             for mention, term in found:
                 mention.demands.append(term)
 
