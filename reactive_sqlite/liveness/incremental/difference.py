@@ -1,13 +1,15 @@
-"""The differences between two states of a maintained result, made when somebody wants them."""
+"""From one state of a maintained result to the next; a difference is made when it is wanted."""
 
 from __future__ import annotations
 
 from collections import Counter
-from operator import itemgetter
+from operator import is_not, itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from reactive_sqlite.liveness.incremental.ordered import OrderedRows
 from reactive_sqlite.liveness.incremental.sortkey import Key
+from reactive_sqlite.liveness.incremental.step import Deferred, Step
+from reactive_sqlite.values.change import same_images
 from reactive_sqlite.values.delta import Delta, same_rows
 from reactive_sqlite.values.row import Row
 
@@ -25,7 +27,31 @@ class Entry(NamedTuple):
 Edits: TypeAlias = list[tuple[Entry | None, Entry | None]]
 
 
-def shows_nothing(old: OrderedRows, new: OrderedRows, edits: Edits) -> bool:
+def edited(rows: OrderedRows, edits: Edits) -> OrderedRows:
+    """The rows after these edits."""
+    return rows.changed(
+        [before.key for before, _ in edits if before is not None],
+        [after for _, after in edits if after is not None],
+    )
+
+
+def ordered_step(old: OrderedRows, new: OrderedRows, edits: Edits) -> Step:
+    """From all rows as they were to all rows as they are."""
+    rows = Deferred(new.values)
+    if _shows_nothing(old, new, edits):
+        return Step(rows, None)
+    return Step(rows, lambda seq: _ordered_delta(old, new, edits, seq))
+
+
+def window_step(was: tuple[Row, ...], now: tuple[Row, ...], edits: Edits) -> Step:
+    """From the rows that a window showed to those that it shows."""
+    if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
+        return Step(now, None)
+    pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
+    return Step(now, lambda seq: _window_delta(was, now, pairs, seq))
+
+
+def _shows_nothing(old: OrderedRows, new: OrderedRows, edits: Edits) -> bool:
     """Whether the same rows stand at the same places all the same.
 
     A key may change and its row stay where it is; a row may give way to one that looks like it.
@@ -51,7 +77,7 @@ def _mark(row: Row) -> tuple[object, ...]:
     return (*row, *map(type, row))
 
 
-def ordered_delta(
+def _ordered_delta(
     old: OrderedRows,
     new: OrderedRows,
     edits: Edits,
@@ -78,7 +104,7 @@ def ordered_delta(
     )
 
 
-def window_delta(
+def _window_delta(
     was: tuple[Row, ...], now: tuple[Row, ...], pairs: dict[int, int], version: int
 ) -> Delta[Row]:
     """The difference of two short results that share the objects of their unchanged rows.

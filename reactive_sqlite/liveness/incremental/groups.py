@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import is_not
 from typing import Any
 
 from reactive_sqlite.liveness.incremental.accumulators import Accumulators, Argument, Group
@@ -11,9 +10,9 @@ from reactive_sqlite.liveness.incremental.contributions import Contributions
 from reactive_sqlite.liveness.incremental.difference import (
     Edits,
     Entry,
-    ordered_delta,
-    shows_nothing,
-    window_delta,
+    edited,
+    ordered_step,
+    window_step,
 )
 from reactive_sqlite.liveness.incremental.ordered import OrderedRows
 from reactive_sqlite.liveness.incremental.rows import Slice
@@ -24,7 +23,7 @@ from reactive_sqlite.liveness.incremental.texts import Read
 from reactive_sqlite.understanding.analysis.aggregates import GroupExpression, Grouping
 from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.shape import Shape
-from reactive_sqlite.values.change import ChangeSet, same_images
+from reactive_sqlite.values.change import ChangeSet
 from reactive_sqlite.values.delta import same_rows
 from reactive_sqlite.values.row import Row
 
@@ -215,23 +214,11 @@ class GroupsMaintainer:
         if not edits:
             return Step(self.rows(), None)
         old = self._rows
-        self._rows = now = old.changed(
-            [before.key for before, _ in edits if before is not None],
-            [after for _, after in edits if after is not None],
-        )
-        if self._window is not None:
-            return self._windowed(self._window, edits)
-        if shows_nothing(old, now, edits):
-            return Step(self.rows(), None)
-        return Step(Deferred(now.values), lambda seq: ordered_delta(old, now, edits, seq))
-
-    def _windowed(self, window: Slice, edits: Edits) -> Step:
-        was, now = self._shown, self._rows.values(*window)
-        self._shown = now
-        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
-            return Step(self.rows(), None)
-        pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(now, lambda seq: window_delta(was, now, pairs, seq))
+        self._rows = new = edited(old, edits)
+        if self._window is None:
+            return ordered_step(old, new, edits)
+        was, self._shown = self._shown, new.values(*self._window)
+        return window_step(was, self._shown, edits)
 
     def _count(self, values: tuple[Any, ...], touched: dict[Key, Group], *, come: bool) -> None:
         width = len(self._grouping.terms)

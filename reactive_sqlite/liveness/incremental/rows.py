@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from operator import is_not, itemgetter
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from reactive_sqlite.liveness.incremental.difference import (
     Edits,
     Entry,
-    ordered_delta,
-    shows_nothing,
-    window_delta,
+    edited,
+    ordered_step,
+    window_step,
 )
 from reactive_sqlite.liveness.incremental.joined import JoinedRows
 from reactive_sqlite.liveness.incremental.ordered import OrderedRows
@@ -24,7 +24,7 @@ from reactive_sqlite.liveness.incremental.sortkey import Direction, Key, SortKey
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.liveness.incremental.texts import Extended, Read
 from reactive_sqlite.understanding.analysis.shape import Shape
-from reactive_sqlite.values.change import ChangeSet, Image, same_image, same_images
+from reactive_sqlite.values.change import ChangeSet, Image, same_image
 from reactive_sqlite.values.comparison import ROWID
 from reactive_sqlite.values.row import Row
 
@@ -159,14 +159,9 @@ class RowsMaintainer:
         if not edits:
             return Step(self.rows(), None)
         old = self._rows
-        self._rows = new = old.changed(
-            [before.key for before, _ in edits if before is not None],
-            [after for _, after in edits if after is not None],
-        )
+        self._rows = new = edited(old, edits)
         if self._window is None:
-            if shows_nothing(old, new, edits):
-                return Step(self.rows(), None)
-            return Step(Deferred(new.values), lambda seq: ordered_delta(old, new, edits, seq))
+            return ordered_step(old, new, edits)
         return self._windowed(self._window, edits, read)
 
     def _windowed(self, window: Slice, edits: Edits, read: Read) -> Step:
@@ -175,10 +170,7 @@ class RowsMaintainer:
             self.seed(read)
         now = self._rows.values(*window)
         self._shown = now
-        if len(was) == len(now) and (not any(map(is_not, was, now)) or same_images(was, now)):
-            return Step(self.rows(), None)
-        pairs = {id(a.row): id(b.row) for b, a in edits if a is not None and b is not None}
-        return Step(now, lambda seq: window_delta(was, now, pairs, seq))
+        return window_step(was, now, edits)
 
     def _found(self, change: ChangeSet, read: Read) -> tuple[set[Any], dict[Any, Entry]]:
         """The identities of rows that may have gone, and the entries of those that are there."""
