@@ -115,7 +115,7 @@ class ImagePatch:
             shown, values = value[place], self._shown(new)
             if type(shown) is not self._row or shown != self._shown(old):
                 return None  # the value is not what it should have been
-            if shown != values or not same_image(shown, values):
+            if not same_image(shown, values):
                 updated.append((place, shown, tuple.__new__(self._row, values)))
         return _patched(value, updated, places)
 

@@ -111,7 +111,7 @@ class RowsMaintainer:
             rows = list(map(make, found))
         for place, identity in enumerate(identities if kept else ()):
             before = kept.get(identity)
-            if before is not None and _exactly(before.row, rows[place]):
+            if before is not None and same_image(before.row, rows[place]):
                 rows[place] = before.row
         self._rows = OrderedRows.of(keys, rows)
         entries = map(_ENTRY, zip(keys, rows, strict=True))
@@ -142,7 +142,7 @@ class RowsMaintainer:
             if last is not None and after is not None and not after.key < last:
                 after = None  # beyond what is kept
             if before is not None and after is not None:
-                if _exactly(before.row, after.row):
+                if same_image(before.row, after.row):
                     if before.key == after.key:
                         continue
                     after = Entry(after.key, before.row)
@@ -210,7 +210,3 @@ def _getter(places: tuple[int, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...
         place = places[0]
         return lambda row: (row[place],)
     return itemgetter(*places)
-
-
-def _exactly(left: Row, right: Row) -> bool:
-    return left == right and same_image(left, right)
