@@ -13,6 +13,7 @@ from smithers_db import growth, rollups
 from smithers_db.clock import later, now
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
+from smithers_db.file import path_of
 from smithers_db.lifecycle import OPEN, RUNNING_IN, interrupt
 from smithers_db.orphans import is_forsaken
 from smithers_db.owner import is_dead
@@ -93,7 +94,7 @@ def examine(
 
 
 def _integrity(db: SmithersDB) -> Iterator[Finding]:
-    (file,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    file = path_of(db.db)
     # A connection that has looked at the index of memories before checks it by what it had been
     # then, and takes what others have merged since for damage: only a new one looks afresh.
     with ReactiveDatabase(file, readonly=True) if file else nullcontext(db.db) as looking:
@@ -177,7 +178,7 @@ def _has_neighbours(db: SmithersDB) -> bool:
     holds on it, if it has it open; https://sqlite.org/howtocorrupt.html#_posix_advisory_locks
     """
     folder = db.outputs.folder
-    (own,) = (row[2] for row in db.db.execute("PRAGMA database_list").rows if row[1] == "main")
+    own = path_of(db.db)
     if folder is None or not own or not folder.is_dir():
         return False
     beside, file = folder.parent.parent.resolve(), Path(own).resolve()

@@ -9,10 +9,10 @@ import msgspec
 
 from smithers_db.errors import OutputError
 from smithers_db.facade import SmithersDB
+from smithers_db.file import number
 from smithers_db.growth import OF_RUN
 from smithers_db.rows import ROW_TYPES, Json, ToolCall
 from smithers_db.table import Table
-from smithers_db.vacuum import number
 
 #: What a run has written, by table: reports on tickets outlive it, and are its own all the same.
 _WRITTEN = {"executions": "id = ?", **OF_RUN, "ticket_reports": "execution_id = ?"}

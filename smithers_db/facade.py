@@ -15,6 +15,7 @@ from reactive_sqlite import LiveQuery, ReactiveDatabase, Row
 from smithers_db import growth, migrations, rollups
 from smithers_db.context import Ambient, Context
 from smithers_db.errors import InvalidValue
+from smithers_db.file import make_incremental, path_of
 from smithers_db.growth import DatabaseStats, PruneReport
 from smithers_db.outputs import Outputs
 from smithers_db.owner import Owner
@@ -38,7 +39,6 @@ from smithers_db.tables.tickets import Tickets
 from smithers_db.tables.tools import Tools
 from smithers_db.tables.vcs import Vcs
 from smithers_db.tables.vcs_queue import VcsQueue
-from smithers_db.vacuum import make_incremental
 
 logger = logging.getLogger("smithers_db")
 
@@ -278,7 +278,7 @@ def create_smithers_db(
 def _beside(db: ReactiveDatabase, name: str) -> Path | None:
     """The folder for outputs beside a database's file; None when it has none."""
     if name.startswith("file:"):  # a URI; SQLite knows what file that is
-        (name,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+        name = path_of(db)
     if name in ("", ":memory:"):
         return None
     return Path(name).absolute().parent / ".smithers" / "outputs"

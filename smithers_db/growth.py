@@ -12,11 +12,11 @@ from reactive_sqlite import ReactiveDatabase, TransactionError
 from smithers_db.checks import natural
 from smithers_db.clock import moment, now
 from smithers_db.errors import InvalidValue
+from smithers_db.file import number, vacuum, write_back
 from smithers_db.orphans import sweep_unnamed
 from smithers_db.outputs import Outputs, size_of
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
-from smithers_db.vacuum import number, vacuum, write_back
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: A report on a ticket, when it is triaged, the ticket is done and the run is gone.
@@ -162,7 +162,7 @@ def prune(
         before = _oldest_but(db, frozenset(chosen))
     for table, condition, params in _beside_runs(before, pruned):
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
-        rows[table] = rows.get(table, 0) + int(db.execute(sql, params).rows[0][0])
+        rows[table] = rows.get(table, 0) + number(db, sql, params)
         if not dry_run:
             db.execute(f"DELETE FROM {table} WHERE {condition}", params)
     freed = 0
@@ -195,7 +195,7 @@ def rows_of(db: ReactiveDatabase, execution_id: str) -> dict[str, int]:
     counts = {"executions": 1}
     for table, condition in OF_RUN.items():
         sql = f"SELECT count(*) FROM {table} WHERE {condition}"
-        counts[table] = int(db.execute(sql, (execution_id,)).rows[0][0])
+        counts[table] = number(db, sql, (execution_id,))
     return counts
 
 

@@ -15,11 +15,11 @@ import msgspec
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
 from smithers_db.errors import MigrationError
+from smithers_db.file import make_incremental, number
 from smithers_db.migrations import original
 from smithers_db.migrations.backup import passing_copy
 from smithers_db.migrations.conversion import Conversion
 from smithers_db.progress import Progress, silent
-from smithers_db.vacuum import make_incremental
 
 _REMEMBERED = (
     "CREATE TABLE IF NOT EXISTS schema_migrations "
@@ -211,8 +211,7 @@ def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
             except BaseException:
                 copy.unlink(missing_ok=True)
                 raise
-        notes = int(db.execute("SELECT count(*) FROM conversion_notes").rows[0][0])
-        return Report(done, str(copy), notes)
+        return Report(done, str(copy), number(db, "SELECT count(*) FROM conversion_notes"))
 
 
 def _converted(db: ReactiveDatabase, progress: Progress) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
+from smithers_db.file import path_of
 from smithers_db.owner import process_started
 
 _PART = ".part"  # the suffix of a backup that is being made
@@ -19,7 +20,7 @@ _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 @contextmanager
 def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
     """A copy of the file beside it, as it was; removed at the end unless it has been renamed."""
-    (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    file = path_of(db)
     stamp = now().replace(":", "").replace("-", "").replace(".", "")
     _remove_parts(Path(file))
     part = Path(f"{file}.{stamp}-{os.getpid()}{_PART}")

@@ -19,7 +19,7 @@ from . import plans
 WHOLESALE = (
     "growth",
     "orphans",
-    "vacuum",
+    "file",
     "rollups",
     "doctor",
     "export",

@@ -1,4 +1,4 @@
-"""Free pages, given back to the file system."""
+"""The database file: where it is, and its free pages, given back to the file system."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from reactive_sqlite import ReactiveDatabase
 INCREMENTAL = 2
 #: Pages given back at a time, so that other writers get their turn in between.
 VACUUM_STEP = 500
+
+
+def path_of(db: ReactiveDatabase) -> str:
+    """Where the file is; empty for a database in memory."""
+    (path,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    return str(path)
 
 
 def number(db: ReactiveDatabase, sql: str, params: Sequence[Any] = ()) -> int:
