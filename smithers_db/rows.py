@@ -516,8 +516,9 @@ ROW_TYPES: dict[str, type[msgspec.Struct]] = {
     "conversion_notes": ConversionNote,
 }
 
-#: The columns that tell the rows of a table apart, where that is not ``id``.
+#: The columns that tell the rows of a table apart.
 KEYS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(ROW_TYPES, ("id",)),
     "execution_owners": ("execution_id",),
     "discarded_outputs": ("path",),
     "state": ("execution_id", "key"),

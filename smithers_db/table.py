@@ -103,7 +103,7 @@ class Table(Generic[R]):
         self.row_type = row_type
         self.columns: tuple[str, ...] = row_type.__struct_fields__
         self.select = f"SELECT {', '.join(self.columns)} FROM {name} "
-        self._key = KEYS.get(name, ("id",))
+        self._key = KEYS[name]
         self._by_key = f"WHERE {self._key[-1]} = ?"
         self._adapters, self._optional, self._decoders, self._binary = _shape_of(row_type)
         self._inserts: dict[tuple[str, ...], str] = {}

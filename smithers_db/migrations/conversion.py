@@ -3,8 +3,8 @@
 Each table is renamed, made anew by this version's schema, filled from the old one and dropped.
 Files of every age are read by what they hold: a table or column that is missing gets its default.
 What has no place in the new schema, and what no row can hold (text that is no UTF-8, a BLOB for a
-text), goes to ``conversion_notes``, value by value. A row that refers
-to one which is gone keeps its place: the missing row is put there, marked as such, and noted.
+text), goes to ``conversion_notes``, value by value. A row that refers to one which is gone keeps
+its place: the missing row is put there, marked as such, and noted.
 
 Text is carried over byte for byte, but for timestamps, which become ISO-8601 with milliseconds
 and ``Z``; ``ralphCount`` and ``ralph_count`` become ``iteration``; the one global state goes to
@@ -82,7 +82,7 @@ class Conversion:
         self._old = [table for table in ROW_TYPES if table in present]
         self._taken_down: list[tuple[str, str, str]] = []
         self._copied: set[str] = set()
-        self._note = Notes(db, self._moment).add
+        self._notes = Notes(db, self._moment)
 
     def set_aside(self, names: Collection[str]) -> None:
         """Renames the original's tables, and takes down the views and triggers upon them.
@@ -93,9 +93,8 @@ class Conversion:
         for kind, name, sql in self._db.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
         ).rows:
-            self._db.execute(
-                f"DROP {kind} IF EXISTS {quoted(name)}"
-            )  # a view's triggers go with it
+            # IF EXISTS, as a view's triggers go with it.
+            self._db.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
             self._taken_down.append((kind, name, sql))
         for (index,) in self._db.execute(
             "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
@@ -110,10 +109,10 @@ class Conversion:
         total = 2 * len(self._old) + 1
         for kind, name, sql in self._taken_down:
             why = f"this {kind} was taken down"
-            self._note("sqlite_schema", literal(name), "", value=literal(sql), why=why)
+            self._notes.add("sqlite_schema", literal(name), "", value=literal(sql), why=why)
         for done, table in enumerate(self._old):
             progress(done, total, table)
-            if mend(self._db, table, self._note):
+            if mend(self._db, table, self._notes):
                 self._copied.add(table)
             if table == "state":
                 self._carry_state()
@@ -143,32 +142,33 @@ class Conversion:
             )
 
     def _carry(self, table: str) -> None:
-        old = columns_of(self._db, f"original_{table}")
+        columns = columns_of(self._db, f"original_{table}")
+        old = {column.name for column in columns}
         filled: dict[str, str] = {}
         for column in columns_of(self._db, table):
-            expression = self._expression(table, column, {other.name for other in old})
+            expression = self._expression(table, column, old)
             if expression is not None:
                 filled[column.name] = expression
-        place = place_in({column.name for column in old})
+        place = place_in(old)
         (count,) = self._db.execute(f"SELECT count(*) FROM original_{table}").rows[0]
         carried = self._db.execute(
             f"INSERT OR IGNORE INTO {table} ({', '.join(filled)}) "
             f"SELECT {', '.join(filled.values())} FROM original_{table} ORDER BY {place}"
         )
-        self._note_lost_keys(table, {column.name for column in old})
+        self._note_lost_keys(table, old)
         if carried.changes == count:
             return
         whole = ", ".join(
             f"{literal(column.name)}, CASE typeof({quoted(column.name)}) WHEN 'blob' "
             f"THEN hex({quoted(column.name)}) ELSE {quoted(column.name)} END"
-            for column in old
+            for column in columns
         )
-        key = key_of(table, {column.name for column in old})
-        self._note(
+        key = key_of(table, old)
+        self._notes.add(
             table,
             key,
             f"FROM original_{table} "
-            f'WHERE {key} NOT IN (SELECT "{KEYS.get(table, ("id",))[-1]}" FROM {table}) '
+            f'WHERE {key} NOT IN (SELECT "{KEYS[table][-1]}" FROM {table}) '
             f"OR {place} NOT IN (SELECT min({place}) FROM original_{table} GROUP BY {key})",
             value=f"json_object({whole})",
             why="this row could not be kept beside another one",
@@ -176,7 +176,7 @@ class Conversion:
 
     def _note_lost_keys(self, table: str, old: set[str]) -> None:
         if table in INTEGER_KEYS and "id" in old:
-            self._note(
+            self._notes.add(
                 table,
                 key_of(table, old),
                 f"FROM original_{table} WHERE typeof(id) NOT IN ('integer', 'null')",
@@ -192,7 +192,7 @@ class Conversion:
             return None
         source = name if name in old else RENAMED.get((table, name), name)
         default = column.default or ("''" if column.type == "TEXT" else "0")
-        is_key = name == KEYS.get(table, ("id",))[-1]
+        is_key = name == KEYS[table][-1]
         if source not in old:
             if name == "output_encoding":
                 return "'utf-8'"
@@ -224,13 +224,13 @@ class Conversion:
             "SELECT id FROM executions ORDER BY created_at DESC, rowid DESC LIMIT 1"
         ).rows
         if not latest:
-            self._note(
+            self._notes.add(
                 "state", "key", "FROM original_state", value="value", why="there was no execution"
             )
             return
         old = {column.name for column in columns_of(self._db, "original_state")}
         key, place = key_of("state", old), place_in(old)
-        self._note(
+        self._notes.add(
             "state",
             key,
             "FROM original_state "
@@ -240,7 +240,7 @@ class Conversion:
         )
         keys = {row[0] for row in self._db.execute("SELECT key FROM original_state").rows}
         if {"ralphCount", "iteration"} <= keys:
-            self._note(
+            self._notes.add(
                 "state",
                 "key",
                 "FROM original_state WHERE key = 'iteration'",
@@ -258,15 +258,15 @@ class Conversion:
 
     def _note_unknown_columns(self, table: str) -> None:
         columns = columns_of(self._db, f"original_{table}")
-        key = key_of(table, {column.name for column in columns})
-        known = {*ROW_TYPES[table].__struct_fields__} - _OURS.get(table, set())
         names = {column.name for column in columns}
+        key = key_of(table, names)
+        known = {*ROW_TYPES[table].__struct_fields__} - _OURS.get(table, set())
         known |= {
             source for (name, new), source in RENAMED.items() if name == table and new not in names
         }
         for column in columns:
             if column.name not in known:
-                self._note(
+                self._notes.add(
                     table,
                     key,
                     f"FROM original_{table} WHERE {quoted(column.name)} IS NOT NULL",
@@ -277,13 +277,13 @@ class Conversion:
 
     def _fill_gaps(self) -> None:
         for child, column, parent in _REFERENCES:
-            key = KEYS.get(parent, ("id",))[-1]
+            key = KEYS[parent][-1]
             gaps = (
                 f"FROM {child} c WHERE c.{column} IS NOT NULL "
                 f"AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = c.{column}) "
                 f"GROUP BY c.{column}"
             )
-            self._note(parent, f"c.{column}", gaps, why=_MISSING)
+            self._notes.add(parent, f"c.{column}", gaps, why=_MISSING)
             ours = "execution_id" in ROW_TYPES[child].__struct_fields__
             run = f"coalesce(max(c.execution_id), '{_LOST}')" if ours else f"'{_LOST}'"
             columns, values = {

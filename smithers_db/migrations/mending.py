@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.migrations.original import (
@@ -14,15 +13,6 @@ from smithers_db.migrations.original import (
     place_in,
 )
 from smithers_db.unreadable import Flaw, flaws_in_all, has_rowid, quoted
-
-
-class Noting(Protocol):
-    """What `Notes.add` is."""
-
-    def __call__(
-        self, table: str, key: str, source: str, *, column: str = "", value: str = "NULL", why: str
-    ) -> None:
-        """Notes a value of each row of a source."""
 
 
 class Notes:
@@ -44,7 +34,7 @@ class Notes:
         )
 
 
-def mend(db: ReactiveDatabase, table: str, note: Noting) -> bool:
+def mend(db: ReactiveDatabase, table: str, notes: Notes) -> bool:
     """Makes readable what is not in an old table, and sees that each of its rows has a place.
 
     Returns whether the table is a copy now, and the old one is named ``constrained_…``: without
@@ -61,12 +51,12 @@ def mend(db: ReactiveDatabase, table: str, note: Noting) -> bool:
         db.execute(f"CREATE TABLE {name} AS SELECT * FROM {former}")
         copied = True
         for flaw in flaws_in_all(db, name, columns, (place,), binary, place):
-            _mend_one(db, table, flaw, columns, note)
+            _mend_one(db, table, flaw, columns, notes)
     return copied
 
 
 def _mend_one(
-    db: ReactiveDatabase, table: str, flaw: Flaw, columns: Sequence[str], note: Noting
+    db: ReactiveDatabase, table: str, flaw: Flaw, columns: Sequence[str], notes: Notes
 ) -> None:
     types = {RENAMED.get((table, new.name), new.name): new.type for new in columns_of(db, table)}
     kind = types.get(flaw.column)
@@ -78,7 +68,7 @@ def _mend_one(
     name = f"original_{table}"
     db.execute(f"UPDATE {name} SET {quoted(flaw.column)} = ? WHERE {flaw.row}", (mended,))
     if kind is not None:
-        note(
+        notes.add(
             table,
             key_of(table, columns),
             f"FROM {name} WHERE {flaw.row}",

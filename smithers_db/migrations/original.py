@@ -81,7 +81,7 @@ def literal(value: str) -> str:
 
 def key_of(table: str, columns: Collection[str]) -> str:
     """What a row of the original's table is known by: its key, or its place where it has none."""
-    key, place = KEYS.get(table, ("id",))[-1], place_in(columns)
+    key, place = KEYS[table][-1], place_in(columns)
     if table not in INTEGER_KEYS:
         lost = f"'lost-{table}-' || {place}"
         # As text, which it becomes: 1 and '1' are one key.
