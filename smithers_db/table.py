@@ -12,7 +12,7 @@ from reactive_sqlite import ReactiveDatabase, Result
 from smithers_db.checks import finite, flag, natural, number_of_rows, text, time, whole
 from smithers_db.errors import InvalidValue, NotFound, UnreadableRow
 from smithers_db.rows import KEYS, Count, Json
-from smithers_db.unreadable import Flaw, flaws, flaws_in_all
+from smithers_db.unreadable import Flaw, Inspection
 from smithers_db.values import decode, encode_optional
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -106,6 +106,7 @@ class Table(Generic[R]):
         self._key = KEYS[name]
         self._by_key = f"WHERE {self._key[-1]} = ?"
         self._adapters, self._optional, self._decoders, self._binary = _shape_of(row_type)
+        self._inspection = Inspection(db, name, self.columns, self._key, self._binary)
         self._inserts: dict[tuple[str, ...], str] = {}
         self._parents = [name for name in _PARENT if name in self.columns] if parents else []
 
@@ -149,14 +150,13 @@ class Table(Generic[R]):
 
     def unreadable(self, tail: str, params: Params) -> UnreadableRow:
         """What is to be raised when a row that this tail gives cannot be read."""
-        looked_at = (self.name, self.columns, self._key, self._binary)
-        for flaw in flaws(self.db, *looked_at, tail, params):
+        for flaw in self._inspection.flaws(tail, params):
             return UnreadableRow(flaw.told(self.name))
         return UnreadableRow(f"a row of {self.name} could not be read, and is mended by now")
 
     def flaws(self) -> Iterator[Flaw]:
         """All that cannot be read of the whole table."""
-        return flaws_in_all(self.db, self.name, self.columns, self._key, self._binary)
+        return self._inspection.flaws_of_all()
 
     def page(self, condition: str, key: str, limit: int | None, before: str | None) -> Sequence[R]:
         """The rows of a list in the order in which they were recorded, or a page of it.

@@ -33,63 +33,61 @@ class Flaw(NamedTuple):
         )
 
 
-def flaws(
-    db: ReactiveDatabase,
-    table: str,
-    columns: Sequence[str],
-    key: Sequence[str],
-    binary: Collection[str],
-    tail: str = "",
-    params: Sequence[Any] | Mapping[str, Any] = (),
-) -> Iterator[Flaw]:
-    """The values that cannot be read, of the rows that ``SELECT … FROM table`` and the tail give.
-
-    ``key`` are the columns that tell a row; those in ``binary`` may hold BLOBs.
-    """
-    looked_at = [*key, *(column for column in columns if column not in key)]
-    pairs = ", ".join(f"typeof({name}), CAST({name} AS BLOB)" for name in map(quoted, looked_at))
-    # Of text in UTF-16 SQLite makes UTF-8 itself, whatever was there.
-    is_utf8 = db.execute("SELECT length(CAST('a' AS BLOB))").rows[0][0] == 1
-    for row in db.execute(f"SELECT {pairs} FROM {quoted(table)} {tail}", params).rows:
-        values = dict(zip(looked_at, zip(row[::2], row[1::2], strict=True), strict=True))
-        for column in columns:
-            kind, value = values[column]
-            what = _wrong(kind, value, is_utf8, column in binary)
-            if what is not None:
-                told = " AND ".join(f"{name} = {_literal(*values[name])}" for name in key)
-                yield Flaw(column, what, told, value)
-
-
 def has_rowid(db: ReactiveDatabase, table: str) -> bool:
     """Whether the rows of a table have places of their own."""
     rows = db.execute("SELECT wr FROM pragma_table_list WHERE name = ?", (table,)).rows
     return not rows[0][0]
 
 
-def flaws_in_all(
-    db: ReactiveDatabase,
-    table: str,
-    columns: Sequence[str],
-    key: Sequence[str],
-    binary: Collection[str],
-    place: str = "rowid",
-) -> Iterator[Flaw]:
-    """Those of a whole table, of which never more than a few rows are held at once.
+class Inspection(NamedTuple):
+    """A look at a table for what cannot be read."""
 
-    ``place`` is what SQL calls the place of a row in it, where rows have one.
-    """
-    if not has_rowid(db, table):
-        yield from flaws(db, table, columns, key, binary)
-        return
-    part = f"SELECT {place} AS place FROM {quoted(table)} WHERE {place} > ? ORDER BY 1 LIMIT ?"
-    last = -(2**63)
-    while True:
-        (end,) = db.execute(f"SELECT max(place) FROM ({part})", (last, _AT_ONCE)).rows[0]
-        if end is None:
+    db: ReactiveDatabase
+    table: str
+    columns: Sequence[str]
+    key: Sequence[str]
+    """the columns that tell a row"""
+    binary: Collection[str]
+    """the columns that may hold BLOBs"""
+
+    def flaws(
+        self, tail: str = "", params: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> Iterator[Flaw]:
+        """Those of the rows that ``SELECT … FROM table`` and the tail give."""
+        looked_at = [*self.key, *(column for column in self.columns if column not in self.key)]
+        pairs = ", ".join(
+            f"typeof({name}), CAST({name} AS BLOB)" for name in map(quoted, looked_at)
+        )
+        # Of text in UTF-16 SQLite makes UTF-8 itself, whatever was there.
+        is_utf8 = self.db.execute("SELECT length(CAST('a' AS BLOB))").rows[0][0] == 1
+        sql = f"SELECT {pairs} FROM {quoted(self.table)} {tail}"
+        for row in self.db.execute(sql, params).rows:
+            values = dict(zip(looked_at, zip(row[::2], row[1::2], strict=True), strict=True))
+            for column in self.columns:
+                kind, value = values[column]
+                what = _wrong(kind, value, is_utf8, column in self.binary)
+                if what is not None:
+                    told = " AND ".join(f"{name} = {_literal(*values[name])}" for name in self.key)
+                    yield Flaw(column, what, told, value)
+
+    def flaws_of_all(self, place: str = "rowid") -> Iterator[Flaw]:
+        """Those of the whole table, of which never more than a few rows are held at once.
+
+        ``place`` is what SQL calls the place of a row in it, where rows have one.
+        """
+        if not has_rowid(self.db, self.table):
+            yield from self.flaws()
             return
-        tail = f"WHERE {place} > ? AND {place} <= ?"
-        yield from flaws(db, table, columns, key, binary, tail, (last, end))
-        last = end
+        table = quoted(self.table)
+        part = f"SELECT {place} AS place FROM {table} WHERE {place} > ? ORDER BY 1 LIMIT ?"
+        last = -(2**63)
+        while True:
+            sql = f"SELECT max(place) FROM ({part})"
+            (end,) = self.db.execute(sql, (last, _AT_ONCE)).rows[0]
+            if end is None:
+                return
+            yield from self.flaws(f"WHERE {place} > ? AND {place} <= ?", (last, end))
+            last = end
 
 
 def _wrong(kind: str, value: bytes, is_utf8: bool, may_be_binary: bool) -> str | None:

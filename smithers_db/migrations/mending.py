@@ -12,7 +12,7 @@ from smithers_db.migrations.original import (
     literal,
     place_in,
 )
-from smithers_db.unreadable import Flaw, flaws_in_all, has_rowid, quoted
+from smithers_db.unreadable import Flaw, Inspection, has_rowid, quoted
 
 
 class Notes:
@@ -44,13 +44,13 @@ def mend(db: ReactiveDatabase, table: str, notes: Notes) -> bool:
     name, former = f"original_{table}", f"constrained_{table}"
     columns = [column.name for column in columns_of(db, name)]
     place = place_in(columns)
-    binary = {"output_inline"}
+    inspection = Inspection(db, name, columns, (place,), {"output_inline"})
     copied = not has_rowid(db, name)
-    if copied or any(True for _ in flaws_in_all(db, name, columns, (place,), binary, place)):
+    if copied or any(True for _ in inspection.flaws_of_all(place)):
         db.execute(f"ALTER TABLE {name} RENAME TO {former}")
         db.execute(f"CREATE TABLE {name} AS SELECT * FROM {former}")
         copied = True
-        for flaw in flaws_in_all(db, name, columns, (place,), binary, place):
+        for flaw in inspection.flaws_of_all(place):
             _mend_one(db, table, flaw, columns, notes)
     return copied
 
