@@ -110,11 +110,7 @@ def _decoded(text: str) -> Any:
         return value
     try:
         return _untagged(value)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-    ):  # it only looks tagged: encode did not make it
+    except (KeyError, TypeError, ValueError):  # it only looks tagged: encode did not make it
         return value
 
 

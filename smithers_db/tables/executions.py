@@ -100,10 +100,16 @@ class Executions:
         return execution_id
 
     def _insert(
-        self, execution_id: str, name: str | None, file_path: str, config: str, *fork: str | None
+        self,
+        execution_id: str,
+        name: str | None,
+        file_path: str,
+        config: str,
+        forked_from: str | None = None,
+        transition: str | None = None,
     ) -> str:
+        """Inserts a run that is this worker's; returns the moment."""
         moment = now()
-        forked_from, transition = fork or (None, None)
         inserted = self._db.execute(
             _START,
             (
@@ -285,14 +291,8 @@ class Executions:
         with self._db.transaction():
             origin = self._table.one(id)
             last = self._sequence(id, at)
-            moment = self._insert(
-                execution_id,
-                origin.name,
-                origin.file_path,
-                encode_optional(origin.config) or "{}",
-                id,
-                at,
-            )
+            config = encode_optional(origin.config) or "{}"
+            moment = self._insert(execution_id, origin.name, origin.file_path, config, id, at)
             kept = state_at(self._db, id, last)
             if at is None:  # state that predates the ledger, in files of the original
                 state = Table(self._db, "state", StateEntry)

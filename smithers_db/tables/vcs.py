@@ -64,13 +64,14 @@ class Vcs:
         self._reviews = Table(db, "reviews", Review)
         self._reports = Table(db, "reports", Report)
 
-    def _new(self, execution_id: str | None, agent_id: str | None) -> dict[str, Any]:
+    def _new(self, execution_id: str) -> dict[str, Any]:
+        return {"id": new_id(), "execution_id": execution_id, "created_at": now()}
+
+    def _new_by_agent(self, execution_id: str | None, agent_id: str | None) -> dict[str, Any]:
         execution_id = self._ambient.execution_id(execution_id)
         return {
-            "id": new_id(),
-            "execution_id": execution_id,
+            **self._new(execution_id),
             "agent_id": self._ambient.agent_id(execution_id, agent_id),
-            "created_at": now(),
         }
 
     def _newest(self, table: Table[R], execution_id: str | None, limit: int) -> Sequence[R]:
@@ -97,7 +98,7 @@ class Vcs:
         """
         row = self._commits.insert(
             _SAME_COMMIT,
-            **self._new(execution_id, agent_id),
+            **self._new_by_agent(execution_id, agent_id),
             vcs_type=vcs_type,
             commit_hash=commit_hash,
             message=message,
@@ -129,8 +130,7 @@ class Vcs:
         ``columns``: commit_hash, description, files_modified, files_added, files_deleted,
         has_conflicts. Raises as `log_commit` does.
         """
-        row = self._new(execution_id, None)
-        del row["agent_id"]
+        row = self._new(self._ambient.execution_id(execution_id))
         self._snapshots.insert(**row, change_id=change_id, **columns)
         return str(row["id"])
 
@@ -157,7 +157,7 @@ class Vcs:
         posted_to_git_notes. Raises as `log_commit` does, and `InvalidValue` for issues in one text.
         """
         issues = listed("issues", issues)
-        row = self._new(execution_id, agent_id)
+        row = self._new_by_agent(execution_id, agent_id)
         self._reviews.insert(
             **row,
             target_type=target_type,
@@ -197,7 +197,7 @@ class Vcs:
         agent_id: str | None = None,
     ) -> str:
         """Records what an agent reports; returns its id. Raises as `log_commit` does."""
-        row = self._new(execution_id, agent_id)
+        row = self._new_by_agent(execution_id, agent_id)
         self._reports.insert(
             **row, type=type, title=title, content=content, data=data, severity=severity
         )
