@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -19,6 +20,13 @@ from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
 
 _FINISHED = "status NOT IN ('pending', 'running')"
+#: The finished runs that neither their age nor a number of the newest spares.
+_PRUNED = (
+    f"SELECT id FROM executions WHERE {_FINISHED} "
+    "AND (? IS NULL OR coalesce(completed_at, created_at) < ?) AND rowid NOT IN "
+    f"(SELECT rowid FROM executions WHERE {_FINISHED} ORDER BY rowid DESC LIMIT ?) "
+    "ORDER BY rowid"
+)
 #: A report on a ticket, when it is triaged, the ticket is done and the run is gone.
 _SPENT = (
     "triaged AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = ticket_id AND t.status = 'done') "
@@ -127,18 +135,9 @@ def prune(
     before = moment(older_than) if older_than is not None else None
     if not dry_run:
         _refuse_inside_transaction(db, "prune")
-    chosen = [
-        row[0]
-        for row in db.execute(
-            f"SELECT id FROM executions WHERE {_FINISHED} "
-            "AND (? IS NULL OR coalesce(completed_at, created_at) < ?) AND rowid NOT IN "
-            f"(SELECT rowid FROM executions WHERE {_FINISHED} ORDER BY rowid DESC LIMIT ?) "
-            "ORDER BY rowid",
-            (before, before, keep or 0),
-        ).rows
-    ]
+    chosen = [row[0] for row in db.execute(_PRUNED, (before, before, keep or 0)).rows]
     pruned: list[str] = []
-    rows: dict[str, int] = {}
+    rows: Counter[str] = Counter()
     # First, as long as the calls are known whose files these are.
     output_bytes = sweep_unnamed(db, outputs, dry_run=dry_run)
     for done, execution_id in enumerate(chosen):
@@ -156,21 +155,19 @@ def prune(
         pruned.append(execution_id)
         counts, size = removed
         output_bytes += size
-        for table, count in counts.items():
-            rows[table] = rows.get(table, 0) + count
+        rows.update(counts)
     if before is None:
         before = _oldest_but(db, frozenset(chosen))
     for table, condition, params in _beside_runs(before, pruned):
-        sql = f"SELECT count(*) FROM {table} WHERE {condition}"
-        rows[table] = rows.get(table, 0) + number(db, sql, params)
+        rows[table] += number(db, f"SELECT count(*) FROM {table} WHERE {condition}", params)
         if not dry_run:
             db.execute(f"DELETE FROM {table} WHERE {condition}", params)
     freed = 0
     if not dry_run:
         sweep(db, outputs)
         freed = vacuum(db)
-    rows = {table: count for table, count in rows.items() if count}
-    return PruneReport(pruned, rows, output_bytes, freed, dry_run)
+    counted = {table: count for table, count in rows.items() if count}
+    return PruneReport(pruned, counted, output_bytes, freed, dry_run)
 
 
 def _remove_run(
@@ -266,8 +263,8 @@ def _content(row_type: type[msgspec.Struct]) -> str:
 
 
 def _runs(db: ReactiveDatabase, progress: Callable[[int, str], object]) -> list[RunStats]:
-    rows: dict[str, int] = {}
-    sizes: dict[str, int] = {}
+    rows: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     outputs: Mapping[str, int] = dict(
         map(
             tuple,
@@ -288,13 +285,11 @@ def _runs(db: ReactiveDatabase, progress: Callable[[int, str], object]) -> list[
         for run, count, size in db.execute(
             f"SELECT {key}, count(*), sum({content}) FROM {source} GROUP BY {key}"
         ).rows:
-            rows[run] = rows.get(run, 0) + count
-            sizes[run] = sizes.get(run, 0) + (size or 0)
+            rows[run] += count
+            sizes[run] += size or 0
     own = _content(ROW_TYPES["executions"])
     return [
-        RunStats(
-            run, name, status, rows.get(run, 0) + 1, sizes.get(run, 0) + size, outputs.get(run, 0)
-        )
+        RunStats(run, name, status, rows[run] + 1, sizes[run] + size, outputs.get(run, 0))
         for run, name, status, size in db.execute(
             f"SELECT id, name, status, {own} FROM executions ORDER BY rowid DESC"
         ).rows

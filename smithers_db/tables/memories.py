@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -224,13 +225,10 @@ class Memories:
 
     def stats(self) -> MemoryStats:
         """How many memories there are, by category and by scope."""
-        by_category: dict[str, int] = {}
-        by_scope: dict[str, int] = {}
         rows = self._table.values("category, scope", f"WHERE {_ALIVE}", (now(),))
-        for category, scope in rows:
-            by_category[category] = by_category.get(category, 0) + 1
-            by_scope[scope] = by_scope.get(scope, 0) + 1
-        return MemoryStats(len(rows), by_category, by_scope)
+        by_category = Counter(category for category, _ in rows)
+        by_scope = Counter(scope for _, scope in rows)
+        return MemoryStats(len(rows), dict(by_category), dict(by_scope))
 
     def flush_access(self) -> None:
         """Writes when memories were last read, if any were since the last time."""
