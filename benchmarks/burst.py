@@ -18,7 +18,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="burst",
             question=f"a burst of {TRANSACTIONS[size] * batch:,} rows, {batch} a transaction",
-            suite="resqlite",
             tables=(Table("item", (("id", "int"), ("external", "int"), ("payload", "text")), ()),),
             views=(
                 View("count_items", "SELECT count(*) FROM item"),

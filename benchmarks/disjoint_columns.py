@@ -28,7 +28,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name=name,
             question=f"10 subscribers of 2 columns, {WRITES[size]} writes {what}",
-            suite="resqlite",
             tables=(table,),
             views=views,
             writes=tuple(

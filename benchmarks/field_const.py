@@ -28,7 +28,6 @@ def workloads(size: Size) -> list[Workload]:
             Workload(
                 name=f"const_{count}",
                 question=f"{count:,} live `field = const`, a write touches one",
-                suite="Electric",
                 tables=(
                     Table(
                         "item",

@@ -55,7 +55,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="panels_sum",
             question=f"20 panels of sums over {ROWS[size]:,} rows, an amount changes",
-            suite="own",
             tables=(table,),
             views=_views("panel_sum", "count(*), sum(amount)"),
             writes=tuple(
@@ -69,7 +68,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="panels_count",
             question=f"20 panels of counts over {ROWS[size]:,} rows, a row changes its group",
-            suite="own",
             tables=(table,),
             views=_views("panel_count", "count(*)"),
             writes=tuple(

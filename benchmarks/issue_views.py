@@ -104,7 +104,6 @@ def workloads(size: Size) -> list[Workload]:
             Workload(
                 name=view.name,
                 question=f"{label.replace('_', ' ')}: add and remove one",
-                suite="Rindle",
                 tables=_tables(size),
                 views=(view,),
                 writes=tuple(writes),

@@ -31,7 +31,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="keyed",
             question=f"50 live `id = ?`, {WRITES[size]} writes to any of {count:,} rows",
-            suite="resqlite",
             tables=(
                 Table(
                     "item",

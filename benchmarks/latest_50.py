@@ -43,7 +43,6 @@ def workloads(size: Size) -> list[Workload]:
             Workload(
                 name=name,
                 question=f"latest 50 of {count:,}, {WRITES[size]} likes {what}",
-                suite="resqlite",
                 tables=(table,),
                 views=(View("latest50", SQL),),
                 writes=tuple(

@@ -44,7 +44,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="owners",
             question=f"{OWNERS[size]} live `owner = ?` of 100 rows, {WRITES[size]} writes",
-            suite="resqlite",
             tables=(table(size),),
             views=views(size),
             writes=tuple(

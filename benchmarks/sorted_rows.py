@@ -13,7 +13,6 @@ from benchmarks.workload import Column, Mode, Size, Table, Update, View, Workloa
 ROWS: dict[Size, int] = {"smoke": 300, "quick": 10_000, "full": 100_000}
 WRITES: dict[Size, int] = {"smoke": 12, "quick": 40, "full": 100}
 GAP = 1_000_000  # between two neighbours, so that rows can move between them
-SUITE = "TanStack DB"
 
 
 def _table(size: Size, *, index: bool = False) -> Table:
@@ -36,7 +35,6 @@ def _whole(size: Size, mode: Mode) -> Workload:
     return Workload(
         name=f"sorted_all_{mode}",
         question=f"{count:,} sorted rows, one moves ({mode})",
-        suite=SUITE,
         tables=(_table(size),),
         views=(View("sorted_all", "SELECT id, rank, name FROM item ORDER BY rank, id"),),
         writes=writes,
@@ -59,7 +57,6 @@ def _top(size: Size, *, index: bool) -> Workload:
     return Workload(
         name="sorted_top50_indexed" if index else "sorted_top50",
         question=f"top 50 of {ROWS[size]:,} {'with' if index else 'without'} an index, one enters",
-        suite=SUITE,
         tables=(table,),
         views=(View("sorted_top50", "SELECT id, rank, name FROM item ORDER BY rank, id LIMIT 50"),),
         writes=tuple(writes),

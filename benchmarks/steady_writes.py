@@ -23,7 +23,6 @@ def workloads(size: Size) -> list[Workload]:
         Workload(
             name="steady",
             question=f"{SECONDS[size]:g} s of {RATE:g} writes/s, 100 views: age of a view",
-            suite="own",
             tables=(owner_streams.table(size),),
             views=owner_streams.views(size),
             writes=tuple(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Cell = int | str | None
@@ -134,12 +134,11 @@ class Workload:
     """A question with all that is needed to ask it of any engine.
 
     `group` consecutive writes are timed as one (an add and its removal); `rate` is in writes per
-    second, None for "as fast as it goes"; `suite` says whose benchmark the shape is taken from.
+    second, None for "as fast as it goes".
     """
 
     name: str
     question: str
-    suite: str
     tables: tuple[Table, ...]
     views: tuple[View, ...]
     writes: tuple[Write, ...]
@@ -147,12 +146,6 @@ class Workload:
     group: int = 1
     rate: float | None = None
     warmup: int = 3
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def rows(self) -> int:
-        """How many rows are loaded before the clock starts."""
-        return sum(len(table.rows) for table in self.tables)
 
     @property
     def expected_emissions(self) -> int:
