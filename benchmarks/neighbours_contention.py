@@ -84,7 +84,9 @@ def contend(kind: str, processes: int, transactions: int) -> dict[str, object]:
             for process in crew:
                 _line(process)
             start = time.perf_counter()
-            failures = sum(int(_line(process)) for process in _told(crew))
+            for process in crew:
+                _start(process)
+            failures = sum(int(_line(process)) for process in crew)
             seconds = time.perf_counter() - start
             for process in crew:
                 process.communicate()
@@ -103,12 +105,10 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def _told(crew: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
-    for process in crew:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    return crew
+def _start(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
 
 
 RECORD = b"8 bytes " + bytes(60)
