@@ -8,6 +8,8 @@ from typing import Any
 
 import apsw
 
+from .values import quoted
+
 #: Steps of SQLite's virtual machine after which a query counts as too dear for a random test.
 BUDGET = 3_000_000
 
@@ -103,17 +105,16 @@ def keyed_tables(engine: Engine) -> list[tuple[str, str, str]]:
         # is made when there are any, or were on a file that had this inode.
         if name.startswith(("sqlite_stat", "_reactive_")):
             continue
-        quoted = '"' + name.replace('"', '""') + '"'
         key = name.lower() if database == "main" else f"{database}.{name.lower()}"
         if without_rowid:
             columns = engine.run(
                 "SELECT name FROM pragma_table_xinfo(?, ?) WHERE pk > 0 ORDER BY pk",
                 (name, database),
             )
-            expression = ", ".join('"' + column[0].replace('"', '""') + '"' for column in columns)
+            expression = ", ".join(quoted(column[0]) for column in columns)
         else:
             expression = "rowid"
-        found.append((key, f"{database}.{quoted}", expression))
+        found.append((key, f"{database}.{quoted(name)}", expression))
     return found
 
 

@@ -16,6 +16,8 @@ from .values import Parameters, value_for
 
 DIRECTIONS = ("", " DESC", " COLLATE NOCASE", " ASC NULLS LAST", " DESC NULLS FIRST")
 
+PAIRED = ("= ({}, {})", "< ({}, {})", ">= ({}, {})", "IN (VALUES ({}, {}))")
+
 Scope = list[tuple[str, Table]]
 
 
@@ -110,9 +112,9 @@ class QueryWriter:
             lambda: f"{name} % 2 = {self.parameters(self.random.choice((0, 1)))}",
             lambda: f"CAST({name} AS TEXT) = {constant()}", lambda: f"+{name} = {constant()}",
             lambda: f"{name} IS {self.random.choice(('TRUE', 'FALSE', 'NOT TRUE', 'NOT FALSE'))}",
-            lambda: f"({name}, {self.column(scope)[0]}) {self.random.choice(('=', '<', '>=', 'IN (VALUES'))} ({constant()}, {constant()})",
+            lambda: f"({name}, {self.column(scope)[0]}) {self.random.choice(PAIRED).format(constant(), constant())}",
             lambda: f"likely({name} = {constant()})", lambda: "1", lambda: f"{constant()} IS NOT NULL",
-        ))().replace("IN (VALUES (", "IN (VALUES (", 1)  # fmt: skip
+        ))()  # fmt: skip
 
     def subquery_condition(self, scope: Scope, name: str) -> str:
         negated = self.random.choice(("", "NOT "))
