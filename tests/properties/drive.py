@@ -5,11 +5,8 @@ Dropping an element of the list drops one operation, so that Hypothesis can shri
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -18,8 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from .generate import Generator
-from .machine import Machine
-from .minimise import close
+from .machine import Machine, machine
 from .oracle import Engine
 from .program import Op, Program
 from .watch import TooDear
@@ -41,17 +37,6 @@ def fixed(examples: int) -> Any:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-
-
-@contextmanager
-def machine(*, on_file: bool, maintain: str = "always", listens: bool = True) -> Iterator[Machine]:
-    """A machine on a new database."""
-    with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        made = Machine(Path(folder) / "t.db" if on_file else None, maintain, listens=listens)
-        try:
-            yield made
-        finally:
-            close(made)
 
 
 def drive(

@@ -12,7 +12,6 @@ import dataclasses
 import faulthandler
 import logging
 import sys
-import tempfile
 import time
 import traceback
 from collections import Counter
@@ -20,8 +19,8 @@ from pathlib import Path
 from random import Random
 
 from .generate import Generator
-from .machine import Machine
-from .minimise import close, failure_of, minimise
+from .machine import machine
+from .minimise import failure_of, minimise
 from .phases import PhaseRun
 from .program import Program
 from .watch import Broken, TooDear
@@ -38,29 +37,25 @@ def one_round(
     on_file = random.random() < 0.7
     listens = random.random() < 0.4
     maintain = random.choice(("always", "always", "auto", "never"))
-    with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        path = Path(folder) / "t.db" if on_file else None
-        machine = Machine(path, maintain, listens=listens)
-        generator = Generator(machine.twin, keys_only=random.random() < 0.15)
+    with machine(on_file=on_file, maintain=maintain, listens=listens) as made:
+        generator = Generator(made.twin, keys_only=random.random() < 0.15)
         found: tuple[str, str] | None = None
         try:
             for op in generator.opening(random):
-                machine.step(op)
+                made.step(op)
             if random.random() < 0.2:
-                PhaseRun(machine, generator, random).run()
+                PhaseRun(made, generator, random).run()
             for _ in range(random.randint(5, steps)):
-                machine.step(generator.next(random))
-            machine.finish()
+                made.step(generator.next(random))
+            made.finish()
         except TooDear:
             counts["given up"] += 1
         except Broken as broken:
             found = broken.kind, str(broken)
         except Exception as error:  # noqa: BLE001 - whatever comes out of the database is the finding
             found = f"raised {type(error).__name__}", traceback.format_exc()
-        finally:
-            counts.update(machine.counts)
-            program = Program(tuple(machine.history), on_file, maintain=maintain, listens=listens)
-            close(machine)
+        counts.update(made.counts)
+        program = Program(tuple(made.history), on_file, maintain=maintain, listens=listens)
     return None if found is None else (*found, program)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +304,16 @@ class Machine(Checks):
             if not name and self.twin.in_transaction:
                 self.twin.execute("ROLLBACK")
             raise
+
+
+@contextlib.contextmanager
+def machine(*, on_file: bool, maintain: str = "always", listens: bool = True) -> Iterator[Machine]:
+    """A machine on a new database."""
+    with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
+        made = Machine(Path(folder) / "t.db" if on_file else None, maintain, listens=listens)
+        try:
+            yield made
+        finally:
+            # It may be in any state, and the failure that stopped it is the one to tell.
+            with contextlib.suppress(Exception):
+                made.close()

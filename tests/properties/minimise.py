@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from .machine import Machine
+from .machine import machine
 from .program import Op, Program
 from .watch import Broken, TooDear
 
 
 def failure_of(program: Program) -> tuple[str, str] | None:
     """(kind, text) of what goes wrong when `program` runs from nothing, or None."""
-    with tempfile.TemporaryDirectory(prefix="reactive-") as folder:
-        path = Path(folder) / "t.db" if program.on_file else None
-        machine = Machine(path, program.maintain, listens=program.listens)
-        try:
-            machine.run(program)
-        except TooDear:
-            return None
-        except Broken as broken:
-            return broken.kind, str(broken)
-        except Exception as error:  # noqa: BLE001 - whatever comes out of the database is the finding
-            return f"raised {type(error).__name__}", repr(error)
-        finally:
-            close(machine)
+    try:
+        with machine(
+            on_file=program.on_file, maintain=program.maintain, listens=program.listens
+        ) as made:
+            made.run(program)
+    except TooDear:
+        return None
+    except Broken as broken:
+        return broken.kind, str(broken)
+    except Exception as error:  # noqa: BLE001 - whatever comes out of the database is the finding
+        return f"raised {type(error).__name__}", repr(error)
     return None
-
-
-def close(machine: Machine) -> None:
-    """Close a machine that may be in any state; what close() itself raises is no finding here."""
-    with contextlib.suppress(Exception):  # the failure that stopped the machine is the one to tell
-        machine.close()
 
 
 def minimise(program: Program, kind: str, seconds: float = 40) -> Program:

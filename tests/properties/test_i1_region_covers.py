@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 
 from . import oracle
-from .drive import fixed, machine, programs
+from .drive import fixed, programs
 from .generate import Generator
-from .machine import Machine
+from .machine import Machine, machine
 from .program import Op
 from .watch import TooDear
 

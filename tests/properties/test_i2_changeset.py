@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from . import writes
-from .drive import drive, fixed, machine, programs
+from .drive import drive, fixed, programs
 from .generate import TRANSACTION_TEXT, Generator
-from .machine import Machine
+from .machine import Machine, machine
 from .program import Op
 from .values import Parameters
 from .watch import Broken

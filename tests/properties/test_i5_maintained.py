@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from .drive import SEEDS, drive, fixed, machine
+from .drive import SEEDS, drive, fixed
 from .generate import Generator
-from .machine import Machine
+from .machine import Machine, machine
 from .phases import PhaseRun
 from .program import Op
 from .values import literal, value_for
