@@ -5,40 +5,25 @@ The oracle is a plain engine beside, which runs the same statements.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from reactive_sqlite import ReactiveDatabase
 from reactive_sqlite.liveness.incremental import accumulators, contributions, joined
 from reactive_sqlite.testing import Emissions
+from tests.properties.drive import SEEDS, fixed
 
 from .table import Bench, bench
 from .values import COLUMNS, DERIVED, GROUPED_JOINS, GROUPS, JOINS, ROWS, condition, statement
 
-SEEDS = st.integers(0, 2**32)
 SHAPES = ROWS + JOINS + GROUPS + GROUPED_JOINS + DERIVED
 
 
-def fixed(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A maintainer that stumbles is saved by a fresh run, and must not pass for it."""
-    yield
-    assert not [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR and r.exc_info]
+# A maintainer that stumbles is saved by a fresh run, and must not pass for it.
+pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ The oracle is a plain engine beside, which runs the same statements.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -13,19 +12,20 @@ from unittest import mock
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from reactive_sqlite import Delta, ReactiveDatabase
 from reactive_sqlite.liveness.incremental import Following
 from reactive_sqlite.understanding.analysis import nested
 from reactive_sqlite.understanding.analysis.nested import Link
 from reactive_sqlite.understanding.analysis.shape import shape_of
+from tests.properties.drive import SEEDS, fixed
 
 from .table import Twins, Watched
-from .test_maintained import fixed
 from .values import PLAIN, exact
 
-SEEDS = st.integers(0, 2**32)
+# A patch that stumbles is saved by a fresh run, and must not pass for it.
+pytestmark = pytest.mark.usefixtures("nothing_is_logged")
+
 KINDS = ("INTEGER", "INTEGER", "TEXT", "", "REAL", "NUMERIC", "TEXT COLLATE NOCASE")
 SCHEMA = (
     "CREATE TABLE i(id {key}, title TEXT, owner {one}, parent {two}, n)",
@@ -160,13 +160,6 @@ def play(seed: int, commits: int = 25) -> int:
             made.commit()
             made.check()
         return db.stats.maintained
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A patch that stumbles is saved by a fresh run, and must not pass for it."""
-    yield
-    assert not [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR and r.exc_info]
 
 
 def test_random_commits() -> None:

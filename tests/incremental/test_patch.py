@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from reactive_sqlite import ReactiveDatabase, Trace
 from reactive_sqlite.liveness.incremental import decisive, patch
@@ -23,12 +22,11 @@ from reactive_sqlite.liveness.live import LiveStore
 from reactive_sqlite.liveness.sources import StatementSource
 from reactive_sqlite.testing import Emissions
 from reactive_sqlite.understanding.analysis.shape import Shape
+from tests.properties.drive import SEEDS, fixed
 
 from .table import Twins, Watched
-from .test_maintained import fixed
 from .values import ODD, PLAIN, exact
 
-SEEDS = st.integers(0, 2**32)
 COLUMNS = ("owner", "title", "n", "x", "m")
 SCHEMA = """
 CREATE TABLE t(
