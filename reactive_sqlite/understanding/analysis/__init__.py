@@ -44,10 +44,10 @@ def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
         kind,
         access,
         [] if everything else _references(kind, tokens, reads, catalog),
-        reads=_public(reads.names, access),
+        reads=_public(frozenset(reads.names), access),
         writes=_written(access, catalog),
         everything=everything,
-        volatile=is_volatile(access, catalog, [sql, *(view.sql for view in reads.views)]),
+        volatile=is_volatile(access, catalog, [sql, *(view.sql for view in reads.views.values())]),
         main_only=(
             kind is StatementKind.SELECT
             and not reads.elsewhere

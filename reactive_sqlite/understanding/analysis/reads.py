@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from reactive_sqlite.understanding.access import Access
 from reactive_sqlite.understanding.catalog import SCHEMA_TABLES, Catalog, TableInfo, table_key
@@ -41,22 +41,63 @@ _CONTENT = re.compile(
 )
 
 
-class Reads(NamedTuple):
-    """Table key → folded columns read, None for all of them.
+class Reads:
+    """What one statement reads, as it can be watched."""
 
-    `hidden` are those of them that the text need not name: the content of an FTS table, the
-    owner of a shadow table, all that a name without a database could mean. `views` are the views
-    gone through; `names` the plain names for the public `reads`;
-    `everything` says that what is read cannot be watched by table; `elsewhere` that a database
-    other than main is read, or something of the connection.
-    """
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.tables: dict[str, frozenset[str] | None] = {}
+        """by table key the folded columns read, None for all of them"""
+        self.hidden: set[str] = set()
+        """those of them that the text need not name: the content of an FTS table, the owner of a
+        shadow table, all that a name without a database could mean"""
+        self.views: dict[str, TableInfo] = {}
+        """the views gone through, by their keys"""
+        self.names: set[str] = set()
+        """the plain names for the public `reads`"""
+        self.everything = False
+        """what is read cannot be watched by table"""
+        self.elsewhere = False
+        """a database other than main is read, or something of the connection"""
 
-    tables: dict[str, frozenset[str] | None]
-    hidden: frozenset[str]
-    views: tuple[TableInfo, ...]
-    names: frozenset[str]
-    everything: bool
-    elsewhere: bool
+    def add(self, table: TableInfo, columns: frozenset[str] | None) -> None:
+        """Some columns of a table are read; None: all."""
+        self.elsewhere |= table.database != "main"
+        self.names.add(fold(table.name))
+        if table.kind == "view":
+            self.views[table.key] = table
+        elif table.kind == "table":
+            before = self.tables.get(table.key, frozenset())
+            both = None if columns is None or before is None else before | columns
+            self.tables[table.key] = both
+            # SQLite keeps sqlite_sequence behind the back of the preupdate hook.
+            self.everything |= fold(table.name) == "sqlite_sequence"
+        else:
+            self.tables[self._catalog.owner_of(table.key)] = None
+            if table.kind == "virtual":
+                self._add_content(table)
+
+    def _add_content(self, table: TableInfo) -> None:
+        """The rows of a virtual table lie in its shadow tables, or in tables that it names."""
+        self.everything |= table.module not in _SELF_CONTAINED
+        for source in _content_tables(table, self._catalog):
+            if source is None or source.kind == "view":
+                self.everything = True
+            else:
+                self.hidden.add(source.key)
+                self.add(source, None)
+
+    def add_unlisted(self, name: str, *, common: bool) -> None:
+        """A table is read that the schema does not list; ``common``: it may be a common one."""
+        if name in SCHEMA_TABLES:
+            self.names.add(name)
+            self.elsewhere |= "temp" in name
+        elif name.startswith("pragma_"):
+            self.everything |= name not in _OF_THE_SCHEMA
+            self.elsewhere = True
+        elif name not in _PURE and not common:
+            # A module of the application, or one that looks at the file itself (dbstat).
+            self.everything = self.elsewhere = True
 
 
 def reads_of(access: Access, catalog: Catalog, unnamed: Iterable[TableInfo] = ()) -> Reads:
@@ -64,85 +105,31 @@ def reads_of(access: Access, catalog: Catalog, unnamed: Iterable[TableInfo] = ()
 
     `unnamed` are tables that it reads although the engine did not say so.
     """
-    tables: dict[str, frozenset[str] | None] = {}
-    views: dict[str, TableInfo] = {}
-    names: set[str] = set()
-    hidden: set[str] = set()
-    everything = elsewhere = False
-
-    def add(table: TableInfo, columns: frozenset[str] | None) -> bool:
-        nonlocal elsewhere
-        elsewhere = elsewhere or table.database != "main"
-        names.add(fold(table.name))
-        if table.kind == "view":
-            views[table.key] = table
-            return True
-        if table.kind == "table":
-            before = tables.get(table.key, frozenset())
-            tables[table.key] = None if columns is None or before is None else before | columns
-            # SQLite keeps sqlite_sequence behind the back of the preupdate hook.
-            return fold(table.name) != "sqlite_sequence"
-        tables[catalog.owner_of(table.key)] = None
-        if table.kind == "shadow":
-            return True
-        return table.module in _SELF_CONTAINED and all(
-            source is not None and source.kind != "view" and add_hidden(source)
-            for source in _content_tables(table, catalog)
-        )
-
-    def add_hidden(table: TableInfo) -> bool:
-        hidden.add(table.key)
-        return add(table, None)
-
-    def add_unlisted(name: str, placed: bool) -> None:
-        nonlocal everything, elsewhere
-        if name in SCHEMA_TABLES:
-            names.add(name)
-            elsewhere |= "temp" in name
-        elif name.startswith("pragma_"):
-            everything |= name not in _OF_THE_SCHEMA
-            elsewhere = True
-        elif name not in _PURE and (placed or name not in access.views):
-            # A module of the application, or one that looks at the file itself (dbstat).
-            everything = elsewhere = True
-
+    reads = Reads(catalog)
     for key in access.placed:
-        columns, found = access.reads[key], catalog.table(key)
+        found = catalog.table(key)
         if found is None:
-            add_unlisted(plain_name(key), placed=True)
+            reads.add_unlisted(plain_name(key), common=False)
             continue
-        everything |= not add(found, columns)
+        reads.add(found, access.reads[key])
         if found.kind == "shadow":
-            hidden.add(catalog.owner_of(key))
-    through_views = any(
-        table.kind == "view" for name in access.views for table in catalog.named(name)
-    )
+            reads.hidden.add(catalog.owner_of(key))
+    views = [t for name in access.views for t in catalog.named(name) if t.kind == "view"]
     for name in access.unplaced:
         meant = catalog.resolve(name)
         # Inside a view of another database it could be any table of this name.
-        candidates = catalog.named(name) if through_views else (meant,) if meant else ()
+        candidates = catalog.named(name) if views else (meant,) if meant else ()
         for table in candidates:
-            everything |= not add(table, frozenset())
+            reads.add(table, frozenset())
             if table.kind == "shadow" or len(candidates) > 1:
-                hidden.add(catalog.owner_of(table.key))
+                reads.hidden.add(catalog.owner_of(table.key))
         if not candidates:
-            add_unlisted(name, placed=False)
+            reads.add_unlisted(name, common=name in access.views)
     # `SELECT count(*) FROM view` names the view only as the place where its tables are read.
-    for name in access.views:
-        for table in catalog.named(name):
-            if table.kind == "view":
-                add(table, None)
-    for table in unnamed:
-        everything |= not add(table, None)
-    elsewhere |= bool(access.databases - {"main"})
-    return Reads(
-        tables,
-        frozenset(hidden),
-        tuple(views.values()),
-        frozenset(names),
-        everything,
-        elsewhere,
-    )
+    for table in (*views, *unnamed):
+        reads.add(table, None)
+    reads.elsewhere |= bool(access.databases - {"main"})
+    return reads
 
 
 def plain_name(key: str) -> str:
