@@ -46,6 +46,7 @@ class Reads:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._virtual: set[str] = set()
         self.tables: dict[str, frozenset[str] | None] = {}
         """by table key the folded columns read, None for all of them"""
         self.hidden: set[str] = set()
@@ -74,7 +75,9 @@ class Reads:
             self.everything |= fold(table.name) == "sqlite_sequence"
         else:
             self.tables[self._catalog.owner_of(table.key)] = None
-            if table.kind == "virtual":
+            # Two FTS tables may name each other as their content.
+            if table.kind == "virtual" and table.key not in self._virtual:
+                self._virtual.add(table.key)
                 self._add_content(table)
 
     def _add_content(self, table: TableInfo) -> None:
