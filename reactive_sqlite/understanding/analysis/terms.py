@@ -1,14 +1,11 @@
-"""Templates: the terms of a predicate before the parameters are known; `bind` makes the term.
-
-`rejects_null` says that a row of NULLs, as an outer join makes them up, never satisfies it.
-"""
+"""Templates: the terms of a predicate before the parameters are known; `bind` makes the term."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from reactive_sqlite.understanding.analysis.operands import Operand
 from reactive_sqlite.values.comparison import UNSURE, Bound, Column, Key, bound_of
@@ -32,15 +29,14 @@ class Term(ABC):
     """One template."""
 
     __slots__: tuple[str, ...] = ()
-    rejects_null: ClassVar[bool] = True
 
     @abstractmethod
     def bind(self, values: Sequence[Any]) -> Predicate:
         """The predicate for these parameters, by position."""
 
     def is_strict(self) -> bool:
-        """Whether a row of NULLs surely fails."""
-        return self.rejects_null
+        """Whether a row of NULLs, as an outer join makes them up, surely fails."""
+        return True
 
     @abstractmethod
     def columns(self) -> Iterator[Column]:
@@ -120,7 +116,6 @@ class Identity(OfColumn):
     """`column IS operand`, or `IS NOT`."""
 
     __slots__ = ("negated", "operand")
-    rejects_null = False
 
     def __init__(self, column: Column, operand: Operand, negated: bool) -> None:
         self.column = column
@@ -134,6 +129,9 @@ class Identity(OfColumn):
         if key is None:
             return NotNull(self.column) if self.negated else IsNull(self.column)
         return Differs(self.column, key, True) if self.negated else Equals(self.column, key)
+
+    def is_strict(self) -> bool:
+        return False
 
 
 class Membership(OfColumn):
@@ -166,7 +164,6 @@ class OfConstant(Term):
     """A term about a constant, `? = 'all'`: all rows or none. It is judged as a row of itself."""
 
     __slots__ = ("operand", "term")
-    rejects_null = False
 
     def __init__(self, term: Term, operand: Operand) -> None:
         self.term = term
@@ -181,6 +178,9 @@ class OfConstant(Term):
         if key is UNSURE:
             return ALWAYS
         return ALWAYS if self.term.bind(values).may_match((key,)) else NEVER
+
+    def is_strict(self) -> bool:
+        return False
 
 
 PLAIN: Final = Column("value", 0, "BLOB", utf8=False)
