@@ -31,7 +31,7 @@ class Extended:
         self.columns: list[tuple[int, int] | None] = [item.column for item in shape.outputs]
         """(table, position) of each column that is nothing but a column of a table"""
         self._parameters = parameters
-        self._texts: dict[tuple[int, int], str] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
         self.identities = [self._identity(n) for n in range(len(shape.tables))]
         """for each table, the places of the columns that identify its rows"""
         self.order = [
@@ -73,13 +73,13 @@ class Extended:
 
         By its identity, or by the columns ``by`` and then without hidden columns.
         """
-        text = self._texts.get((number, count))
+        text = self._texts.get((number, count, by))
         if text is None:
             shape = self.shape
             where = f"({text_of(shape.where)}) AND " if shape.where else ""
             head = f"SELECT {shape.select} FROM {shape.source}" if by else self._head
             text = f"{head} WHERE {where}{self._identified(number, count, by)}"
-            self._texts[number, count] = text
+            self._texts[number, count, by] = text
         return text
 
     def partners(self, number: int, count: int) -> str:
