@@ -154,12 +154,10 @@ def _orphan_files(db: SmithersDB, repair: bool) -> Iterator[Finding]:
             if not repair and discarded.get(file.name, "") > recent:  # it is just being removed
                 continue
             if file.suffix == ".tmp":
-                if not is_forsaken(file):
-                    continue
-                known = True
-            else:
-                known = file.stem in calls or file.name in discarded
-            if not known and shared:  # it may be a neighbour's
+                orphan = is_forsaken(file)
+            else:  # one of which no row knows may be a neighbour's
+                orphan = file.stem in calls or file.name in discarded or not shared
+            if not orphan:
                 continue
             if repair:
                 file.unlink(missing_ok=True)
