@@ -19,11 +19,7 @@ LONGEST_WAIT = 0.2
 class Watch:
     """Shows the values of one live query on the main thread, whichever thread delivers them."""
 
-    def __init__(
-        self,
-        query: LiveQuery[tuple[Any, ...]],
-        view: View,
-    ) -> None:
+    def __init__(self, query: LiveQuery[tuple[Any, ...]], view: View) -> None:
         self._query = query
         self._view = view
         self._states: queue.SimpleQueue[State[tuple[Any, ...]]] = queue.SimpleQueue()

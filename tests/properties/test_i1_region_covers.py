@@ -106,13 +106,10 @@ def verdict(
         )
 
 
-JUDGED: Counter[str] = Counter()
-
-
 @fixed(60)
 @given(programs(4, 12))
 def test_region_sees_every_change_of_the_answer(told: tuple[int, list[int], bool]) -> None:
-    judge(told, JUDGED)
+    judge(told, Counter())
 
 
 def test_regions_spare_something() -> None:
