@@ -60,7 +60,7 @@ class GroupsMaintainer:
         self._contributions = contributions
         self._scratch = scratch
         self._keeps = keeps
-        self.in_order = in_order
+        self._in_order = in_order
         self._terms = SortKeys([Direction(collation=t.collation or "") for t in grouping.terms])
         self._ties = SortKeys(ties)
         self._order = SortKeys(
@@ -90,12 +90,12 @@ class GroupsMaintainer:
         if self._keeps:
             self._count_all(read)
         else:
-            for values in read(self.query(), self._params):
+            for values in read(groups_text(self._shape, self._grouping), self._params):
                 group = self._group(values)
                 self._groups[self._terms.one(group.terms)] = group
         for key, group in [*self._groups.items()]:
             if self._accumulators.must_ask(group):
-                if not (self.in_order and group.terms):
+                if not (self._in_order and group.terms):
                     raise NotMaintainable("a sum of floats, which depends on the order of the rows")
                 if self._keeps:
                     self._ask(key, group, read)
@@ -127,34 +127,6 @@ class GroupsMaintainer:
             self._groups[key] = group = self._accumulators.empty(terms)
             width_of_all = width + len(group.arguments)
             self._accumulators.fill(group, [values[width:width_of_all] for values in rows])
-
-    def query(self, condition: str = "") -> str:
-        """What is kept of the groups: of all, or of those that satisfy a condition."""
-        shape, grouping = self._shape, self._grouping
-        wanted: list[str] = []
-        for term in grouping.terms:
-            text = term.text
-            wanted += [text, f"min(typeof({text}))", f"max(typeof({text}))"]
-            wanted += [f"min(({text}) COLLATE BINARY)", f"max(({text}) COLLATE BINARY)"]
-        wanted.append("count(*)")
-        for argument in grouping.arguments:
-            text = f"({argument.text})"
-            integer = f"CASE typeof{text} WHEN 'integer' THEN {text} END"
-            wanted += [f"count({text})", f"count({integer})", f"sum({integer})"]
-            wanted.append(f"total(abs(CAST({integer} AS REAL)))")
-        for aggregate in grouping.aggregates:
-            item = None if aggregate.argument is None else grouping.arguments[aggregate.argument]
-            inside = "*" if item is None else item.text
-            wanted.append(f"{aggregate.function}({'DISTINCT ' * aggregate.distinct}{inside})")
-        conditions = [f"({text_of(shape.where)})"] if shape.where else []
-        # For one group rows must come as they do in a scan of the table.
-        source = f"{shape.source} NOT INDEXED" if condition else shape.source
-        where = " AND ".join([*conditions, condition] if condition else conditions)
-        groups = ", ".join(term.text for term in grouping.terms)
-        return (
-            f"SELECT {', '.join(wanted)} FROM {source}"
-            f"{f' WHERE {where}' if where else ''}{f' GROUP BY {groups}' if groups else ''}"
-        )
 
     def _group(self, values: tuple[Any, ...]) -> Group:
         terms: list[Any] = []
@@ -241,13 +213,14 @@ class GroupsMaintainer:
     def _ask(self, key: Key, group: Group, read: Read) -> Group:
         if group.rows == 0 and self._grouping.terms:
             return group
-        if not self.in_order:
+        if not self._in_order:
             raise NotMaintainable("a result that depends on the order of the rows")
         first = len(self._params) + 1
         condition = " AND ".join(
             f"({term.text}) IS ?{first + n}" for n, term in enumerate(self._grouping.terms)
         )
-        found = read(self.query(condition or "1"), (*self._params, *group.terms))
+        sql = groups_text(self._shape, self._grouping, condition or "1")
+        found = read(sql, (*self._params, *group.terms))
         if len(found) != 1:
             raise NotMaintainable("a group that SQLite does not find")
         self._groups[key] = fresh = self._group(found[0])
@@ -288,6 +261,34 @@ class GroupsMaintainer:
         if expression.aggregate is not None:
             return results[expression.aggregate]
         return next(calculated)
+
+
+def groups_text(shape: Shape, grouping: Grouping, condition: str = "") -> str:
+    """The query for what is kept of groups: of all, or of those that satisfy a condition."""
+    wanted: list[str] = []
+    for term in grouping.terms:
+        text = term.text
+        wanted += [text, f"min(typeof({text}))", f"max(typeof({text}))"]
+        wanted += [f"min(({text}) COLLATE BINARY)", f"max(({text}) COLLATE BINARY)"]
+    wanted.append("count(*)")
+    for argument in grouping.arguments:
+        text = f"({argument.text})"
+        integer = f"CASE typeof{text} WHEN 'integer' THEN {text} END"
+        wanted += [f"count({text})", f"count({integer})", f"sum({integer})"]
+        wanted.append(f"total(abs(CAST({integer} AS REAL)))")
+    for aggregate in grouping.aggregates:
+        item = None if aggregate.argument is None else grouping.arguments[aggregate.argument]
+        inside = "*" if item is None else item.text
+        wanted.append(f"{aggregate.function}({'DISTINCT ' * aggregate.distinct}{inside})")
+    conditions = [f"({text_of(shape.where)})"] if shape.where else []
+    # For one group rows must come as they do in a scan of the table.
+    source = f"{shape.source} NOT INDEXED" if condition else shape.source
+    where = " AND ".join([*conditions, condition] if condition else conditions)
+    groups = ", ".join(term.text for term in grouping.terms)
+    return (
+        f"SELECT {', '.join(wanted)} FROM {source}"
+        f"{f' WHERE {where}' if where else ''}{f' GROUP BY {groups}' if groups else ''}"
+    )
 
 
 def _has_zero(terms: tuple[Any, ...]) -> bool:

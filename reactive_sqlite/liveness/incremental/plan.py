@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
@@ -12,12 +11,12 @@ from reactive_sqlite.liveness.incremental.contributions import (
     ImageContributions,
     JoinContributions,
 )
-from reactive_sqlite.liveness.incremental.groups import GroupsMaintainer
+from reactive_sqlite.liveness.incremental.groups import GroupsMaintainer, groups_text
 from reactive_sqlite.liveness.incremental.rows import RowsMaintainer, Slice
 from reactive_sqlite.liveness.incremental.scratch import Scratch
 from reactive_sqlite.liveness.incremental.sortkey import Direction
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.liveness.incremental.texts import Read, below, details_of, positional
+from reactive_sqlite.liveness.incremental.texts import Extended, Read, below, details_of, positional
 from reactive_sqlite.understanding.analysis.aggregates import Grouping
 from reactive_sqlite.understanding.analysis.from_clause import name_of
 from reactive_sqlite.understanding.analysis.lexer import Token
@@ -102,44 +101,39 @@ def _rows(
         terms = [token for term in shape.order for token in term.item.tokens]
         if not terms or _asks_nullable(shape, terms):
             raise NotMaintainable("a window ordered by an outer join")
-    make = row_maker(statement.access.columns)
-    maintainer = RowsMaintainer(shape, params, make, window, tie=False)
+    extended = Extended(shape, len(params))
     if shape.nested.tables:
-        _check_nested(shape, params, maintainer, read)
-    if _scans_by_rowid(shape, params, maintainer, read):
-        return RowsMaintainer(shape, params, make, window, tie=True)
-    if not shape.order:
+        _check_nested(extended, params, read)
+    tie = _scans_by_rowid(extended, params, read)
+    if not tie and not shape.order:
         raise NotMaintainable("in the order of an index")
-    return maintainer
+    return RowsMaintainer(extended, params, row_maker(statement.access.columns), window, tie=tie)
 
 
-def _check_nested(
-    shape: Shape, params: tuple[Any, ...], maintainer: RowsMaintainer, read: Read
-) -> None:
+def _check_nested(extended: Extended, params: tuple[Any, ...], read: Read) -> None:
+    shape = extended.shape
     if len(shape.tables) > 1 or shape.tables[0].info.without_rowid:
         raise NotMaintainable("subqueries beside a join")
-    one = f"EXPLAIN QUERY PLAN {maintainer.extended.some(0, 1)}"
+    one = f"EXPLAIN QUERY PLAN {extended.some(0, 1)}"
     whole = read(f"EXPLAIN QUERY PLAN {shape.text}", params)
     if below(whole) != below(read(one, (*params, None))):
         raise NotMaintainable("a subquery that is run in another way for one row")
 
 
-def _scans_by_rowid(
-    shape: Shape, params: tuple[Any, ...], maintainer: RowsMaintainer, read: Read
-) -> bool:
+def _scans_by_rowid(extended: Extended, params: tuple[Any, ...], read: Read) -> bool:
     """Whether rows that the ORDER BY leaves equal come in the order of their rowids.
 
     SQLite's sorter is stable (https://sqlite.org/src/file/src/vdbesort.c), so they come in the
     order of the scan.
     """
+    shape, limited = extended.shape, extended.shape.limit is not None
     if len(shape.tables) != 1 or shape.tables[0].info.without_rowid:
         return False
     if read("PRAGMA reverse_unordered_selects", ()) != [(0,)]:
         return False
-    extended = maintainer.extended.whole(limited=shape.limit is not None)
-    more = (*params, 1) if shape.limit is not None else params
+    whole, more = extended.whole(limited=limited), (*params, 1) if limited else params
     return _is_scan(details_of(shape.text, params, read)) and _is_scan(
-        details_of(extended, more, read)
+        details_of(whole, more, read)
     )
 
 
@@ -193,8 +187,13 @@ def _groups(
     else:
         _check_join(shape)
         contributions = JoinContributions(shape, items, params)
-    make = partial(
-        GroupsMaintainer,
+    in_order = (
+        single
+        and not shape.tables[0].derived
+        and _is_scan(details)
+        and _is_scan(details_of(groups_text(shape, grouping), params, read))
+    )
+    return GroupsMaintainer(
         shape,
         grouping,
         params,
@@ -202,14 +201,10 @@ def _groups(
         _window(shape, params),
         contributions,
         first,
+        keeps=not in_order or any(aggregate.distinct for aggregate in grouping.aggregates),
+        in_order=in_order,
         ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
     )
-    keeps = any(aggregate.distinct for aggregate in grouping.aggregates)
-    maintainer = make(in_order=True, keeps=keeps)
-    stored = single and not shape.tables[0].derived
-    if stored and all(map(_is_scan, (details, details_of(maintainer.query(), params, read)))):
-        return maintainer
-    return make(in_order=False, keeps=True)
 
 
 def _meets_by_rowid(shape: Shape, details: Sequence[str]) -> bool:

@@ -23,7 +23,6 @@ from reactive_sqlite.liveness.incremental.ordered import OrderedRows
 from reactive_sqlite.liveness.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
 from reactive_sqlite.liveness.incremental.texts import Extended, Read
-from reactive_sqlite.understanding.analysis.shape import Shape
 from reactive_sqlite.values.change import ChangeSet, Image, same_image
 from reactive_sqlite.values.comparison import ROWID
 from reactive_sqlite.values.row import Row
@@ -44,7 +43,7 @@ class Slice(NamedTuple):
 
 
 class RowsMaintainer:
-    """The rows of one SELECT without aggregates.
+    """The rows of one SELECT without aggregates, given with what identifies and sorts its rows.
 
     ``tie`` says that rows of equal sort keys come in the order of their rowids, as they do when
     SQLite scans one table by rowid; without it equal keys end the maintenance.
@@ -52,21 +51,21 @@ class RowsMaintainer:
 
     def __init__(
         self,
-        shape: Shape,
+        extended: Extended,
         params: Sequence[Any],
         make: Callable[[Iterable[Any]], Row],
         window: Slice | None,
         *,
         tie: bool,
     ) -> None:
+        shape = extended.shape
         self.tables = frozenset(table.info.key for table in shape.tables) | shape.nested.tables
-        self._shape = shape
         self._params = tuple(params)
         self._make = make
         self._window = window
-        self._extended = Extended(shape, len(self._params))
+        self._extended = extended
         self._tie = tie
-        self._joined = JoinedRows(self._extended, self._params)
+        self._joined = JoinedRows(extended, self._params)
         self._keys = SortKeys(
             [Direction(t.descending, t.nulls_first, t.collation) for t in shape.order]
         )
@@ -77,11 +76,6 @@ class RowsMaintainer:
         self._rows = OrderedRows.of((), ())
         self._shown: tuple[Row, ...] = ()
         self._complete = True
-
-    @property
-    def extended(self) -> Extended:
-        """The SELECT with what identifies and sorts its rows."""
-        return self._extended
 
     # -- from scratch ---------------------------------------------------------------------------
 
@@ -192,9 +186,9 @@ class RowsMaintainer:
 
     def _image_reader(self) -> Callable[[Image, int | None], tuple[Any, ...]] | None:
         """Gives the row of a SELECT of nothing but columns of all rows; None for any other."""
-        columns = self._extended.columns
-        derived = any(table.derived for table in self._shape.tables)
-        if not self._joined.single or derived or self._shape.where or None in columns:
+        columns, shape = self._extended.columns, self._extended.shape
+        derived = any(table.derived for table in shape.tables)
+        if not self._joined.single or derived or shape.where or None in columns:
             return None
         places = [column[1] for column in columns if column is not None]
         if ROWID not in places:
