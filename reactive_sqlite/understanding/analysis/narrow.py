@@ -52,6 +52,8 @@ def mentions_of(tokens: Sequence[Token], catalog: Catalog) -> list[Mention] | No
         walker.statement(parse(tokens))
     except FAILURES:
         return None
+    for mention in walker.mentions:
+        mention.joined = walker.joins
     return walker.mentions
 
 
@@ -92,6 +94,7 @@ class _Walker:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.mentions: list[Mention] = []
+        self.joins = False
         self._visited: set[int] = set()
         self._commons: list[_Common] = []
         self._depth = 0
@@ -160,6 +163,7 @@ class _Walker:
             only(start, "this")
             items.append((self._item(start.this, environment), None))
         joins = select.args.get("joins") or ()
+        self.joins |= bool(joins)
         items += [(self._item(join.this, environment), join) for join in joins]
         self._asked = outside
         scope.join(items)
@@ -197,6 +201,7 @@ class _Walker:
             self._visited.add(id(first))
             first = table
         items: list[Joined] = [(self._item(first, environment), None)]
+        self.joins |= bool(joins)
         for join in joins:
             check_join(join)
             items.append((self._item(join.this, environment), join))
