@@ -78,15 +78,29 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize("sql", FOLLOWED)
-def test_followed_without_running_the_query(db: ReactiveDatabase, sql: str) -> None:
-    db.query(sql).subscribe(lambda _: None)
+#: Parameters stand where they are no part of what is asked of the changed rows.
+WITH_PARAMETERS = (
+    ("SELECT g, sum(n) FROM t GROUP BY g HAVING count(*) > ?", (5,)),
+    ("SELECT g, max(n) FROM t GROUP BY g ORDER BY g LIMIT :most", {"most": 2}),
+    ("SELECT sum(n) + ?2, max(n) FROM t WHERE n < ?1", (500, 3)),
+    ("SELECT DISTINCT n FROM t ORDER BY n LIMIT ? OFFSET ?", (4, 1)),
+    ("SELECT count(DISTINCT n) * ? FROM t", (2,)),
+    ("SELECT g, count(*) FROM t JOIN o ON o.id > t.n GROUP BY g HAVING count(*) > ?", (1,)),
+    ("SELECT id, n FROM t WHERE n > ? ORDER BY n, id LIMIT ? OFFSET ?", (3, 5, 1)),
+)
+
+
+@pytest.mark.parametrize(("sql", "params"), [*((sql, ()) for sql in FOLLOWED), *WITH_PARAMETERS])
+def test_followed_without_running_the_query(db: ReactiveDatabase, sql: str, params: Any) -> None:
+    values: list[Any] = []
+    db.query(sql, params).subscribe(values.append)
     db.execute("UPDATE t SET n = 7 WHERE id = 5")
     before = db.stats
     for key in (5, 8, 13):
         db.execute("UPDATE t SET n = n + 1 WHERE id = ?", (key,))
     assert db.stats.maintained - before.maintained == 3
     assert db.stats.refetched == before.refetched
+    assert values[-1] == db.execute(sql, params).rows
 
 
 @pytest.mark.parametrize("sql", REFUSED)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from reactive_sqlite.liveness.incremental.joined import JoinedRows, check_size
 from reactive_sqlite.liveness.incremental.scratch import Scratch
 from reactive_sqlite.liveness.incremental.step import NotMaintainable
-from reactive_sqlite.liveness.incremental.texts import Extended, Read
+from reactive_sqlite.liveness.incremental.texts import Extended, Read, taken_by
 from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.items import Item
 from reactive_sqlite.understanding.analysis.shape import Shape
@@ -53,12 +53,12 @@ class ImageContributions:
     ) -> None:
         (table,) = shape.tables
         self._key = table.info.key
-        self._params = tuple(params)
         self._scratch = scratch
         self._placed = placed
         where = f" WHERE {text_of(shape.where)}" if shape.where else ""
         wanted = ", ".join(item.text for item in items) or "1"
         self._sql = f"SELECT {wanted} FROM {shape.source}{where}"
+        self._params = taken_by(self._sql, params)
         self._columns: list[int] | None = None
         """the places in an image, if columns of all rows are all that is given"""
         if not shape.where and not table.derived and all(item.column is not None for item in items):
@@ -104,7 +104,8 @@ class JoinContributions:
 
     def every(self, read: Read) -> list[Given]:
         """See `Contributions`."""
-        found = read(self._extended.whole(limited=False), self._params)
+        query = self._extended.whole(limited=False)
+        found = read(query, taken_by(query, self._params))
         identities = list(map(self._joined.identity, found))
         given = [values[: self._width] for values in found]
         self._given = dict(zip(identities, given, strict=True))

@@ -19,7 +19,7 @@ from reactive_sqlite.liveness.incremental.rows import Slice
 from reactive_sqlite.liveness.incremental.scratch import Scratch
 from reactive_sqlite.liveness.incremental.sortkey import Direction, Key, SortKeys
 from reactive_sqlite.liveness.incremental.step import Deferred, NotMaintainable, Step
-from reactive_sqlite.liveness.incremental.texts import Read
+from reactive_sqlite.liveness.incremental.texts import Read, taken_by
 from reactive_sqlite.understanding.analysis.aggregates import GroupExpression, Grouping
 from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.shape import Shape
@@ -90,7 +90,8 @@ class GroupsMaintainer:
         if self._keeps:
             self._count_all(read)
         else:
-            for values in read(groups_text(self._shape, self._grouping), self._params):
+            query = groups_text(self._shape, self._grouping)
+            for values in read(query, taken_by(query, self._params)):
                 group = self._group(values)
                 self._groups[self._terms.one(group.terms)] = group
         for key, group in [*self._groups.items()]:
@@ -219,8 +220,9 @@ class GroupsMaintainer:
         condition = " AND ".join(
             f"({term.text}) IS ?{first + n}" for n, term in enumerate(self._grouping.terms)
         )
-        sql = groups_text(self._shape, self._grouping, condition or "1")
-        found = read(sql, (*self._params, *group.terms))
+        # All of the parameters are there if there is one behind them.
+        query = groups_text(self._shape, self._grouping, condition or f"?{first}")
+        found = read(query, (*self._params, *(group.terms or (1,))))
         if len(found) != 1:
             raise NotMaintainable("a group that SQLite does not find")
         self._groups[key] = fresh = self._group(found[0])

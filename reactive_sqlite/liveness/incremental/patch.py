@@ -32,6 +32,7 @@ from reactive_sqlite.liveness.incremental.texts import (
     positional,
 )
 from reactive_sqlite.understanding.analysis.nested import HARMLESS, Link
+from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
 from reactive_sqlite.understanding.analysis.shape import Shape, shape_of
 from reactive_sqlite.understanding.catalog import Catalog
 from reactive_sqlite.understanding.statement import Statement
@@ -285,7 +286,7 @@ def patch_of(statement: Statement, catalog: Catalog, read: Read, params: Params)
     try:
         patch = QueryPatch(statement, shape, decisive)
         patch.check(read, params)
-    except (NotMaintainable, DatabaseError, UnicodeDecodeError):
+    except (NotMaintainable, NotUnderstoodError, DatabaseError, UnicodeDecodeError):
         return None
     except Exception:
         # As in `QueryPatch.apply`: the query is run as ever.

@@ -9,6 +9,7 @@ from reactive_sqlite.liveness.incremental.step import NotMaintainable
 from reactive_sqlite.understanding.analysis.clauses import text_of
 from reactive_sqlite.understanding.analysis.from_clause import FromTable
 from reactive_sqlite.understanding.analysis.items import Item
+from reactive_sqlite.understanding.analysis.lexer import tokens_of
 from reactive_sqlite.understanding.analysis.shape import Shape
 from reactive_sqlite.understanding.listing import quoted
 from reactive_sqlite.understanding.statement import Statement
@@ -167,12 +168,18 @@ def positional(params: Sequence[Any] | Mapping[str, Any], statement: Statement) 
     return tuple(params)
 
 
+def taken_by(sql: str, params: Sequence[Any]) -> Sequence[Any]:
+    """The parameters of a statement that a part of it takes: SQLite refuses more."""
+    numbers = [int(token.text[1:]) for token in tokens_of(sql) if token.kind == "variable"]
+    return params[: max(numbers, default=0)]
+
+
 def details_of(sql: str, params: Sequence[Any], read: Read) -> list[str]:
     """How SQLite runs a query, line by line (https://sqlite.org/eqp.html).
 
     Without the subqueries that it runs once for each row that it shows.
     """
-    plan = read(f"EXPLAIN QUERY PLAN {sql}", params)
+    plan = read(f"EXPLAIN QUERY PLAN {sql}", taken_by(sql, params))
     hidden: set[Any] = set()
     for number, parent, _, detail in plan:
         if parent in hidden or detail.startswith("CORRELATED SCALAR SUBQUERY"):

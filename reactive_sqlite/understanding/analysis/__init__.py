@@ -25,6 +25,8 @@ from reactive_sqlite.understanding.statement import Statement, StatementKind
 from reactive_sqlite.values.comparison import fold
 
 _NO_REGION = frozenset({StatementKind.PRAGMA, StatementKind.EXPLAIN})
+_COUNTED = 63
+"""Columns that SQLite's planner knows one by one; those behind them it takes for one."""
 
 
 def analyse(sql: str, access: Access, catalog: Catalog) -> Statement:
@@ -70,8 +72,9 @@ def _references(
     often: Counter[str] = Counter()
     for mention in mentions or ():
         often[mention.table.key] += 2 if mention.nested else 1
+    joined = mentions is None or any(mention.joined for mention in mentions)
     columns = {
-        key: _columns(catalog.table(key), names, often[key] == 1)
+        key: _columns(catalog.table(key), names, often[key] == 1, joined)
         for key, names in reads.tables.items()
     }
     if mentions is not None:
@@ -111,15 +114,16 @@ def _asked_for(
     table = mention.table
     if names is not None and asked.isdisjoint(ROWID_NAMES):
         names &= asked
-    return _columns(table, names, exact=False)
+    return _columns(table, names, False, mention.joined)
 
 
 def _columns(
-    table: TableInfo | None, names: frozenset[str] | None, exact: bool
+    table: TableInfo | None, names: frozenset[str] | None, exact: bool, joined: bool
 ) -> tuple[frozenset[str] | None, tuple[int, ...] | None]:
     """The columns whose change can change a result, and their places in a row.
 
     `exact` says that SQLite reads these columns together; else it may read some of them only.
+    `joined` says that the table may be joined with others.
     """
     if table is None or table.kind != "table" or names is None:
         return None, None
@@ -137,8 +141,23 @@ def _columns(
             if used or index.has_expressions:
                 # A row WITHOUT ROWID that gets another key is another row.
                 watched |= index.columns - key if table.without_rowid else index.columns
+        if joined and not table.without_rowid:
+            watched |= _taken_along(table, names)
     places = [table.position(name) for name in watched]
     return watched, tuple(sorted(place for place in places if place is not None))
+
+
+def _taken_along(table: TableInfo, names: frozenset[str]) -> frozenset[str]:
+    """What an index that SQLite makes for a join holds besides the columns in use.
+
+    All columns if one in use is generated, and if one is the 64th or a later one, all of those
+    (`colUsed` in https://sqlite.org/src/file/src/sqliteInt.h).
+    """
+    used = [place for place, column in enumerate(table.columns) if column.name in names]
+    if any(table.columns[place].generated for place in used):
+        return frozenset(column.name for column in table.columns)
+    far = any(place >= _COUNTED for place in used)
+    return frozenset(column.name for column in table.columns[_COUNTED:] if far)
 
 
 def _public(names: frozenset[str], access: Access) -> frozenset[str]:

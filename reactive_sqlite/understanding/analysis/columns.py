@@ -7,10 +7,14 @@ changes nothing else.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sqlglot import exp
 
+from reactive_sqlite.understanding.analysis.clauses import word
+from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.parse import children, is_star
 from reactive_sqlite.understanding.analysis.selects import is_row_by_row
 from reactive_sqlite.values.comparison import fold
@@ -23,8 +27,25 @@ class Wanted(NamedTuple):
     renamed: tuple[str, ...] = ()
 
 
-def spelled(select: exp.Select, wanted: Wanted | None) -> frozenset[str] | None:
-    """The names by which a SELECT can ask its sources for columns; None: for all of them."""
+def unspelled(tokens: Sequence[Token], tree: exp.Expression) -> frozenset[str]:
+    """The words of a text that are no names in its tree.
+
+    They may be names all the same: ``true`` is a column where there is one.
+    """
+    words = Counter(map(word, tokens))
+    for name in tree.find_all(exp.Identifier):
+        if not name.args.get("quoted"):
+            words[fold(name.name)] -= 1
+    return frozenset(name for name, times in words.items() if times > 0)
+
+
+def spelled(
+    select: exp.Select, wanted: Wanted | None, unsure: Callable[[], frozenset[str]]
+) -> frozenset[str] | None:
+    """The names by which a SELECT can ask its sources for columns; None: for all of them.
+
+    ``unsure`` gives those that may be spelled although they are not in the tree.
+    """
     items = select.expressions
     starred = [item for item in items if is_star(item)]
     # NATURAL JOIN asks for columns without a name.
@@ -32,7 +53,7 @@ def spelled(select: exp.Select, wanted: Wanted | None) -> frozenset[str] | None:
         return None
     if starred and wanted is None:
         return None
-    rest: set[str] = set()
+    rest = set(unsure())
     for name, value in select.args.items():
         for part in value if isinstance(value, list) else [value]:
             if name not in ("expressions", "with_") and isinstance(part, exp.Expression):

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from sqlglot import exp
 
-from reactive_sqlite.understanding.analysis.columns import Wanted, spelled
+from reactive_sqlite.understanding.analysis.columns import Wanted, spelled, unspelled
 from reactive_sqlite.understanding.analysis.conditions import WORDS
 from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.parse import (
@@ -49,9 +49,11 @@ def mentions_of(tokens: Sequence[Token], catalog: Catalog) -> list[Mention] | No
         if _depth(tokens) > _DEEPEST:
             return None
         walker = _Walker(catalog)
-        walker.statement(parse(tokens))
+        walker.statement(parse(tokens), tokens)
     except FAILURES:
         return None
+    for mention in walker.mentions:
+        mention.joined = walker.joins
     return walker.mentions
 
 
@@ -92,18 +94,25 @@ class _Walker:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.mentions: list[Mention] = []
+        self.joins = False
         self._visited: set[int] = set()
         self._commons: list[_Common] = []
         self._depth = 0
         self._certain = WORDS
         self._asked: Callable[[], frozenset[str] | None] = lambda: None
+        self._unsure: Callable[[], frozenset[str]] = frozenset
         self._survey = Survey(set(), 0, False)
 
     def statement(
-        self, tree: exp.Expression, database: str | None = None, wanted: Wanted | None = None
+        self,
+        tree: exp.Expression,
+        tokens: Sequence[Token],
+        database: str | None = None,
+        wanted: Wanted | None = None,
     ) -> Query:
         """Walk one text: the statement itself, or the query of a view."""
-        outside = self._visited, self._commons, self._certain, self._survey
+        outside = self._visited, self._commons, self._certain, self._survey, self._unsure
+        self._unsure = cache(partial(unspelled, tokens, tree))
         self._visited, self._commons = set(), []
         self._survey = survey(tree)
         self._certain = _certain_words(tree, self._survey, self._catalog)
@@ -115,7 +124,7 @@ class _Walker:
         # of table-valued functions): a second mention of a table there would be missed.
         if not self._survey.tables <= self._visited:
             raise NotUnderstoodError("a table in an unknown place")
-        self._visited, self._commons, self._certain, self._survey = outside
+        self._visited, self._commons, self._certain, self._survey, self._unsure = outside
         return result
 
     def _query(
@@ -151,7 +160,7 @@ class _Walker:
         wanted: Wanted | None,
     ) -> Query:
         check_select(select)
-        outside, self._asked = self._asked, cache(partial(spelled, select, wanted))
+        outside, self._asked = self._asked, cache(partial(spelled, select, wanted, self._unsure))
         environment = self._with(select, environment)
         scope = Scope(select, self._certain, parent)
         items: list[Joined] = []
@@ -160,6 +169,7 @@ class _Walker:
             only(start, "this")
             items.append((self._item(start.this, environment), None))
         joins = select.args.get("joins") or ()
+        self.joins |= bool(joins)
         items += [(self._item(join.this, environment), join) for join in joins]
         self._asked = outside
         scope.join(items)
@@ -197,6 +207,7 @@ class _Walker:
             self._visited.add(id(first))
             first = table
         items: list[Joined] = [(self._item(first, environment), None)]
+        self.joins |= bool(joins)
         for join in joins:
             check_join(join)
             items.append((self._item(join.this, environment), join))
@@ -251,11 +262,11 @@ class _Walker:
         return table_source(mention, alias, self._catalog.utf8)
 
     def _view(self, view: TableInfo, alias: str) -> Source:
-        query, names = parse_view(view.sql or "")
+        query, tokens, names = parse_view(view.sql or "")
         # The names in a view mean the tables of its own database; in a TEMP one, of any.
         database = None if view.database == "temp" else view.database
         self._depth += 1
-        found = self.statement(query, database, self._wanted(names))
+        found = self.statement(query, tokens, database, self._wanted(names))
         self._depth -= 1
         return found.source(alias, names)
 

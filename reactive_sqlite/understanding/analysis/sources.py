@@ -19,16 +19,18 @@ class Mention:
     """One mention of a real table: what is demanded of its rows.
 
     `nested` says that it stands below a FROM, where SQLite reads only the columns that are asked
-    for from outside; `asked` are the names that can ask for them, None for all of them.
+    for from outside; `asked` are the names that can ask for them, None for all of them. `joined`
+    says that somewhere in the statement several items stand in one FROM.
     """
 
-    __slots__ = ("asked", "demands", "nested", "nullable", "table")
+    __slots__ = ("asked", "demands", "joined", "nested", "nullable", "table")
 
     def __init__(self, table: TableInfo, nested: bool, asked: frozenset[str] | None = None) -> None:
         self.table = table
         self.nested = nested
         self.asked = asked
         self.demands: list[Term] = []
+        self.joined = False
         self.nullable = False
 
     def demand(self, term: Term) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from reactive_sqlite.understanding.analysis.clauses import depths, split, word
-from reactive_sqlite.understanding.analysis.lexer import string_value, tokens_of
+from reactive_sqlite.understanding.analysis.lexer import Token, string_value, tokens_of
 from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError, parse
 from reactive_sqlite.values.comparison import fold
 
@@ -16,6 +16,7 @@ class View(NamedTuple):
     """The query of a view, and the folded names of its columns; none if the query names them."""
 
     query: exp.Expression
+    tokens: list[Token]
     names: list[str]
 
 
@@ -35,4 +36,5 @@ def parse_view(sql: str) -> View:
             if len(part) != 1 or part[0].kind not in ("word", "quoted", "string"):
                 raise NotUnderstoodError("something else than the name of a column")
             names.append(fold(part[0].text if part[0].kind == "word" else string_value(part[0])))
-    return View(parse(tokens[start + 1 :]), names)
+    body = tokens[start + 1 :]
+    return View(parse(body), body, names)
