@@ -147,6 +147,8 @@ class ReactiveDatabase:
     def executemany(self, sql: str, seq: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets: all or none, published once.
 
+        ``changes`` are those of all of them; what RETURNING gives is not kept.
+
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
         >>> db.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)]).changes
