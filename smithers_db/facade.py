@@ -273,6 +273,12 @@ def create_smithers_db(
                 report.backup,
                 report.notes,
             )
+        if report.dangling:
+            logger.warning(
+                "%s holds references to no row (%d): `smithers-db doctor` says which",
+                name,
+                report.dangling,
+            )
         opened = SmithersDB(db, Outputs(folder or _beside(db, name)))
         if reset:
             opened.reset()
