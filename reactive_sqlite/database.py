@@ -126,7 +126,10 @@ class ReactiveDatabase:
         """Run any one statement and return `Result` (rows, changes, last_insert_rowid).
 
         ``params`` is a sequence for ``?`` or a mapping for ``:name``. What the statement commits
-        has been delivered to subscribers when this returns, on this thread.
+        has been delivered to subscribers when this returns, on this thread; while another thread
+        delivers for longer than a quarter of a second, it is left to that one, and what a
+        subscriber commits inside its callback is delivered after that. Raises
+        `ReactiveSqliteError` for several statements.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
@@ -146,6 +149,8 @@ class ReactiveDatabase:
 
     def executemany(self, sql: str, seq: Iterable[Params]) -> Result:
         """Run one writing statement for each of the parameter sets: all or none, published once.
+
+        ``changes`` are those of all of them; what RETURNING gives is not kept.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
@@ -371,7 +376,9 @@ class ReactiveDatabase:
         """Have the live queries on these tables asked again; without names, all of them.
 
         For what the database cannot see: a changed file behind a virtual table, the clock, an
-        application function that answers differently now.
+        application function that answers differently now. Names are those of tables and views,
+        without a database's; `ReactiveSqliteError` for one that does not exist. Inside a
+        transaction they are asked again when that is committed.
 
         >>> db = ReactiveDatabase()
         >>> db.invalidate()
@@ -384,6 +391,9 @@ class ReactiveDatabase:
     @property
     def commits(self) -> EventStream[ChangeSet]:
         """An Observable of the `ChangeSet` of every commit, in order, with the rows of all tables.
+
+        Of a statement (or `executemany`) that changes more than some 200 rows, and of a transaction
+        that changes more than 10,000, it may say only which tables: see `ChangeSet.exact`.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")

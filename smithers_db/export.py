@@ -12,7 +12,7 @@ from smithers_db.facade import SmithersDB
 from smithers_db.file import number
 from smithers_db.growth import OF_RUN
 from smithers_db.rows import ROW_TYPES, Json, ToolCall
-from smithers_db.table import Table
+from smithers_db.table import Table, truth
 
 #: What a run has written, by table: reports on tickets outlive it, and are its own all the same.
 _WRITTEN = {"executions": "id = ?", **OF_RUN, "ticket_reports": "execution_id = ?"}
@@ -22,19 +22,23 @@ def lines_of(db: SmithersDB, execution_id: str) -> Iterator[bytes]:
     """One line ``{"table": …, "row": {…}}`` for each row of a run, its execution first.
 
     All rows are of one snapshot, taken when the first line is asked for.
-    JSON columns are given as JSON. The row of a tool call has its whole output under ``output``
-    (bytes in base64); where the file is missing, also because the run has been deleted since,
-    ``output_error`` says so.
+    JSON columns are given as JSON, flags as true or false. The row of a tool call has its whole
+    output under ``output`` (bytes in base64); where the file is missing, also because the run has
+    been deleted since, ``output_error`` says so.
     """
     # All is read first: a slow reader of the lines holds no snapshot, which would keep the
     # write-ahead log from beginning anew.
     for table, rows in db.observe(_rows_of, db, execution_id).get():
         hints = get_type_hints(table.row_type, include_extras=True)
         decoded = {name for name in table.columns if hints[name] == Json}
+        flags = {name for name in table.columns if hints[name] is bool}
         for values in rows:
             row: dict[str, Any] = dict(zip(table.columns, values, strict=True))
             for name in decoded:
                 row[name] = _parsed(row[name])
+            for name in flags:
+                if row[name] in (0, 1, "0", "1"):  # else it stays what another program wrote
+                    row[name] = truth(row[name])
             if table.row_type is ToolCall:
                 try:
                     row["output"] = db.outputs.of(ToolCall(*values))

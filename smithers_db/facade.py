@@ -52,6 +52,13 @@ class SmithersDB:
     Any number of threads and asyncio tasks may use one. Every read method is live:
     ``db.observe(db.phases.list, execution_id).subscribe(print)``.
 
+    In every family the same errors say the same: `NoActiveExecution` that a run or an agent is
+    needed, and neither given nor current; `NotFound` that no row has an id, that of ``before`` and
+    ``after`` in pages included (a list of an unknown run is empty); `InvalidTransition` that a row
+    does not allow this step, for it has ended, or is another's; `InvalidValue` that no column keeps
+    such a value; TypeError that there is no such column; `UnreadableRow` that another program wrote
+    what cannot be read. An ``execution_id`` that is left out is that of the current run.
+
     >>> with create_smithers_db() as db:
     ...     run = db.execution.start("nightly", "workflow.py")
     ...     with db.phases.running("build"):
@@ -265,6 +272,12 @@ def create_smithers_db(
                 name,
                 report.backup,
                 report.notes,
+            )
+        if report.dangling:
+            logger.warning(
+                "%s holds references to no row (%d): `smithers-db doctor` says which",
+                name,
+                report.dangling,
             )
         opened = SmithersDB(db, Outputs(folder or _beside(db, name)))
         if reset:

@@ -247,10 +247,10 @@ def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> Databas
         if not name.startswith("memories_fts")
     ]
     files = list(outputs.files())
-    page_size = number(db, "PRAGMA page_size")
+    page_size = number(db, "SELECT page_size FROM pragma_page_size()")
     return DatabaseStats(
-        number(db, "PRAGMA page_count") * page_size,
-        number(db, "PRAGMA freelist_count") * page_size,
+        number(db, "SELECT page_count FROM pragma_page_count()") * page_size,
+        number(db, "SELECT freelist_count FROM pragma_freelist_count()") * page_size,
         len(files),
         sum(map(size_of, files)),
         sorted(tables, key=lambda table: -table.bytes),

@@ -14,7 +14,7 @@ from smithers_db.clock import new_id
 from smithers_db.errors import InvalidValue, OutputError
 from smithers_db.rows import ToolCall
 
-#: Outputs below this many bytes stay in their row.
+#: Outputs below this many bytes stay in their row, if no NUL is in them.
 INLINE_BELOW = 1024
 
 

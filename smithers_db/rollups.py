@@ -45,19 +45,24 @@ _COUNTS = (
 
 def verify(db: ReactiveDatabase, *, repair: bool = False) -> list[Drift]:
     """Recounts every counter; returns those that drifted, and with ``repair`` mends them."""
+    if not repair:
+        return db.observe(_drifts, db).get()  # all of one snapshot
     with db.transaction():
-        drifts = [
-            Drift(table, row_id, column, stored, counted)
-            for table, column, count in _COUNTS
-            for row_id, stored, counted in db.execute(
-                f"SELECT id, stored, counted FROM (SELECT r.id, r.{column} AS stored, "
-                f"{count} AS counted FROM {table} r) WHERE stored IS NOT counted"
-            ).rows
-        ]
-        if repair:
-            for drift in drifts:
-                mend(db, drift)
+        drifts = _drifts(db)
+        for drift in drifts:
+            mend(db, drift)
     return drifts
+
+
+def _drifts(db: ReactiveDatabase) -> list[Drift]:
+    return [
+        Drift(table, row_id, column, stored, counted)
+        for table, column, count in _COUNTS
+        for row_id, stored, counted in db.execute(
+            f"SELECT id, stored, counted FROM (SELECT r.id, r.{column} AS stored, "
+            f"{count} AS counted FROM {table} r) WHERE stored IS NOT counted"
+        ).rows
+    ]
 
 
 def mend(db: ReactiveDatabase, drift: Drift) -> None:

@@ -39,7 +39,9 @@ class Watch:
 
     def _show(self, count: int | None, end: float | None) -> None:
         shown = 0
-        while (count is None or shown < count) and (end is None or time.monotonic() < end):
+        while not shown or (  # the first value is there, however short the time
+            (count is None or shown < count) and (end is None or time.monotonic() < end)
+        ):
             try:
                 # Not for ever: a wait without end cannot be interrupted everywhere.
                 state = self._states.get(timeout=LONGEST_WAIT)

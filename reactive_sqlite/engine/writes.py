@@ -9,6 +9,7 @@ from reactive_sqlite.driver.connection import Connection, Params
 from reactive_sqlite.driver.ownership import OpenTransaction, WriterLock
 from reactive_sqlite.engine.control import Control
 from reactive_sqlite.engine.schema import Schema, named
+from reactive_sqlite.engine.tally import Tally
 from reactive_sqlite.errors import TransactionError
 from reactive_sqlite.journal.journal import Journal
 from reactive_sqlite.recording.bulk import columns_set
@@ -185,10 +186,10 @@ class Writes:
         if self.begun != self.done:
             raise TransactionError(_ONLY_READ)
         mark = recorder.begin_statement(statement)
-        before = connection.total_changes()
+        tally = Tally(connection, statement, self._schema.catalog(), rows)
         around, self._many, transaction = self._many, statement, self._lock.transaction
         try:
-            connection.run_many(statement.sql, rows)
+            connection.run_many(statement.sql, tally.sets)
         except BaseException as error:
             self._many = around
             if self._lock.transaction is transaction:  # else what makes the rows has ended it
@@ -198,7 +199,7 @@ class Writes:
         if recorder.detached:
             self._reattach(statement, mark)
         recorder.touch_all(unhooked)
-        return Result((), connection.total_changes() - before, connection.last_insert_rowid())
+        return Result((), tally.rows(), connection.last_insert_rowid())
 
     def _reattach(self, statement: Statement, mark: int | None) -> None:
         """The hook took itself away in the middle of a bulk statement: by table, then.

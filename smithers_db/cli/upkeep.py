@@ -176,3 +176,5 @@ def migrate(
     if report.backup is not None:
         kept = "a copy would be kept" if dry_run else f"kept as {report.backup}"
         say(f"a file of the original: {kept}; {counted(report.notes, 'conversion note')}")
+    if report.dangling:
+        say(f"{counted(report.dangling, 'reference')} to no row: smithers-db doctor says which")

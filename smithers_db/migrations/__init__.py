@@ -117,11 +117,16 @@ def remember(db: ReactiveDatabase, migrations: Sequence[Migration]) -> None:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a migration did: migrations applied, and of a conversion its backup and its notes."""
+    """What a migration did: migrations applied, and of a conversion its backup and its notes.
+
+    ``dangling`` are references to no row, which another program must have left in the file: they
+    keep it from nothing, and the doctor says which they are.
+    """
 
     applied: list[str]
     backup: str | None = None
     notes: int = 0
+    dangling: int = 0
 
 
 def migrate(db: ReactiveDatabase, progress: Progress = silent) -> Report:
@@ -138,11 +143,13 @@ def migrate(db: ReactiveDatabase, progress: Progress = silent) -> Report:
     missing = pending(db)
     if missing and not applied(db) and original.tables(db):
         return _convert(db, progress)
+    dangling = 0
     if missing:
         with db.transaction():
             missing = pending(db)  # another process may have been faster
             apply(db, missing)
-    return Report([migration.id for migration in missing])
+        dangling = len(db.execute("PRAGMA foreign_key_check").rows)
+    return Report([migration.id for migration in missing], dangling=dangling)
 
 
 def check(path: str | os.PathLike[str], progress: Progress = silent) -> None:

@@ -81,7 +81,9 @@ class Tools:
     ) -> None:
         """Ends a tool call with its output: text, bytes, or none.
 
-        An output of 1 KiB and more becomes a file, there and synced before the row says so.
+        An output of 1 KiB and more, or with a NUL in it, at which SQLite's functions would cut it,
+        becomes a file, there and synced before the row says so. If no summary is given, its first
+        200 bytes are it, as text.
 
         Raises:
             NotFound: there is no such call. InvalidTransition: it has ended.
@@ -98,7 +100,8 @@ class Tools:
             self._update(id, inline, None, encoding, git_blob_hash(data), summary, len(data))
             return
         if summary is None:
-            summary = data[:_SUMMARY_LENGTH].decode("utf-8", "replace").replace("\0", "\\0")
+            cut = "replace" if encoding is None else "ignore"  # of text, the half of a letter
+            summary = data[:_SUMMARY_LENGTH].decode("utf-8", cut).replace("\0", "\\0")
         if not self._life.is_open(id):  # spare a call that has ended the writing of a file
             self._life.refuse(id, "completed")
         staged = self._outputs.stage(data)

@@ -92,6 +92,12 @@ def test_a_failure_is_shown_and_so_is_the_recovery(file: Path) -> None:
         assert json.loads(line(process))["rows"] == [["a"]]
 
 
+def test_the_first_value_is_shown_however_short_the_time(file: Path) -> None:
+    command = [*COMMAND, "watch", str(file), "SELECT x FROM t", "--json", "--seconds", "0"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    assert json.loads(ran.stdout)["rows"] == [["a"]]
+
+
 def test_interrupting_it_is_no_failure(file: Path) -> None:
     with watching(file, "SELECT x FROM t") as process:
         line(process)

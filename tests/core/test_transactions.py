@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -192,6 +193,56 @@ def test_executemany_is_all_or_nothing(db: ReactiveDatabase) -> None:
             db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,), (1,)])
         assert db.executemany("INSERT INTO t(id) VALUES (?)", [(1,), (2,)]).changes == 2
     assert seen.values == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("sql", "sets"),
+    [
+        ("INSERT INTO parents VALUES (?)", [(5,), (6,)]),
+        ("INSERT INTO children VALUES (?)", [(1,), (1,)]),
+        ("INSERT OR IGNORE INTO children VALUES (?)", [(1,), (1,)]),
+        ("REPLACE INTO parents VALUES (?)", [(1,), (2,)]),
+        ("UPDATE children SET parent = ?", [(2,), (3,)]),
+        ("UPDATE parents SET id = id + 10 WHERE id = ?", [(1,), (2,)]),
+        ("DELETE FROM parents WHERE id = ?", [(1,), (2,), (9,)]),
+        ("INSERT INTO seen VALUES (?)", [(8,), (9,)]),
+        ("INSERT INTO words VALUES (?)", [("one",), ("two",)]),
+    ],
+)
+@pytest.mark.parametrize("made", [list, iter])
+def test_executemany_counts_the_rows_of_its_statement_and_no_others(
+    sql: str, sets: list[Any], made: Callable[[list[Any]], Any]
+) -> None:
+    schema = """
+        CREATE TABLE parents(id INTEGER PRIMARY KEY);
+        CREATE TABLE children(parent REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE);
+        CREATE TABLE log(what);
+        CREATE TRIGGER logged AFTER INSERT ON parents BEGIN INSERT INTO log VALUES (new.id); END;
+        CREATE VIEW seen AS SELECT id FROM parents;
+        CREATE TRIGGER put INSTEAD OF INSERT ON seen BEGIN INSERT INTO log VALUES (new.id); END;
+        CREATE VIRTUAL TABLE words USING fts5(word);
+        INSERT INTO parents VALUES (1), (2), (3);
+        INSERT INTO children VALUES (1), (1), (2), (3);
+    """
+    plain = apsw.Connection("")
+    plain.execute("PRAGMA foreign_keys = ON")
+    plain.execute(schema)
+    changed = 0
+    for params in sets:
+        plain.execute(sql, params)
+        changed += plain.changes()
+    with ReactiveDatabase() as db:
+        db.executescript(schema)
+        assert db.executemany(sql, made(sets)).changes == changed
+
+
+def test_executemany_does_not_count_what_makes_its_parameters(db: ReactiveDatabase) -> None:
+    def rows() -> Iterator[tuple[int]]:
+        for number in (1, 2):
+            db.execute("INSERT INTO t(id) VALUES (?), (?)", (number + 10, number + 20))
+            yield (number,)
+
+    assert db.executemany("INSERT INTO t(id) VALUES (?)", rows()).changes == 2
 
 
 @pytest.mark.parametrize("inside", [False, True])

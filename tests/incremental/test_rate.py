@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,43 @@ def test_differences_span_what_was_left_out(db: ReactiveDatabase) -> None:
     assert done.wait(10)
     assert folded[-1] == ((1, 49), (2, 49), (3, 3))
     assert len(folded) < 50
+
+
+async def hand_on(stream: AsyncIterable[object], take: Callable[[object], object]) -> None:
+    async for value in stream:
+        take(value)
+
+
+@pytest.mark.parametrize("form", ["values", "differences", "states"])
+def test_who_iterates_gets_no_more_than_that_either(db: ReactiveDatabase, form: str) -> None:
+    query = db.query(SQL, max_rate=1e-6)
+    streams: dict[str, AsyncIterable[object]] = {
+        "values": query,
+        "differences": query.changes(),
+        "states": query.states(),
+    }
+    got: list[object] = []
+
+    async def follow() -> None:
+        iterating = asyncio.create_task(hand_on(streams[form], got.append))
+        for value in (1, 2):
+            await asyncio.sleep(0.02)
+            set_x(db, value)
+        await asyncio.sleep(0.02)
+        assert len(got) == 1  # the next one is due in days
+        db.close()
+        await iterating
+
+    asyncio.run(follow())
+    first, last = (
+        delta.apply(rows)
+        if isinstance(delta, Delta)
+        else delta.value
+        if isinstance(delta, State)
+        else delta
+        for delta, rows in zip(got, [(), ((1, 0),)], strict=True)
+    )
+    assert (first, last) == (((1, 0),), ((1, 2),))
 
 
 def test_what_comes_back_to_the_same_is_not_delivered_again(db: ReactiveDatabase) -> None:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import apsw
 import pytest
@@ -261,6 +261,10 @@ def test_export_holds_everything(toured: tuple[Path, str]) -> None:
     assert lines[0]["row"]["config"] == {"model": "sonnet"}
     outputs = [line["row"]["output"] for line in lines if line["table"] == "tool_calls"]
     assert "x" * 5000 in outputs
+    for line in lines:
+        hints = get_type_hints(ROW_TYPES[line["table"]])
+        flags = {name for name in line["row"] if hints.get(name) is bool}
+        assert {type(line["row"][name]) for name in flags} <= {bool}, line
 
 
 def test_prune_and_stats(tmp_path: Path) -> None:

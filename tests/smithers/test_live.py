@@ -72,6 +72,22 @@ def test_every_read_method_is_live(db: SmithersDB, name: str) -> None:
     subscription.dispose()
 
 
+@pytest.mark.parametrize("name", ["verify_rollups", "stats"])
+def test_what_is_said_of_the_whole_database_is_live(db: SmithersDB, name: str) -> None:
+    read = getattr(db, name)
+    run = tour(db).run
+    values: list[Any] = []
+    db.observe(read).subscribe(values.append)
+    assert values == [read()]
+    with db.db.transaction():
+        db.db.execute("UPDATE executions SET total_agents = 7 WHERE id = ?", (run,))
+        with db.context(execution_id=run):
+            db.memories.add_fact("more", "to know")
+        assert read() != values[0]  # inside its transaction
+        assert len(values) == 1
+    assert values[1:] == [read()]
+
+
 def test_every_public_read_method_is_in_the_tour(db: SmithersDB) -> None:
     prefixes = ("get", "list", "current", "find", "has", "history", "at", "search", "stats")
     for family in vars(db):

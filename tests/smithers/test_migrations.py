@@ -111,6 +111,24 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, first: 
     assert list(tmp_path.glob("*.backup")) == []
 
 
+def test_references_are_checked_after_a_migration(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        db.execution.start("nightly", "main.tsx")
+    plain = apsw.Connection(str(path))
+    plain.execute("INSERT INTO steps (id, execution_id, created_at) VALUES ('s', 'gone', '')")
+    plain.execute("DELETE FROM schema_migrations WHERE id = ?", (known()[-1].id,))
+    plain.close()
+    assert migrations.rehearse(path).dangling == 1
+    create_smithers_db(path).close()
+    assert "references to no row (1)" in caplog.text
+    caplog.clear()
+    create_smithers_db(path).close()
+    assert caplog.text == ""
+
+
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "places.db"
     connection = apsw.Connection(str(path))

@@ -32,6 +32,7 @@ OUTPUTS = [
     "x" * 1023,
     "x" * 1024,
     "é" * 600,
+    "xé" * 600,
     "line\r\nline\n" * 500,
     "with a \0 in it",
     "x" * 1_000_000,
@@ -67,6 +68,8 @@ def test_an_output_comes_back_as_it_was(
     )
     assert row.output_git_hash == hashed.stdout.strip()
     assert row.output_summary
+    if isinstance(output, str):
+        assert output.replace("\0", "\\0").startswith(row.output_summary)
 
 
 def test_no_output_is_none(file_db: SmithersDB, agent: str) -> None:

@@ -81,15 +81,20 @@ class LiveStream(Observable[T]):
         for called in (on_next, on_error, on_completed):
             if called is not None and not callable(called):
                 raise TypeError(f"a subscriber is callables or an observer, not {called!r}")
+        told = cast("Callable[[Any], object] | None", on_next)
+        subscription = self._subscription(self._projection(), told, on_error, on_completed)
+        return subscription.open(self._max_rate)
+
+    def _subscription(
+        self,
+        project: Callable[[Emission], Any] | None,
+        on_next: Callable[[Any], object] | None,
+        on_error: Callable[[Exception], object] | None,
+        on_completed: Callable[[], object] | None,
+    ) -> Subscription:
         kind = Subscription if self._max_rate is None else RatedSubscription
-        return kind(
-            self._opening,
-            self._projection(),
-            cast("Callable[[Any], object] | None", on_next),
-            on_error,
-            on_completed,
-            self._carries_errors,
-        ).open(self._max_rate)
+        errors = self._carries_errors
+        return kind(self._opening, project, on_next, on_error, on_completed, errors)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -139,10 +144,8 @@ class LiveStream(Observable[T]):
             ring()
 
         project = self._projection()
-        subscription = Subscription(
-            self._opening, _itself, on_next, on_error, on_completed, self._carries_errors
-        )
-        with subscription.open():
+        subscription = self._subscription(_itself, on_next, on_error, on_completed)
+        with subscription.open(self._max_rate):
             while True:
                 with lock:
                     emission, missed = newest.pop() if newest else (None, False)
