@@ -19,7 +19,7 @@ _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 @contextmanager
 def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
     """A copy of the file beside it, as it was; removed at the end unless it has been renamed."""
-    (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    file = _file_of(db)
     stamp = now().replace(":", "").replace("-", "").replace(".", "")
     _remove_parts(Path(file))
     part = Path(f"{file}.{stamp}-{os.getpid()}{_PART}")
@@ -29,6 +29,19 @@ def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
     finally:
         for suffix in ("", *_BESIDE):
             Path(f"{part}{suffix}").unlink(missing_ok=True)
+
+
+def copy_again(db: ReactiveDatabase, part: Path) -> None:
+    """Makes a copy anew inside a transaction of this database, in which nobody else can write."""
+    part.unlink()
+    # By another connection: VACUUM is no part of a transaction.
+    with ReactiveDatabase(_file_of(db), readonly=True) as reading:
+        reading.execute("VACUUM INTO ?", (str(part),))
+
+
+def _file_of(db: ReactiveDatabase) -> str:
+    (file,) = (row[2] for row in db.execute("PRAGMA database_list").rows if row[1] == "main")
+    return str(file)
 
 
 def _remove_parts(file: Path) -> None:
