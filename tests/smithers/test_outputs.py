@@ -252,6 +252,33 @@ def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_pat
     assert precious.read_text() == "keep me"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", "/", "sub", "a\0b", "x" * 300, f"/{'y/' * 3000}z", "q" * 100_000],
+    ids=lambda path: f"{path[:3]!r}-{len(path)}",
+)
+def test_a_path_that_names_no_file_is_in_nobodys_way(file_db: SmithersDB, path: str) -> None:
+    run = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    calls = [file_db.tools.start("Bash", {}) for _ in range(2)]
+    for call in calls:
+        file_db.tools.complete(call, "x" * 2000)
+    (there,) = {file.parent for file in files(file_db)}
+    (there / "sub").mkdir()
+    (there / f"{calls[0]}.txt").unlink()
+    update = "UPDATE tool_calls SET output_path = ? WHERE id = ?"
+    file_db.db.execute(update, (path, calls[0]))
+    with pytest.raises(OutputError, match="is missing"):
+        file_db.tools.get_output(calls[0])
+    assert [finding.kind for finding in examine(file_db)] == ["missing output"]
+    file_db.execution.complete(run)
+    assert file_db.prune(keep=0, dry_run=True).output_bytes == 2000
+    assert file_db.prune(keep=0).output_bytes == 2000
+    assert file_db.query("SELECT * FROM discarded_outputs").get() == ()
+    assert [file.name for file in there.iterdir()] == ["sub"]
+    assert examine(file_db, repair=True) == []
+
+
 def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with create_smithers_db(tmp_path / "one" / "a.db") as db:
