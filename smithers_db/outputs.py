@@ -162,7 +162,14 @@ class Outputs:
                 )
             return None
         data = self.read(call.output_path, call.output_size_bytes, call.output_git_hash)
-        return data if call.output_encoding is None else data.decode(call.output_encoding)
+        if call.output_encoding is None:
+            return data
+        try:
+            return data.decode(call.output_encoding)
+        except (UnicodeDecodeError, LookupError) as error:  # files of another program
+            raise OutputError(
+                f"the output file {call.output_path} is no {call.output_encoding} text: {error}"
+            ) from error
 
     def remove(self, path: str) -> int | None:
         """Removes the file that a row named; returns its size in bytes, 0 when it was gone.

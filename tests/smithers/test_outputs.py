@@ -279,6 +279,15 @@ def test_a_path_that_names_no_file_is_in_nobodys_way(file_db: SmithersDB, path: 
     assert examine(file_db, repair=True) == []
 
 
+def test_a_file_whose_encoding_is_not_what_its_row_says(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, b"\xff" * 2000)
+    for encoding in ("utf-8", "no such one"):
+        file_db.db.execute("UPDATE tool_calls SET output_encoding = ?", (encoding,))
+        with pytest.raises(OutputError, match=encoding):
+            file_db.tools.get_output(call)
+
+
 def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with create_smithers_db(tmp_path / "one" / "a.db") as db:
