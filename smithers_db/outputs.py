@@ -66,6 +66,11 @@ def _size(file: Path) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
+def _remove_own(folder: Path, process_id: int) -> None:
+    if os.getpid() == process_id:  # not at the end of a child, whose parent goes on
+        rmtree(folder, ignore_errors=True)
+
+
 class Outputs:
     """The folder of output files of one database.
 
@@ -86,7 +91,7 @@ class Outputs:
         """Writes and syncs the content under a passing name; `place` gives it its own."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="smithers-outputs-"))
-            self._remove = weakref.finalize(self, rmtree, self._folder, ignore_errors=True)
+            self._remove = weakref.finalize(self, _remove_own, self._folder, os.getpid())
         self._folder.mkdir(parents=True, exist_ok=True)
         staged = self._folder / f".{new_id()}.tmp"
         try:

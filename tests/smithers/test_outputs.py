@@ -374,6 +374,27 @@ def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_the_end_of_a_child_leaves_its_parents_temporary_files() -> None:
+    # In a process of its own: a test's child that really ends would end the tests.
+    ending = (
+        "import os, sys; from smithers_db import create_smithers_db; db = create_smithers_db();"
+        "db.execution.start('r', 'f'); db.agents.start('a'); call = db.tools.start('Bash', {});"
+        "db.tools.complete(call, 'x' * 2000); child = os.fork(); child or sys.exit();"
+        "os.waitpid(child, 0); print(len(db.tools.get_output(call)), db.outputs.folder)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ending],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    size, folder = done.stdout.split()
+    assert size == "2000"
+    assert not Path(folder).exists()
+
+
 def test_a_prune_counts_the_bytes_that_it_frees(file_db: SmithersDB) -> None:
     with file_db.execution.running("r", "f"), file_db.agents.running("a"):
         calls = [file_db.tools.start("Bash", {}) for _ in range(2)]
