@@ -163,7 +163,9 @@ def tail(
             for kind, row in changes(db, run_named(db, run).id, follow, _is_read):
                 if kind == "dead":  # no row has changed, so it is no line
                     gone = "this run is dead, for its worker is gone: resume it, or end it with"
-                    err.print(f"smithers-db: {gone} smithers-db doctor --end-dead {file}")
+                    err.print(
+                        f"smithers-db: {gone} smithers-db doctor --end-dead {plain(str(file))}"
+                    )
                 elif json:
                     write_json({"kind": kind, "row": row})
                 else:

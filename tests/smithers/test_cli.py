@@ -475,6 +475,22 @@ def test_every_verb_has_json(nasty: tuple[Path, str]) -> None:
         assert done.stderr == ""
 
 
+def test_why_a_file_is_refused_is_one_line_whatever_it_holds(tmp_path: Path) -> None:
+    other = tmp_path / "an\x1b[31mother.db"
+    with ReactiveDatabase(other) as db:
+        db.execute('CREATE TABLE "\x1b[31mred\x07\nline"(x)')
+    newer = tmp_path / "newer.db"
+    with create_smithers_db(newer) as smithers:
+        smithers.db.execute("INSERT INTO schema_migrations VALUES ('\x1b[31mred', '', '')")
+    for path in (other, newer, tmp_path / "n\x1bne"):
+        for verb in ("runs", "migrate"):
+            done = command(verb, path)
+            assert (done.returncode, done.stdout) == (2, "")
+            (line,) = done.stderr.splitlines()
+            assert line.isprintable(), line
+            assert line.startswith("smithers-db: "), line
+
+
 def test_no_such_run(toured: tuple[Path, str]) -> None:
     done = command("show", toured[0], "nobody")
     assert (done.returncode, done.stderr) == (2, "smithers-db: no such run: nobody\n")
