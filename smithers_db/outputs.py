@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -47,11 +49,26 @@ def encoded(output: str | bytes) -> tuple[bytes, str | None]:
 
 
 def size_of(file: Path) -> int:
-    """The bytes of a file; 0 when somebody has removed it meanwhile."""
+    """The bytes of a file; 0 when there is none, somebody having removed it meanwhile."""
+    return _size(file) or 0
+
+
+def _size(file: Path) -> int | None:
+    """The bytes of a file; None when there is none, or no file can have this path."""
     try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a NUL is the ValueError
+        return None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            return None
+        raise
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _remove_own(folder: Path, process_id: int) -> None:
+    if os.getpid() == process_id:  # not at the end of a child, whose parent goes on
+        rmtree(folder, ignore_errors=True)
 
 
 class Outputs:
@@ -74,7 +91,7 @@ class Outputs:
         """Writes and syncs the content under a passing name; `place` gives it its own."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="smithers-outputs-"))
-            self._remove = weakref.finalize(self, rmtree, self._folder, ignore_errors=True)
+            self._remove = weakref.finalize(self, _remove_own, self._folder, os.getpid())
         self._folder.mkdir(parents=True, exist_ok=True)
         staged = self._folder / f".{new_id()}.tmp"
         try:
@@ -110,11 +127,11 @@ class Outputs:
         named = Path(path)
         if self._folder is not None:
             beside = self._folder / named.name
-            if beside.is_file():
+            if _size(beside) is not None:
                 return beside
             if not named.is_absolute():
                 named = self._folder.parent.parent / named
-        return named if named.is_file() else None
+        return named if _size(named) is not None else None
 
     def read(self, path: str, size: int | None, git_hash: str | None) -> bytes:
         """The content that a row names.
@@ -150,7 +167,14 @@ class Outputs:
                 )
             return None
         data = self.read(call.output_path, call.output_size_bytes, call.output_git_hash)
-        return data if call.output_encoding is None else data.decode(call.output_encoding)
+        if call.output_encoding is None:
+            return data
+        try:
+            return data.decode(call.output_encoding)
+        except (UnicodeDecodeError, LookupError) as error:  # files of another program
+            raise OutputError(
+                f"the output file {call.output_path} is no {call.output_encoding} text: {error}"
+            ) from error
 
     def remove(self, path: str) -> int | None:
         """Removes the file that a row named; returns its size in bytes, 0 when it was gone.
@@ -161,11 +185,10 @@ class Outputs:
         if self._folder is None:
             return 0
         file = self._folder / Path(path).name
-        try:
-            size = file.stat().st_size
-            file.unlink()
-        except FileNotFoundError:
+        size = _size(file)
+        if size is None:
             return None if self.is_elsewhere(path) else 0
+        file.unlink(missing_ok=True)
         return size
 
     def room_of(self, path: str) -> int:
@@ -177,7 +200,7 @@ class Outputs:
     def is_elsewhere(self, path: str) -> bool:
         """Whether the file that a row named is there, and in another folder."""
         named = Path(path)
-        return named.is_absolute() and named.parent != self._folder and named.is_file()
+        return named.is_absolute() and named.parent != self._folder and _size(named) is not None
 
     def files(self) -> Iterator[Path]:
         """The files that are there, staged ones too."""

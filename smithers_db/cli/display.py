@@ -72,7 +72,7 @@ class Column(NamedTuple, Generic[T]):
 
 def refuse(message: str) -> NoReturn:
     """Says why something could not be asked, and ends with status 2."""
-    err.print(f"smithers-db: {message}")
+    err.print(f"smithers-db: {plain(message)}")
     raise typer.Exit(2)
 
 

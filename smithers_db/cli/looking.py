@@ -163,7 +163,9 @@ def tail(
             for kind, row in changes(db, run_named(db, run).id, follow, _is_read):
                 if kind == "dead":  # no row has changed, so it is no line
                     gone = "this run is dead, for its worker is gone: resume it, or end it with"
-                    err.print(f"smithers-db: {gone} smithers-db doctor --end-dead {file}")
+                    err.print(
+                        f"smithers-db: {gone} smithers-db doctor --end-dead {plain(str(file))}"
+                    )
                 elif json:
                     write_json({"kind": kind, "row": row})
                 else:
@@ -185,13 +187,14 @@ def _is_read() -> bool:
 def _line(kind: str, row: Any) -> None:
     took = duration(getattr(row, "duration_ms", None))
     what, error = plain(label(row)), plain(row.error)
+    moment, state = plain(moment_of(row)), plain(row.status)
     if not out.is_terminal:
-        line = f"{moment_of(row)}  {kind:<8}  {row.status:<9}  {what}  {took}  {error}"
+        line = f"{moment}  {kind:<8}  {state:<9}  {what}  {took}  {error}"
         sys.stdout.write(line.rstrip() + "\n")
         return
     roomy = out.width >= _ROOMY
-    shown = Text(f"{moment_of(row)[11:19]}  {kind:<8}  " if roomy else f"{kind:<8}  ")
-    shown.append_text(status(row.status, 9))
+    shown = Text(f"{moment[11:19]}  {kind:<8}  " if roomy else f"{kind:<8}  ")
+    shown.append_text(status(state, 9))
     shown.append(f"  {took:>6}  {what}" if roomy else f"  {what}")
     shown.append(f"  {error}", "red")
     shown.rstrip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +36,11 @@ def compact(value: Any) -> str:
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 
+def _is_number(value: Any) -> bool:
+    """Whether this is a number to reckon with: another program may have left something else."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def duration(milliseconds: int | None) -> str:
     """A duration in at most six characters.
 
@@ -43,6 +49,8 @@ def duration(milliseconds: int | None) -> str:
     """
     if milliseconds is None:
         return ""
+    if not _is_number(milliseconds):
+        return plain(milliseconds)
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     seconds = milliseconds / 1000
@@ -98,6 +106,8 @@ def number(count: int) -> str:
     >>> number(999), number(12_345), number(1_234_567)
     ('999', '12,345', '1.2M')
     """
+    if not _is_number(count):
+        return plain(count)
     for unit, least in (("G", 10**9), ("M", 10**6), ("k", 10**5)):
         if abs(count) >= least:
             return f"{count / (1000 if unit == 'k' else least):.{0 if unit == 'k' else 1}f}{unit}"

@@ -17,7 +17,7 @@ from smithers_db.clock import now
 from smithers_db.errors import MigrationError
 from smithers_db.file import make_incremental, number
 from smithers_db.migrations import original
-from smithers_db.migrations.backup import passing_copy
+from smithers_db.migrations.backup import copy_again, passing_copy
 from smithers_db.migrations.conversion import Conversion
 from smithers_db.progress import Progress, silent
 
@@ -200,25 +200,28 @@ def rehearse(file: Path, *, progress: Progress = silent) -> Report:
 
 
 def _convert(db: ReactiveDatabase, progress: Progress) -> Report:
-    while True:
-        before = db.execute("PRAGMA data_version").rows
-        if applied(db):  # another process was faster
-            return migrate(db)
-        original.check(db, _names())
-        progress(0, 1, "backup")
-        with passing_copy(db) as part:
-            copy = part.with_suffix(".backup")
-            try:
-                with db.transaction():
-                    if applied(db) or db.execute("PRAGMA data_version").rows != before:
-                        continue  # written to since: the copy is not the last state
+    before = db.execute("PRAGMA data_version").rows
+    if applied(db):  # another process was faster
+        return migrate(db)
+    original.check(db, _names())
+    progress(0, 1, "backup")
+    with passing_copy(db) as part:
+        copy = part.with_suffix(".backup")
+        try:
+            with db.transaction():
+                done = None
+                if not applied(db):
+                    if db.execute("PRAGMA data_version").rows != before:
+                        copy_again(db, part)  # written to since: it was not the last state
                     done = _converted(db, progress)
                     # Last of all: a process that is killed before leaves no backup, however often.
                     os.replace(part, copy)
-            except BaseException:
-                copy.unlink(missing_ok=True)
-                raise
-        return Report(done, str(copy), number(db, "SELECT count(*) FROM conversion_notes"))
+        except BaseException:
+            copy.unlink(missing_ok=True)
+            raise
+    if done is None:  # another process was faster
+        return migrate(db)
+    return Report(done, str(copy), number(db, "SELECT count(*) FROM conversion_notes"))
 
 
 def _converted(db: ReactiveDatabase, progress: Progress) -> list[str]:

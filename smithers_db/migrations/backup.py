@@ -32,6 +32,14 @@ def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
             Path(f"{part}{suffix}").unlink(missing_ok=True)
 
 
+def copy_again(db: ReactiveDatabase, part: Path) -> None:
+    """Makes a copy anew inside a transaction of this database, in which nobody else can write."""
+    part.unlink()
+    # By another connection: VACUUM is no part of a transaction.
+    with ReactiveDatabase(path_of(db), readonly=True) as reading:
+        reading.execute("VACUUM INTO ?", (str(part),))
+
+
 def _remove_parts(file: Path) -> None:
     """Removes what processes that died while making a backup of this file have left."""
     for part in file.parent.glob(f"{glob.escape(file.name)}.*{_PART}"):

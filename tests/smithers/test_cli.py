@@ -440,6 +440,34 @@ def test_piped_every_line_is_one_row(nasty: tuple[Path, str], verb: str) -> None
         assert [len(line.split("\t")) for line in done.stdout.splitlines()] == [9] * 4
 
 
+def test_what_another_program_left_is_shown_as_it_is(tmp_path: Path) -> None:
+    """A status that is none of ours, a time that is none, a number that is none."""
+    path = tmp_path / "a.db"
+    with create_smithers_db(path) as db:
+        run = db.execution.start("r", "f")
+        for odd in ("abc", 9e999):
+            phase = db.phases.start(NASTY)
+            db.phases.complete(phase)
+            db.db.execute(
+                "UPDATE phases SET status = ?, completed_at = ?, duration_ms = ? WHERE id = ?",
+                (NASTY, NASTY, odd, phase),
+            )
+        db.db.execute("UPDATE executions SET total_agents = 'abc', total_tokens_used = -9e999")
+        db.execution.complete(run)
+    for verb, shown in (("tail", ["abc", "inf"]), ("show", ["abc", "inf"]), ("runs", ["abc"])):
+        args = [run, "--no-follow"] if verb == "tail" else [run] if verb == "show" else []
+        piped = command(verb, path, *args)
+        assert (piped.returncode, piped.stderr) == (0, "")
+        screen = in_terminal(verb, path, *args, columns=400, colour=False)
+        for written in (piped.stdout.splitlines(), screen):
+            for line in written:
+                plain = re.sub(r"\x1b\[[012]m", "", line) if written is screen else line
+                assert plain.replace("\t", "").isprintable(), line
+            for odd in shown:
+                assert any(odd in line for line in written), written
+    assert len(command("tail", path, run).stdout.splitlines()) == 3
+
+
 def test_every_verb_has_json(nasty: tuple[Path, str]) -> None:
     path, run = nasty
     for verb in VERBS:
@@ -449,6 +477,22 @@ def test_every_verb_has_json(nasty: tuple[Path, str]) -> None:
         for line in done.stdout.splitlines():
             json.loads(line)
         assert done.stderr == ""
+
+
+def test_why_a_file_is_refused_is_one_line_whatever_it_holds(tmp_path: Path) -> None:
+    other = tmp_path / "an\x1b[31mother.db"
+    with ReactiveDatabase(other) as db:
+        db.execute('CREATE TABLE "\x1b[31mred\x07\nline"(x)')
+    newer = tmp_path / "newer.db"
+    with create_smithers_db(newer) as smithers:
+        smithers.db.execute("INSERT INTO schema_migrations VALUES ('\x1b[31mred', '', '')")
+    for path in (other, newer, tmp_path / "n\x1bne"):
+        for verb in ("runs", "migrate"):
+            done = command(verb, path)
+            assert (done.returncode, done.stdout) == (2, "")
+            (line,) = done.stderr.splitlines()
+            assert line.isprintable(), line
+            assert line.startswith("smithers-db: "), line
 
 
 def test_no_such_run(toured: tuple[Path, str]) -> None:

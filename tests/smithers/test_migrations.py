@@ -589,6 +589,34 @@ def test_a_rehearsal_touches_nothing(tmp_path: Path) -> None:
     assert migrate_file(path).applied == []
 
 
+def test_a_file_that_is_always_written_to_is_converted_with_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = original.make(tmp_path / "a.db")
+    writer = apsw.Connection(str(path))
+    writer.execute("PRAGMA journal_mode = WAL").fetchall()
+    copies: list[Path] = []
+    passing_copy = migrations.passing_copy
+
+    @contextmanager
+    def outdated(db: ReactiveDatabase) -> Iterator[Path]:
+        with passing_copy(db) as copy:
+            assert len(copies) < 5, "it would go on for ever"
+            copies.append(copy)
+            writer.execute(
+                "INSERT INTO state (key, value) VALUES (?, ?)", (str(copy), "'written since'")
+            )
+            yield copy
+
+    monkeypatch.setattr(migrations, "passing_copy", outdated)
+    with create_smithers_db(path) as db:
+        assert str(copies[-1]) in db.state.get_all(execution_id="executions-2")
+    (backup,) = tmp_path.glob("*.backup")
+    assert str(copies[-1]) in content(backup)["state"]
+    writer.close()
+    assert list(tmp_path.glob("*.part*")) == []
+
+
 def test_opening_says_that_it_converted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = original.make(tmp_path / "a.db")
     create_smithers_db(path).close()

@@ -255,6 +255,42 @@ def test_a_file_outside_the_folder_is_never_removed(file_db: SmithersDB, tmp_pat
     assert precious.read_text() == "keep me"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "..", "/", "sub", "a\0b", "x" * 300, f"/{'y/' * 3000}z", "q" * 100_000],
+    ids=lambda path: f"{path[:3]!r}-{len(path)}",
+)
+def test_a_path_that_names_no_file_is_in_nobodys_way(file_db: SmithersDB, path: str) -> None:
+    run = file_db.execution.start("r", "f")
+    file_db.agents.start("a")
+    calls = [file_db.tools.start("Bash", {}) for _ in range(2)]
+    for call in calls:
+        file_db.tools.complete(call, "x" * 2000)
+    (there,) = {file.parent for file in files(file_db)}
+    (there / "sub").mkdir()
+    (there / f"{calls[0]}.txt").unlink()
+    update = "UPDATE tool_calls SET output_path = ? WHERE id = ?"
+    file_db.db.execute(update, (path, calls[0]))
+    with pytest.raises(OutputError, match="is missing"):
+        file_db.tools.get_output(calls[0])
+    assert [finding.kind for finding in examine(file_db)] == ["missing output"]
+    file_db.execution.complete(run)
+    assert file_db.prune(keep=0, dry_run=True).output_bytes == 2000
+    assert file_db.prune(keep=0).output_bytes == 2000
+    assert file_db.query("SELECT * FROM discarded_outputs").get() == ()
+    assert [file.name for file in there.iterdir()] == ["sub"]
+    assert examine(file_db, repair=True) == []
+
+
+def test_a_file_whose_encoding_is_not_what_its_row_says(file_db: SmithersDB, agent: str) -> None:
+    call = file_db.tools.start("Bash", {})
+    file_db.tools.complete(call, b"\xff" * 2000)
+    for encoding in ("utf-8", "no such one"):
+        file_db.db.execute("UPDATE tool_calls SET output_encoding = ?", (encoding,))
+        with pytest.raises(OutputError, match=encoding):
+            file_db.tools.get_output(call)
+
+
 def test_a_moved_database_finds_its_files(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     with create_smithers_db(tmp_path / "one" / "a.db") as db:
@@ -339,6 +375,27 @@ def test_a_database_in_memory_leaves_nothing(db: SmithersDB) -> None:
     assert db.tools.get_output(call) == "x" * 2000
     db.close()
     assert not folder.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_the_end_of_a_child_leaves_its_parents_temporary_files() -> None:
+    # In a process of its own: a test's child that really ends would end the tests.
+    ending = (
+        "import os, sys; from smithers_db import create_smithers_db; db = create_smithers_db();"
+        "db.execution.start('r', 'f'); db.agents.start('a'); call = db.tools.start('Bash', {});"
+        "db.tools.complete(call, 'x' * 2000); child = os.fork(); child or sys.exit();"
+        "os.waitpid(child, 0); print(len(db.tools.get_output(call)), db.outputs.folder)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ending],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    size, folder = done.stdout.split()
+    assert size == "2000"
+    assert not Path(folder).exists()
 
 
 def test_a_prune_counts_the_bytes_that_it_frees(file_db: SmithersDB) -> None:
