@@ -119,14 +119,14 @@ class Watcher:
         After a hint, hints wake nobody for a moment: they may tell of this process's own writes,
         and be many. What they tell of is seen by the looks that follow anyway.
         """
-        pause = LOOK_WITHOUT_HINTS if self.hints is None else LOOK_WITH_HINTS
         again: list[float] = []
         checked = 0.0
         while True:
             if again:
                 self._calls.select(again.pop())
             else:
-                self._all_news.select(pause)
+                hints = self.hints is not None and self.hints.complete
+                self._all_news.select(LOOK_WITH_HINTS if hints else LOOK_WITHOUT_HINTS)
             hinted = self._drain()
             if self._stopping:
                 return
