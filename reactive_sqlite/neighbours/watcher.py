@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import NamedTuple
 
 from reactive_sqlite.driver.mutex import Lock
@@ -71,8 +72,12 @@ class Watcher:
             if self.bell is not None:
                 self._calls.register(self.bell, selectors.EVENT_READ)
             self._opened = opened.pop_all()
+        # In a context of its own: a thread may begin with that of who has started it.
         self.thread = threading.Thread(
-            target=self._run, name=f"reactive-sqlite watcher of {path}", daemon=True
+            target=Context().run,
+            args=(self._run,),
+            name=f"reactive-sqlite watcher of {path}",
+            daemon=True,
         )
 
     def _hang_bell(self) -> Doorbell | None:

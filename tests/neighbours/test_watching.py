@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,46 @@ def test_where_no_watches_are_left_the_watcher_looks_more_often(
         until(lambda: pauses)
     expected = watcher.LOOK_WITH_HINTS if left == 2 else watcher.LOOK_WITHOUT_HINTS
     assert pauses[0] == expected
+
+
+def test_own_threads_know_nothing_of_who_subscribed_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Python 3.14 on a thread may begin with a copy of its creator's context.
+
+    https://docs.python.org/3.14/library/sys.html#sys.flags.thread_inherit_context
+    """
+
+    class Inheriting(threading.Thread):
+        def start(self) -> None:
+            self.inherited = copy_context()
+            super().start()
+
+        def run(self) -> None:
+            self.inherited.run(super().run)
+
+    monkeypatch.setattr(threading, "Thread", Inheriting)
+    whose = ContextVar("whose", default="nobody's")
+    seen: dict[str, str] = {}
+
+    def show(value: int) -> None:
+        seen[threading.current_thread().name.split()[0]] = whose.get()
+
+    def delivers(thread: str, writer: ReactiveDatabase) -> bool:
+        writer.execute("UPDATE t SET x = x + 1")
+        return thread in seen
+
+    with ReactiveDatabase(path) as one, ReactiveDatabase(path) as two:
+        whose.set("the first subscriber's")
+        with one.query_value("SELECT x FROM t", max_rate=50).subscribe(show):
+            until(lambda: delivers("reactive-sqlite-timer", one))
+        with one.query_value("SELECT x FROM t").subscribe(show):
+            until(lambda: delivers("reactive-sqlite", two))
+    assert seen == {
+        "MainThread": "the first subscriber's",
+        "reactive-sqlite-timer": "nobody's",
+        "reactive-sqlite": "nobody's",
+    }
 
 
 def test_own_transactions_do_not_hold_up_the_watcher(path: Path) -> None:
