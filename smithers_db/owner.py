@@ -38,36 +38,43 @@ class Incomplete(msgspec.Struct, frozen=True):
 def process_started(process_id: int) -> str | None:
     """When a process of this host started, in the kernel's ticks; None when there is none.
 
-    Together with the process id this names a process for good: ids are used again.
+    Together with the process id this names a process for good: ids are used again. Empty where the
+    platform does not tell: there is no /proc, or it hides what other users run.
     """
     try:
-        stat = Path(f"/proc/{process_id}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _without_proc(process_id)
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]  # a zombie works on nothing
+        stat = Path(f"/proc/{process_id}/stat").read_bytes()
+    except OSError:
+        return "" if _is_there(process_id) else None
+    state, *fields = stat.rpartition(b")")[2].split()  # before it is a name, of any bytes
+    return None if state in b"ZX" else fields[18].decode()  # a zombie works on nothing
 
 
-def _without_proc(process_id: int) -> str | None:
+def _is_there(process_id: int) -> bool:
+    if process_id <= 0:  # would ask whole groups of them
+        return False
     try:
         os.kill(process_id, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        return ""
-    return ""
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def is_abandoned(owner: ExecutionOwner | None, host: str, stale_ms: int) -> bool:
     """Whether nobody works on an unfinished execution any more.
 
-    On this host the process itself is asked: a beat may be late, a dead process is dead. For
-    another host only the heartbeat speaks.
+    On this host the process itself is asked: a beat may be late, a dead process is dead. One of
+    which it is not known when it started counts as the one that has its id. For another host only
+    the heartbeat speaks.
     """
     if owner is None or owner.owner_id is None:
         return True
     if owner.host == host:
-        return process_started(owner.process_id) != owner.process_started
+        started = process_started(owner.process_id)
+        if not started or not owner.process_started:
+            return started is None
+        return started != owner.process_started
     return owner.heartbeat_at < later(-stale_ms)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -24,6 +25,7 @@ _NETWORK = frozenset(
     }
 )
 _MOUNTS = "/proc/mounts"
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")  # \040 stands for a space
 
 
 class Identity(NamedTuple):
@@ -56,18 +58,22 @@ def network_file_system(path: str, mounts: str = _MOUNTS) -> str | None:
     None also where the platform has no list of mounts.
     """
     try:
-        with open(mounts) as lines:
-            listed = [line.split() for line in lines]
+        with open(mounts, "rb") as lines:  # paths are bytes, whatever the locale
+            listed = [line.split(b" ") for line in lines]
     except OSError:
         return None
     real = os.path.realpath(path)
     best, kind = "", None
     for fields in listed:
-        point = fields[1].encode().decode("unicode_escape")  # \040 stands for a space
+        point = os.fsdecode(_ESCAPED.sub(_unescaped, fields[1]))
         inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):  # later mounts hide earlier ones
-            best, kind = point, fields[2]
+            best, kind = point, os.fsdecode(fields[2])
     return kind if kind in _NETWORK else None
+
+
+def _unescaped(octal: re.Match[bytes]) -> bytes:
+    return bytes([int(octal[1], 8)])
 
 
 def warn_if_shared(path: str) -> None:

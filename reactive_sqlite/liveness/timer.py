@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
@@ -36,8 +37,8 @@ class Timer:
         with self._lock:
             heappush(self._calls, (when, next(self._numbers), call))
             if not self._running:
-                name = "reactive-sqlite-timer"
-                threading.Thread(target=self._run, name=name, daemon=True).start()
+                run, name = Context().run, "reactive-sqlite-timer"  # in no caller's context
+                threading.Thread(target=run, args=(self._run,), name=name, daemon=True).start()
                 self._running = True
             self._changed.notify()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 
@@ -21,19 +22,28 @@ class Inotify:
     def __init__(self, *paths: str) -> None:
         if not sys.platform.startswith("linux"):
             raise OSError("no inotify on this platform")
-        import ctypes  # only who watches a file pays for it
-
+        try:
+            import ctypes  # only who watches a file pays for it
+        except ImportError as error:  # Python can be built without it
+            raise OSError(f"no inotify without ctypes: {error}") from error
+        self._errno = ctypes.get_errno
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._paths = [os.fsencode(path) for path in paths]
         self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
-            raise OSError(ctypes.get_errno(), "inotify_init1")
+            raise OSError(self._errno(), "inotify_init1")
+        self.complete = True
+        """all that is there is watched; false where the kernel has no watch left for this user"""
         self.watch_again()
 
     def watch_again(self) -> None:
         """Watch what is there now; the same file twice is once, a file that is not there is not."""
-        for path in self._paths:
-            self._libc.inotify_add_watch(self._fd, path, _FLAGS)
+        refused = [path for path in self._paths if not self._watch(path)]
+        self.complete = not refused
+
+    def _watch(self, path: bytes) -> bool:
+        added = self._libc.inotify_add_watch(self._fd, path, _FLAGS)
+        return added >= 0 or self._errno() == errno.ENOENT
 
     def fileno(self) -> int:
         """For `select`."""

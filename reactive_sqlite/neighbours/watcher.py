@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import NamedTuple
 
 from reactive_sqlite.driver.mutex import Lock
@@ -71,8 +72,12 @@ class Watcher:
             if self.bell is not None:
                 self._calls.register(self.bell, selectors.EVENT_READ)
             self._opened = opened.pop_all()
+        # In a context of its own: a thread may begin with that of who has started it.
         self.thread = threading.Thread(
-            target=self._run, name=f"reactive-sqlite watcher of {path}", daemon=True
+            target=Context().run,
+            args=(self._run,),
+            name=f"reactive-sqlite watcher of {path}",
+            daemon=True,
         )
 
     def _hang_bell(self) -> Doorbell | None:
@@ -119,14 +124,14 @@ class Watcher:
         After a hint, hints wake nobody for a moment: they may tell of this process's own writes,
         and be many. What they tell of is seen by the looks that follow anyway.
         """
-        pause = LOOK_WITHOUT_HINTS if self.hints is None else LOOK_WITH_HINTS
         again: list[float] = []
         checked = 0.0
         while True:
             if again:
                 self._calls.select(again.pop())
             else:
-                self._all_news.select(pause)
+                hints = self.hints is not None and self.hints.complete
+                self._all_news.select(LOOK_WITH_HINTS if hints else LOOK_WITHOUT_HINTS)
             hinted = self._drain()
             if self._stopping:
                 return

@@ -292,15 +292,23 @@ def test_short_readers_that_overlap_do_not_make_the_log_grow(
         ("/srv/share/deeper/some.db", None),
         ("/srv/with space/some.db", "cifs"),
         ("/srv/sharednot/some.db", None),
+        ("/srv/Büro/some.db", "nfs4"),
+        ("/srv/no\udcfcUTF-8/some.db", "ceph"),
+        ("/srv/no\udcfcUTF/some.db", None),
+        ("/srv/two\u3000words/some.db", "9p"),
+        ("/srv/a\rreturn/some.db", "afs"),
         ("/some.db", None),
     ],
 )
 def test_network_file_systems_are_known(tmp_path: Path, file: str, kind: str | None) -> None:
     mounts = tmp_path / "mounts"
-    mounts.write_text(
+    lines = (
         "/dev/sda / ext4 rw 0 0\nhost:/x /srv/share nfs4 rw 0 0\n"
         "/dev/sdb /srv/share/deeper xfs rw 0 0\n//host/y /srv/with\\040space cifs rw 0 0\n"
+        "host:/z /srv/Büro nfs4 rw 0 0\nhost:/u /srv/no\udcfcUTF-8 ceph rw 0 0\n"
+        "v /srv/two\u3000words 9p rw 0 0\nw /srv/a\rreturn afs rw 0 0\n"
     )
+    mounts.write_bytes(os.fsencode(lines))
     assert network_file_system(file, str(mounts)) == kind
     assert network_file_system(file, str(tmp_path / "none")) is None
 

@@ -11,7 +11,9 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -23,6 +25,7 @@ from reactive_sqlite.liveness import delivery
 from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.neighbours import Neighbours, doorbell, watcher
 from reactive_sqlite.neighbours.doorbell import Doorbell, Doorbells, bells_of
+from reactive_sqlite.neighbours.inotify import Inotify
 from reactive_sqlite.testing import Emissions
 from tests.neighbours.processes import Other, participant, stranger, until, watchers
 
@@ -87,7 +90,7 @@ def test_a_reader_without_the_right_to_write_hears_strangers(path: Path, mode: s
                     until(lambda n=n: seen.last == n)
 
 
-@pytest.mark.parametrize("missing", ["bells", "hints", "both"])
+@pytest.mark.parametrize("missing", ["bells", "hints", "both", "ctypes"])
 def test_what_the_platform_lacks_is_made_up_for(
     path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,11 +102,80 @@ def test_what_the_platform_lacks_is_made_up_for(
             raise OSError("no inotify")
 
         monkeypatch.setattr(watcher, "Inotify", refuse)
+    if missing == "ctypes":  # Python can be built without it
+        monkeypatch.setitem(sys.modules, "ctypes", None)
     with ReactiveDatabase(path) as db, participant(path) as other:
         with Emissions(db.query_value("SELECT x FROM t")) as seen:
             for n in range(1, 4):
                 other.runs(f"UPDATE t SET x = {n}")
                 until(lambda n=n: seen.last == n)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_where_no_watches_are_left_the_watcher_looks_more_often(
+    path: Path, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel has so many for each user: an editor or a build may have taken all of them."""
+    pauses: list[float | None] = []
+
+    class Exhausted(Inotify):
+        def watch_again(self) -> None:
+            """The last ones are for names that are too long, which the kernel refuses as well."""
+            self._paths[left:] = [b"/" + b"n" * 300] * (2 - left)
+            super().watch_again()
+
+    class Selector(watcher.selectors.DefaultSelector):  # type: ignore[name-defined,misc]
+        def select(self, timeout: float | None = None) -> Any:
+            pauses.append(timeout)
+            return super().select(timeout)
+
+    monkeypatch.setattr(watcher, "Inotify", Exhausted)
+    monkeypatch.setattr(watcher.selectors, "DefaultSelector", Selector)
+    with ReactiveDatabase(path) as db, Emissions(db.query_value("SELECT x FROM t")):
+        until(lambda: pauses)
+    expected = watcher.LOOK_WITH_HINTS if left == 2 else watcher.LOOK_WITHOUT_HINTS
+    assert pauses[0] == expected
+
+
+def test_own_threads_know_nothing_of_who_subscribed_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Python 3.14 on a thread may begin with a copy of its creator's context.
+
+    https://docs.python.org/3.14/library/sys.html#sys.flags.thread_inherit_context
+    """
+
+    class Inheriting(threading.Thread):
+        def start(self) -> None:
+            self.inherited = copy_context()
+            super().start()
+
+        def run(self) -> None:
+            self.inherited.run(super().run)
+
+    monkeypatch.setattr(threading, "Thread", Inheriting)
+    whose = ContextVar("whose", default="nobody's")
+    seen: dict[str, str] = {}
+
+    def show(value: int) -> None:
+        seen[threading.current_thread().name.split()[0]] = whose.get()
+
+    def delivers(thread: str, writer: ReactiveDatabase) -> bool:
+        writer.execute("UPDATE t SET x = x + 1")
+        return thread in seen
+
+    with ReactiveDatabase(path) as one, ReactiveDatabase(path) as two:
+        whose.set("the first subscriber's")
+        with one.query_value("SELECT x FROM t", max_rate=50).subscribe(show):
+            until(lambda: delivers("reactive-sqlite-timer", one))
+        with one.query_value("SELECT x FROM t").subscribe(show):
+            until(lambda: delivers("reactive-sqlite", two))
+    assert seen == {
+        "MainThread": "the first subscriber's",
+        "reactive-sqlite-timer": "nobody's",
+        "reactive-sqlite": "nobody's",
+    }
 
 
 def test_own_transactions_do_not_hold_up_the_watcher(path: Path) -> None:

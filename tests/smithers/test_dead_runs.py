@@ -12,7 +12,7 @@ import pytest
 from smithers_db import Context, InvalidTransition, NotFound, SmithersDB, create_smithers_db
 from smithers_db.clock import later
 from smithers_db.doctor import examine
-from smithers_db.owner import is_abandoned
+from smithers_db.owner import is_abandoned, process_started
 from smithers_db.rows import ExecutionOwner
 from tests.smithers.processes import child, line
 
@@ -243,6 +243,45 @@ def test_on_another_host_the_heartbeat_speaks() -> None:
     assert not is_abandoned(owner("there", 1, "", -10_000), "here", 60_000)
     assert is_abandoned(owner("here", 2**22 + 1, "1", 0), "here", 60_000)
     assert is_abandoned(owner("here", os.getpid(), "another start", 0), "here", 60_000)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/comm"), reason="names of processes in /proc")
+def test_the_name_of_a_process_may_be_no_text() -> None:
+    naming = "open('/proc/self/comm', 'wb').write(b'w\\xfcrm) Z')"
+    named = child(f"{naming}; print('named', flush=True); input()")
+    assert line(named) == "named"
+    started = process_started(named.pid)
+    assert started is not None
+    assert started.isdecimal()
+    named.kill()
+    named.communicate()
+    assert process_started(named.pid) is None
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError])
+@pytest.mark.parametrize("known", ["to neither", "to the worker", "to who looks"])
+def test_where_proc_hides_a_process_it_is_not_dead(
+    error: type[OSError], known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it hides those of other users, or all: https://docs.kernel.org/filesystems/proc.html."""
+
+    def hidden(path: Path) -> bytes:
+        raise error(str(path))
+
+    worker = child("input()")
+    started = process_started(worker.pid) if known == "to the worker" else ""
+    assert started is not None
+    owner = ExecutionOwner("e", "o", "here", worker.pid, started, later(-99_000), later(-99_000))
+    if known != "to who looks":
+        monkeypatch.setattr(Path, "read_bytes", hidden)
+        monkeypatch.setattr(Path, "read_text", hidden)
+    assert not is_abandoned(owner, "here", 60_000)
+    worker.kill()
+    worker.communicate()
+    assert is_abandoned(owner, "here", 60_000)
+    for no_id in (0, -1, 2**40):
+        nobody = ExecutionOwner("e", "o", "here", no_id, "1", later(0), later(0))
+        assert is_abandoned(nobody, "here", 60_000)
 
 
 def test_a_fork_has_the_state_of_a_transition(db: SmithersDB) -> None:
