@@ -172,5 +172,5 @@ def _plain(token: Token) -> str:
 
 
 def name_of(token: Token) -> str:
-    """What a word, a quoted identifier, or a string that is an alias, names, folded."""
+    """What a word or a quoted identifier names, folded; also a string, as in ``t.'x'``."""
     return fold(_plain(token))
