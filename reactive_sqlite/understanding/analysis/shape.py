@@ -142,6 +142,7 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     outputs = tuple(outputs_of(select, tables))
     if len(outputs) != len(statement.access.columns):
         raise NotUnderstoodError("other columns than the engine's")
+    _check_conditions([*clauses["from"], *clauses.get("where", ())], outputs, tables)
     limit, offset = limit_of(clauses.get("limit", []))
     order = clauses.get("order", [])
     order_terms = tuple(_term(part, outputs, tables) for part in split(order)) if order else ()
@@ -171,6 +172,19 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
         aggregated=aggregated,
         nested=nested,
     )
+
+
+def _check_conditions(
+    tokens: Sequence[Token], outputs: Sequence[Item], tables: tuple[FromTable, ...]
+) -> None:
+    """In WHERE and ON `"x"` may mean a result column; asked without that, it is a string.
+
+    https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+    """
+    names = {name_of(token) for token in tokens if token.text[0] == '"'}
+    for name in names & {item.alias for item in outputs}:
+        if all(table.column(name) is None for table in tables):
+            raise NotUnderstoodError("an alias in a condition")
 
 
 def _without_stars(select: list[Token], tables: tuple[FromTable, ...]) -> str:
