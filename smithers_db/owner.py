@@ -54,7 +54,7 @@ def _without_proc(process_id: int) -> str | None:
     except ProcessLookupError:
         return None
     except PermissionError:
-        return ""
+        pass  # another user's
     return ""
 
 
