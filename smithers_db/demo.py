@@ -15,8 +15,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -196,21 +197,8 @@ def run(console: Console, file: Path) -> Proof:
         subscriptions = [
             query.subscribe(deliveries.receiver(name)) for name, query in watched.items()
         ]
-        ended = threading.Event()
-        view = threading.Thread(target=_show, args=(console, deliveries, ended))
-        view.start()
-        try:
-            child = subprocess.Popen([sys.executable, "-m", "smithers_db.demo", str(file)])
-            deliveries.wait(lambda values: bool(values["questions"]))
-            question = deliveries.values["questions"][0]
-            time.sleep(0.3)  # a person reads
-            db.human.resolve(question.id, "approved", "yes")
-            deliveries.wait(lambda values: values["built"] >= CRASH_AFTER)
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
-            finished = {
-                s.id: s.name for s in db.steps.list_for_execution(RUN) if s.status == "completed"
-            }
+        with _shown(console, deliveries):
+            finished = _killed(db, deliveries, file)
             (dead,) = db.execution.find_incomplete()
             what = "abandoned" if dead.abandoned else "running"
             say(f"kill -9 of the orchestrator with {len(finished)} steps finished: {what}")
@@ -218,33 +206,57 @@ def run(console: Console, file: Path) -> Proof:
             say("resumed")
             orchestrate(db, deliveries.timed)
             db.db.flush()
-        finally:
-            with deliveries.arrived:
-                ended.set()
-                deliveries.arrived.notify_all()
-            view.join()
-        stale = [name for name, query in watched.items() if query.get() != deliveries.values[name]]
-        steps = db.steps.list_for_execution(RUN)
-        completed = [s.name for s in steps if s.status == "completed"]
-        again = [s.name for s in steps if s.name in finished.values() and s.id not in finished]
-        interrupted = sum(s.status == "failed" for s in steps)
-        outputs = [call for call in db.tools.list_for_execution(RUN) if call.output_path]
-        whole = sum(len(db.tools.get_output(call.id) or "") >= OUTPUT for call in outputs)
-        drifts = db.verify_rollups()
-        stats = db.db.stats
+        proof = _proof(db, deliveries, watched, finished)
         for subscription in subscriptions:
             subscription.dispose()
-    every = sorted(map(str, completed)) == sorted(
-        f"{p}/{n:02}" for p in PHASES for n in range(AGENTS)
-    )
     say(_line(deliveries.values))
+    return proof
+
+
+@contextmanager
+def _shown(console: Console, deliveries: Deliveries) -> Iterator[None]:
+    """A thread shows what is delivered meanwhile."""
+    ended = threading.Event()
+    view = threading.Thread(target=_show, args=(console, deliveries, ended))
+    view.start()
+    try:
+        yield
+    finally:
+        with deliveries.arrived:
+            ended.set()
+            deliveries.arrived.notify_all()
+        view.join()
+
+
+def _killed(db: SmithersDB, deliveries: Deliveries, file: Path) -> dict[str, str | None]:
+    """Another process runs the workflow, and is killed: the finished steps, by their ids."""
+    child = subprocess.Popen([sys.executable, "-m", "smithers_db.demo", str(file)])
+    deliveries.wait(lambda values: bool(values["questions"]))
+    question = deliveries.values["questions"][0]
+    time.sleep(0.3)  # a person reads
+    db.human.resolve(question.id, "approved", "yes")
+    deliveries.wait(lambda values: values["built"] >= CRASH_AFTER)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    return {s.id: s.name for s in db.steps.list_for_execution(RUN) if s.status == "completed"}
+
+
+def _proof(
+    db: SmithersDB, deliveries: Deliveries, watched: dict[str, Any], finished: dict[str, str | None]
+) -> Proof:
+    stats = db.db.stats  # before the queries that prove
+    stale = [name for name, query in watched.items() if query.get() != deliveries.values[name]]
+    steps = db.steps.list_for_execution(RUN)
+    completed = sorted(str(s.name) for s in steps if s.status == "completed")
+    again = [s.name for s in steps if s.name in finished.values() and s.id not in finished]
+    outputs = [call for call in db.tools.list_for_execution(RUN) if call.output_path]
     return Proof(
         completed=len(completed),
-        each_once=every,
-        interrupted=interrupted,
+        each_once=completed == sorted(f"{p}/{n:02}" for p in PHASES for n in range(AGENTS)),
+        interrupted=sum(s.status == "failed" for s in steps),
         run_again=len(again),
         outputs=len(outputs),
-        outputs_whole=whole,
+        outputs_whole=sum(len(db.tools.get_output(c.id) or "") >= OUTPUT for c in outputs),
         commits=stats.commits,
         delivered=deliveries.count,
         queries=stats.queries,
@@ -252,7 +264,7 @@ def run(console: Console, file: Path) -> Proof:
         across_ms=deliveries.across,
         watched=len(watched),
         stale=len(stale),
-        drifted=len(drifts),
+        drifted=len(db.verify_rollups()),
     )
 
 

@@ -56,8 +56,8 @@ def _is_there(process_id: int) -> bool:
         os.kill(process_id, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # another user's
-        return True
+    except PermissionError:
+        pass  # another user's
     return True
 
 

@@ -46,6 +46,7 @@ class Neighbours:
         self._lock = Lock()
         self._watcher: Watcher | None = None
         self._beside = Member(self._glance, self._lost)
+        """of attached files; not the same, as the file itself may be attached too"""
         self._attached: dict[str, Watcher] = {}
         """of the files that are attached, by their paths"""
         self._deaf = False

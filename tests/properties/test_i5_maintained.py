@@ -61,6 +61,9 @@ SHAPES = (
     "WITH c AS (SELECT id, {k} AS k FROM v AS t WHERE {w}) SELECT k, id FROM c ORDER BY k {d}, id",
     "SELECT owner, count(*), min({k}) FROM v GROUP BY owner ORDER BY owner",
     "SELECT y.id, y.k FROM (SELECT id, {k} AS k FROM t) AS y WHERE y.k > 0 ORDER BY y.id",
+    "SELECT id, {k} 'n' FROM t WHERE {w} ORDER BY n {d}, id",
+    'SELECT {k} AS "q", count(*), count(x) FROM t WHERE "q" > 1 GROUP BY {k}, id ORDER BY id',
+    'SELECT t.id, o.name AS "q" FROM t LEFT JOIN o ON o.id = t.owner AND "q" > \'a\' ORDER BY t.id',
 )
 
 

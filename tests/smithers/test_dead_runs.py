@@ -77,6 +77,19 @@ def killed(tmp_path: Path) -> Any:
     return path
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="told by Linux alone")
+def test_a_killed_worker_that_nobody_has_waited_for_is_dead(tmp_path: Path) -> None:
+    """It stays in the list of processes, and works on nothing."""
+    worker = child(WORKER, tmp_path / "a.db")
+    assert line(worker) == "ready"
+    worker.kill()
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    with create_smithers_db(tmp_path / "a.db") as db:
+        (incomplete,) = db.execution.find_incomplete()
+        assert incomplete.abandoned
+    worker.communicate()
+
+
 def test_a_killed_run_is_abandoned_and_resumed(killed: Path) -> None:
     with create_smithers_db(killed) as db:
         (incomplete,) = db.execution.find_incomplete()

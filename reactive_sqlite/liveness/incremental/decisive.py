@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from itertools import count, islice
 from typing import Any, NamedTuple
 
-from reactive_sqlite.understanding.analysis.lexer import Token, string_value
+from reactive_sqlite.understanding.analysis.from_clause import name_of
+from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.shape import Shape
 from reactive_sqlite.understanding.catalog import TableInfo
 from reactive_sqlite.values.change import Image, RowChange
-from reactive_sqlite.values.comparison import fold
 from reactive_sqlite.values.region import differ
 from reactive_sqlite.values.row import Row
 
@@ -152,13 +152,8 @@ def _named(shape: Shape, table: TableInfo) -> Iterable[int]:
     for term in shape.order:
         tokens += term.item.tokens
     while tokens:
-        name = _name(tokens.pop())
+        name = name_of(tokens.pop())
         tokens += aliases.pop(name, ())
         position = table.position(name)
         if position is not None:
             yield position
-
-
-def _name(token: Token) -> str:
-    """What a token names, if it names something: also strings can, as in ``t.'x'``."""
-    return fold(string_value(token) if token.kind in ("quoted", "string") else token.text)

@@ -65,31 +65,35 @@ def _references(
     kind: StatementKind, tokens: Sequence[Token], reads: Reads, catalog: Catalog
 ) -> list[Reference]:
     """The tables that are read, as narrow as they are certain."""
-    whole = dict.fromkeys(reads.tables)
-    references = []
-    mentions = mentions_of(tokens, catalog) if kind is StatementKind.SELECT and whole else None
+    mentions: Sequence[Mention] = ()
+    if kind is StatementKind.SELECT and reads.tables:
+        mentions = mentions_of(tokens, catalog) or ()
     # A mention below a FROM counts as several: it may be read for less than its columns.
     often: Counter[str] = Counter()
-    for mention in mentions or ():
+    for mention in mentions:
         often[mention.table.key] += 2 if mention.nested else 1
     joined = mentions is None or any(mention.joined for mention in mentions)
     columns = {
         key: _columns(catalog.table(key), names, often[key] == 1, joined)
         for key, names in reads.tables.items()
     }
-    if mentions is not None:
-        named = {catalog.owner_of(mention.table.key) for mention in mentions}
-        # The parser may not know of a table that the engine does not read, nor miss one.
-        if named <= whole.keys() and whole.keys() - named <= reads.hidden:
-            for mention in mentions:
-                key = mention.table.key
-                if mention.table.kind == "table" and key not in reads.hidden:
-                    whole.pop(key, None)
-                    found = columns[key]
-                    if mention.asked is not None:
-                        found = _asked_for(mention, reads.tables[key], mention.asked)
-                    references.append(_narrowed(mention, *found))
+    whole = dict.fromkeys(reads.tables)
+    references = []
+    for mention in mentions if _are_those_read(mentions, reads, catalog) else ():
+        key = mention.table.key
+        if mention.table.kind == "table" and key not in reads.hidden:
+            whole.pop(key, None)
+            found = columns[key]
+            if mention.asked is not None:
+                found = _asked_for(mention, reads.tables[key], mention.asked)
+            references.append(_narrowed(mention, *found))
     return references + [Reference(key, *columns[key]) for key in whole]
+
+
+def _are_those_read(mentions: Sequence[Mention], reads: Reads, catalog: Catalog) -> bool:
+    """Whether the parser knows of no table that the engine does not read, and misses none."""
+    named = {catalog.owner_of(mention.table.key) for mention in mentions}
+    return named <= reads.tables.keys() and reads.tables.keys() - named <= reads.hidden
 
 
 def _narrowed(

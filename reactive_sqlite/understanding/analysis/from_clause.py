@@ -168,9 +168,9 @@ def _skip_condition(tokens: list[Token], position: int) -> int:
 
 
 def _plain(token: Token) -> str:
-    return string_value(token) if token.kind == "quoted" else token.text
+    return string_value(token) if token.kind in ("quoted", "string") else token.text
 
 
 def name_of(token: Token) -> str:
-    """What a word or a quoted identifier names, folded."""
+    """What a word or a quoted identifier names, folded; also a string, as in ``t.'x'``."""
     return fold(_plain(token))

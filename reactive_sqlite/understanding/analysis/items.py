@@ -61,21 +61,21 @@ def outputs_of(tokens: list[Token], tables: tuple[FromTable, ...]) -> Iterator[I
 def aliased(part: list[Token], tables: tuple[FromTable, ...]) -> Item:
     """A part of a select list that is no star."""
     last = part[-1] if part else Token("", "")
-    if len(part) > 2 and word(part[-2]) == "as" and last.kind in (*NAMES, "string"):
-        return item_of(
-            part[:-2], tables, name_of(last) if last.kind != "string" else fold(last.text[1:-1])
-        )
-    if len(part) > 1 and last.kind in (*NAMES, "string") and word(last) not in _OPERATORS:
-        before = part[-2]
-        named = len(part) in (2, 4) and is_column(part[:-1]) and word(part[0]) not in _OPERATORS
-        if not named and before.text[-1] != ")":
-            if before.kind == "operator" and before.text != "." and last.kind in NAMES:
-                return item_of(part, tables)
-            if len(part) == 3 and is_column(part):
-                return item_of(part, tables)
-            raise NotUnderstoodError("an alias, perhaps")
+    is_name = last.kind in (*NAMES, "string")
+    if len(part) > 2 and word(part[-2]) == "as" and is_name:
+        return item_of(part[:-2], tables, name_of(last))
+    if len(part) < 2 or not is_name or word(last) in _OPERATORS:
+        return item_of(part, tables)
+    before = part[-2]
+    # `x name`, `t.x name`, `… ) name`
+    named = len(part) in (2, 4) and is_column(part[:-1]) and word(part[0]) not in _OPERATORS
+    if named or before.text[-1] == ")":
         return item_of(part[:-1], tables, name_of(last))
-    return item_of(part, tables)
+    # `… + x`, `t.x`
+    operand = before.kind == "operator" and before.text != "." and last.kind in NAMES
+    if operand or is_column(part):
+        return item_of(part, tables)
+    raise NotUnderstoodError("an alias, perhaps")
 
 
 def is_column(tokens: Sequence[Token]) -> bool:

@@ -123,8 +123,8 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
         raise NotUnderstoodError("a second statement")
     clauses = clauses_of(tokens[1:])
     select = clauses["select"]
-    distinct = bool(select) and word(select[0]) == "distinct"
-    if distinct or (select and word(select[0]) == "all"):
+    distinct = word(select[0]) == "distinct"
+    if distinct or word(select[0]) == "all":
         select = select[1:]
     tables, source = tables_of(clauses["from"], catalog, names.derive)
     derived = any(table.derived for table in tables)
@@ -133,25 +133,24 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
         raise NotUnderstoodError("subqueries in the select list and in FROM")
     nested = nested_in(inside, tables, catalog) if inside else NONE
     known = {table.info.key for table in tables} | nested.tables
-    if known != statement.access.reads.keys() - names.views:
-        raise NotUnderstoodError("other tables than the engine's")
-    if not statement.access.views <= names.gone_through:
+    through = statement.access.views <= names.gone_through
+    if known != statement.access.reads.keys() - names.views or not through:
         raise NotUnderstoodError("other tables than the engine's")
     if not catalog.utf8:
         raise NotUnderstoodError("text is compared as UTF-16")
     outputs = tuple(outputs_of(select, tables))
     if len(outputs) != len(statement.access.columns):
         raise NotUnderstoodError("other columns than the engine's")
+    _check_conditions([*clauses["from"], *clauses.get("where", ())], outputs, tables)
     limit, offset = limit_of(clauses.get("limit", []))
     order = clauses.get("order", [])
     order_terms = tuple(_term(part, outputs, tables) for part in split(order)) if order else ()
-    aggregated = not AGGREGATES.isdisjoint(statement.access.functions)
+    # The engine's functions are also those of the subqueries.
+    called = words if inside else statement.access.functions
+    aggregated = "group" in clauses or "having" in clauses or not AGGREGATES.isdisjoint(called)
     parts = [p for name, p in clauses.items() if name not in ("select", "from")]
     if any(token.kind == SUBQUERY for part in parts for token in part) or (inside and distinct):
         raise NotUnderstoodError("a subquery that is not just shown")
-    if inside:
-        aggregated = not AGGREGATES.isdisjoint(words)
-    aggregated = aggregated or "group" in clauses or "having" in clauses
     if inside and (aggregated or any(_is_nested(term) for term in order_terms)):
         raise NotUnderstoodError("a subquery by which rows are grouped or sorted")
     return Shape(
@@ -171,6 +170,19 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
         aggregated=aggregated,
         nested=nested,
     )
+
+
+def _check_conditions(
+    tokens: Sequence[Token], outputs: Sequence[Item], tables: tuple[FromTable, ...]
+) -> None:
+    """In WHERE and ON `"x"` may mean a result column; asked without that, it is a string.
+
+    https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+    """
+    names = {name_of(token) for token in tokens if token.text[0] == '"'}
+    for name in names & {item.alias for item in outputs}:
+        if all(table.column(name) is None for table in tables):
+            raise NotUnderstoodError("an alias in a condition")
 
 
 def _without_stars(select: list[Token], tables: tuple[FromTable, ...]) -> str:
