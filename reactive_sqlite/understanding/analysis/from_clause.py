@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -173,3 +173,8 @@ def _plain(token: Token) -> str:
 def name_of(token: Token) -> str:
     """What a word or a quoted identifier names, folded."""
     return fold(_plain(token))
+
+
+def spells_identity(tokens: Sequence[Token]) -> bool:
+    """Whether a text has the name of `IDENTITY`; if no column has it, it means itself, a text."""
+    return any(token.kind == "quoted" and f'"{name_of(token)}"' == IDENTITY for token in tokens)
