@@ -163,6 +163,8 @@ def _skip_condition(tokens: list[Token], position: int) -> int:
     for offset, (depth, token) in enumerate(depths(tokens[position + 1 :]), position + 1):
         if not depth and (token.text == "," or word(token) in _JOINS):
             return offset
+        if token.kind == SUBQUERY:
+            raise NotUnderstoodError("a subquery in a condition")
     return len(tokens)
 
 
