@@ -23,6 +23,7 @@ from reactive_sqlite.understanding.analysis.from_clause import (
     Derived,
     FromTable,
     name_of,
+    spells_identity,
     tables_of,
 )
 from reactive_sqlite.understanding.analysis.items import Item, is_column, outputs_of
@@ -117,8 +118,10 @@ class Names:
             select = select[1:]
         items = tuple(outputs_of(select, tables))
         columns = [_column(item, tables[0]) for item in items]
-        if len({column.name for column in columns}) != len(columns):
+        if len({quoted(column.name) for column in columns} | {IDENTITY}) <= len(columns):
             raise NotUnderstoodError("two columns of one name")
+        if tables[0].derived and spells_identity(body):
+            raise NotUnderstoodError("a text that would be a column")
         shown = [f"{i.text} AS {quoted(c.name)}" for i, c in zip(items, columns, strict=True)]
         shown.append(f"{tables[0].rowid_text()} AS {IDENTITY}")
         condition = f" WHERE {text_of(where)}" if where else ""

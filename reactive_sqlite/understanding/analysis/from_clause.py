@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -164,6 +164,8 @@ def _skip_condition(tokens: list[Token], position: int) -> int:
     for offset, (depth, token) in enumerate(depths(tokens[position + 1 :]), position + 1):
         if not depth and (token.text == "," or word(token) in _JOINS):
             return offset
+        if token.kind == SUBQUERY:
+            raise NotUnderstoodError("a subquery in a condition")
     return len(tokens)
 
 
@@ -174,3 +176,8 @@ def _plain(token: Token) -> str:
 def name_of(token: Token) -> str:
     """What a word or a quoted identifier names, folded; also a string, as in ``t.'x'``."""
     return fold(_plain(token))
+
+
+def spells_identity(tokens: Sequence[Token]) -> bool:
+    """Whether a text has the name of `IDENTITY`; if no column has it, it means itself, a text."""
+    return any(token.kind == "quoted" and f'"{name_of(token)}"' == IDENTITY for token in tokens)

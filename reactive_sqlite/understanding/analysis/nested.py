@@ -87,12 +87,17 @@ NONE: Final = Nested()
 
 
 def collapsed(tokens: Sequence[Token]) -> tuple[list[Token], list[list[Token]]]:
-    """The tokens with one for each ``(SELECT …)``, and what stood inside the parentheses."""
+    """The tokens with one for each ``(SELECT …)``, and what stood inside the parentheses.
+
+    Raises `NotUnderstoodError` for a function in quotes, which is not looked for by its name.
+    """
     found: list[Token] = []
     inside: list[list[Token]] = []
     position = 0
     while position < len(tokens):
         token, following = tokens[position], tokens[position + 1 : position + 2]
+        if token.kind == "quoted" and following and following[0].text == "(":
+            raise NotUnderstoodError("a function in quotes")
         if token.text != "(" or not following or word(following[0]) != "select":
             found.append(token)
             position += 1

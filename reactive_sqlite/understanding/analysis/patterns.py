@@ -34,11 +34,13 @@ class Pattern(OfColumn):
     def bind(self, values: Sequence[Any]) -> Predicate:
         pattern = self.operand.value(values)
         escape = "" if self.escape is None else self.escape.value(values)
-        if pattern is None or escape is None:
-            return NEVER
+        column, glob = self.column, self.glob
+        if pattern is None or (escape is None and type(pattern) is str):
+            # A blob is LIKE nothing, and that is known even of NULL, if SQLite is built with
+            # https://sqlite.org/compile.html#like_doesnt_match_blobs
+            return NotNull(column) if self.negated else NEVER
         if type(pattern) is not str or type(escape) is not str or "\0" in pattern:
             return ALWAYS
-        column, glob = self.column, self.glob
         pieces, complete = _pieces(pattern, "*" if glob else "%", "?[" if glob else "_", escape)
         first = pieces[0]
         if self.negated:

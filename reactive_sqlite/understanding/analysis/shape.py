@@ -21,7 +21,13 @@ from reactive_sqlite.understanding.analysis.clauses import (
     words_of,
 )
 from reactive_sqlite.understanding.analysis.derived import Names
-from reactive_sqlite.understanding.analysis.from_clause import NAMES, FromTable, name_of, tables_of
+from reactive_sqlite.understanding.analysis.from_clause import (
+    NAMES,
+    FromTable,
+    name_of,
+    spells_identity,
+    tables_of,
+)
 from reactive_sqlite.understanding.analysis.items import Item, item_of, outputs_of
 from reactive_sqlite.understanding.analysis.lexer import Token, numbered, tokens_of
 from reactive_sqlite.understanding.analysis.nested import (
@@ -129,6 +135,8 @@ def _shape(tokens: list[Token], statement: Statement, catalog: Catalog) -> Shape
     tables, source = tables_of(clauses["from"], catalog, names.derive)
     derived = any(table.derived for table in tables)
     inside = [tokens_of(token.text)[1:-1] for token in select if token.kind == SUBQUERY]
+    if derived and spells_identity(tokens):
+        raise NotUnderstoodError("a text that would be a column")
     if inside and derived:
         raise NotUnderstoodError("subqueries in the select list and in FROM")
     nested = nested_in(inside, tables, catalog) if inside else NONE
