@@ -147,7 +147,10 @@ class Memories:
     def list(
         self, category: str | None = None, scope: str | None = None, limit: int = 100
     ) -> Sequence[Memory]:
-        """Memories in the order in which they were first added, of a category and scope or all."""
+        """The first ``limit`` memories of a category and scope, or of all.
+
+        They come in the order in which they were first added; the expired ones do not.
+        """
         rows = number_of_rows("limit", limit)
         conditions = [_ALIVE]
         params: list[Any] = [now()]
@@ -161,7 +164,9 @@ class Memories:
     def search(
         self, text: str, category: str | None = None, limit: int = 20, *, syntax: bool = False
     ) -> Sequence[Memory]:
-        """The memories that hold words beginning with each word of the text, best first.
+        """The memories that hold words beginning with each word of the text: the best, best first.
+
+        There are ``limit`` of them at most.
 
         White space and punctuation part words. What is written without, as Chinese and Japanese
         are, is found by how an unbroken run of it begins, and not by what is inside.

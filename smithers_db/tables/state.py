@@ -159,7 +159,7 @@ class State:
     def history(
         self, key: str | None = None, limit: int = 100, *, execution_id: str | None = None
     ) -> Sequence[Transition]:
-        """The last changes of one key or all, newest first; values come decoded."""
+        """The last ``limit`` changes of one key or all, newest first; values come decoded."""
         execution_id = self._ambient.execution_id(execution_id)
         rows = number_of_rows("limit", limit)
         if key is None:
