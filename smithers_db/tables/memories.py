@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -31,6 +32,10 @@ _UPSERT = (
     "updated_at = excluded.updated_at, expires_at = coalesce(excluded.expires_at, "
     "CASE WHEN expires_at > excluded.updated_at THEN expires_at END)"
 )
+
+
+#: Of the characters that are no letters: those in private use, and, to be refused, half pairs.
+_ALSO = ("Co", "Cs")
 
 
 class MemoryStats(msgspec.Struct, frozen=True):
@@ -257,6 +262,13 @@ class Memories:
 
 
 def _quoted(text: str) -> str:
-    """Text as FTS5 strings: https://sqlite.org/fts5.html#fts5_strings"""
-    words = text.replace("\0", " ").split()
-    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}" *' for word in words)
+    """The words of a text as FTS5 strings, each of them the beginning of a word.
+
+    They are parted where the tokenizer parts them: at all but letters, figures and the marks upon
+    them. https://sqlite.org/fts5.html#unicode61_tokenizer
+    """
+    kinds = map(unicodedata.category, text)
+    parted = "".join(
+        c if k[0] in "LNM" or k in _ALSO else " " for c, k in zip(text, kinds, strict=True)
+    )
+    return " ".join(f'"{word}" *' for word in parted.split())
