@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Look into a Smithers database, and keep it small and sound.",
+    epilog="Exit status 0: all is well; 1: something is wrong with what was asked about; 2: it "
+    "could not be asked, as without such a file or run; 130: it was interrupted.",
 )
 
 

@@ -174,7 +174,7 @@ class Executions:
         return self._table.get(id)
 
     def list(self, limit: int = 20) -> Sequence[Execution]:
-        """The newest runs, newest first; a limit of -1 gives all."""
+        """The newest ``limit`` runs, newest first; a limit of -1 gives all."""
         rows = number_of_rows("limit", limit, or_all=True)
         return self._table.all("ORDER BY rowid DESC LIMIT ?", (rows,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,6 +33,10 @@ _UPSERT = (
     "updated_at = excluded.updated_at, expires_at = coalesce(excluded.expires_at, "
     "CASE WHEN expires_at > excluded.updated_at THEN expires_at END)"
 )
+
+
+#: Of the characters that are no letters: those in private use, and, to be refused, half pairs.
+_ALSO = ("Co", "Cs")
 
 
 class MemoryStats(msgspec.Struct, frozen=True):
@@ -148,7 +153,10 @@ class Memories:
     def list(
         self, category: str | None = None, scope: str | None = None, limit: int = 100
     ) -> Sequence[Memory]:
-        """Memories in the order in which they were first added, of a category and scope or all."""
+        """The first ``limit`` memories of a category and scope, or of all.
+
+        They come in the order in which they were first added; the expired ones do not.
+        """
         rows = number_of_rows("limit", limit)
         conditions = [_ALIVE]
         params: list[Any] = [now()]
@@ -162,7 +170,9 @@ class Memories:
     def search(
         self, text: str, category: str | None = None, limit: int = 20, *, syntax: bool = False
     ) -> Sequence[Memory]:
-        """The memories that hold words beginning with each word of the text, best first.
+        """The memories that hold words beginning with each word of the text: the best, best first.
+
+        There are ``limit`` of them at most.
 
         White space and punctuation part words. What is written without, as Chinese and Japanese
         are, is found by how an unbroken run of it begins, and not by what is inside.
@@ -250,6 +260,13 @@ class Memories:
 
 
 def _quoted(text: str) -> str:
-    """Text as FTS5 strings: https://sqlite.org/fts5.html#fts5_strings"""
-    words = text.replace("\0", " ").split()
-    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}" *' for word in words)
+    """The words of a text as FTS5 strings, each of them the beginning of a word.
+
+    They are parted where the tokenizer parts them: at all but letters, figures and the marks upon
+    them. https://sqlite.org/fts5.html#unicode61_tokenizer
+    """
+    kinds = map(unicodedata.category, text)
+    parted = "".join(
+        c if k[0] in "LNM" or k in _ALSO else " " for c, k in zip(text, kinds, strict=True)
+    )
+    return " ".join(f'"{word}" *' for word in parted.split())

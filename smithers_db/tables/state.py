@@ -84,17 +84,32 @@ class State:
         )
         return {key: decode(value) for key, value in rows}
 
+    def _agent_id(self, execution_id: str, given: str | None) -> str | None:
+        """The agent given, which must be one of this run, else the ambient one, if it is."""
+        if given is not None:
+            sql = "SELECT 1 FROM agents WHERE id = ? AND execution_id = ?"
+            if not self._db.execute(sql, (text("agent_id", given), execution_id)).rows:
+                raise NotFound(f"there is no agent_id {given!r} of the execution {execution_id!r}")
+        return self._ambient.agent_id(execution_id, given)
+
     def set(
-        self, key: str, value: Any, trigger: str | None = None, *, execution_id: str | None = None
+        self,
+        key: str,
+        value: Any,
+        trigger: str | None = None,
+        *,
+        execution_id: str | None = None,
+        agent_id: str | None = None,
     ) -> str:
-        """Sets a key, and records that; returns the transition's id.
+        """Sets a key, and records that, with the agent who did it; returns the transition's id.
 
         ``iteration`` is the key that phases, tasks and frames take theirs from: a whole number
         from 0 on. Every other key holds what you like.
 
         Raises:
-            NoActiveExecution: no run is given or current. NotFound: there is no such run.
-            InvalidValue: the value would not come back as it is, or is no iteration.
+            NoActiveExecution: no run is given or current. NotFound: there is no such run, or it
+            has no such agent. InvalidValue: the value would not come back as it is, or is no
+            iteration.
         """
         if key == "iteration":
             natural("the state's iteration", value)
@@ -108,7 +123,7 @@ class State:
                 key,
                 encode(value),
                 optional_text("trigger", trigger),
-                self._ambient.agent_id(execution_id),
+                self._agent_id(execution_id, agent_id),
                 now(),
                 execution_id,
             ),
@@ -123,6 +138,7 @@ class State:
         trigger: str | None = None,
         *,
         execution_id: str | None = None,
+        agent_id: str | None = None,
     ) -> list[str]:
         """Sets several keys in one transaction; returns the transitions' ids. Raises as `set`."""
         if not isinstance(values, Mapping):
@@ -130,17 +146,22 @@ class State:
         execution_id = self._ambient.execution_id(execution_id)
         with self._db.transaction():
             return [
-                self.set(key, value, trigger, execution_id=execution_id)
+                self.set(key, value, trigger, execution_id=execution_id, agent_id=agent_id)
                 for key, value in values.items()
             ]
 
     def delete(
-        self, key: str, trigger: str | None = None, *, execution_id: str | None = None
+        self,
+        key: str,
+        trigger: str | None = None,
+        *,
+        execution_id: str | None = None,
+        agent_id: str | None = None,
     ) -> bool:
-        """Removes a key, and records that; False when it was not there."""
+        """Removes a key, and records that, as `set` does; False when it was not there."""
         execution_id = self._ambient.execution_id(execution_id)
         text("key", key)
-        agent_id = self._ambient.agent_id(execution_id)
+        agent_id = self._agent_id(execution_id, agent_id)
         changed = self._db.execute(
             _DELETE,
             (new_id(), optional_text("trigger", trigger), agent_id, now(), execution_id, key),
@@ -159,7 +180,7 @@ class State:
     def history(
         self, key: str | None = None, limit: int = 100, *, execution_id: str | None = None
     ) -> Sequence[Transition]:
-        """The last changes of one key or all, newest first; values come decoded."""
+        """The last ``limit`` changes of one key or all, newest first; values come decoded."""
         execution_id = self._ambient.execution_id(execution_id)
         rows = number_of_rows("limit", limit)
         if key is None:

@@ -28,7 +28,10 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Vcs:
-    """What happened in version control, and reports (``db.vcs``). Lists come newest first.
+    """What happened in version control, and reports (``db.vcs``).
+
+    Lists come newest first; those that take a ``limit`` end after so many rows, 100 if it is left
+    out.
 
     Methods that record a row take its columns as keywords; the run, and the agent if there is one,
     come from the context where they are left out.
@@ -107,7 +110,7 @@ class Vcs:
         return str(row[0])
 
     def get_commits(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Commit]:
-        """The commits of a run."""
+        """The newest commits of a run."""
         return self._newest(self._commits, execution_id, limit)
 
     def get_commit(self, commit_hash: str, vcs_type: str | None = None) -> Commit | None:
@@ -137,7 +140,7 @@ class Vcs:
     def get_snapshots(
         self, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Snapshot]:
-        """The snapshots of a run."""
+        """The newest snapshots of a run."""
         return self._newest(self._snapshots, execution_id, limit)
 
     def log_review(
@@ -175,7 +178,7 @@ class Vcs:
         self._reviews.update(id, **columns)
 
     def get_reviews(self, execution_id: str | None = None, limit: int = 100) -> Sequence[Review]:
-        """The reviews of a run."""
+        """The newest reviews of a run."""
         return self._newest(self._reviews, execution_id, limit)
 
     def get_blocking_reviews(self, execution_id: str | None = None) -> Sequence[Review]:
@@ -206,7 +209,7 @@ class Vcs:
     def get_reports(
         self, type: str | None = None, *, execution_id: str | None = None, limit: int = 100
     ) -> Sequence[Report]:
-        """The reports of a run, all or of one type."""
+        """The newest reports of a run, all or of one type."""
         if type is None:
             return self._newest(self._reports, execution_id, limit)
         return self._reports.all(

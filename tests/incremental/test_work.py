@@ -33,6 +33,8 @@ FOLLOWED = (
     "SELECT id FROM t ORDER BY n LIMIT 5",
     "SELECT DISTINCT n FROM t ORDER BY n",
     "SELECT g, count(*), sum(n), avg(n) FROM t GROUP BY g",
+    "SELECT n % 50 AS rest, count(*) FROM t GROUP BY rest ORDER BY rest",
+    "SELECT t.n % 50 AS rest, count(*) FROM t JOIN o ON o.id = t.g + t.n GROUP BY rest",
     "SELECT count(*) FROM t WHERE n > 3",
     "SELECT g, max(n) FROM t GROUP BY g HAVING max(n) > 5 ORDER BY 2 DESC",
     "SELECT t.id, o.name FROM t JOIN o ON o.id = t.n ORDER BY t.id",
@@ -69,6 +71,8 @@ REFUSED = (
     "SELECT DISTINCT g, n FROM t ORDER BY g LIMIT 3",
     "SELECT g, group_concat(n) FROM t GROUP BY g",
     "SELECT g, n, max(id) FROM t GROUP BY g",
+    "SELECT n AS g, count(*) FROM t GROUP BY g",  # by the column of the table
+    "SELECT n AS y, g AS y, count(*) FROM t GROUP BY y",
     "SELECT id, random() FROM t ORDER BY id",
     "SELECT count(*), t.g FROM t JOIN o ON o.id = t.n GROUP BY o.id",
     "SELECT count(*), sum(t.n + 0.5) FROM t JOIN o ON o.id = t.n",

@@ -74,6 +74,12 @@ GROUPS = (
     " ORDER BY c {d}, title",
     "SELECT b, count(DISTINCT c), min(c), max(c) FROM w GROUP BY b",
     "SELECT id, title, n, count(*) FROM t GROUP BY id",
+    "SELECT length(title) AS size, count(*), max({k}) FROM t WHERE {w} GROUP BY size"
+    " ORDER BY size {d}",
+    'SELECT {k} AS "y", count(*), sum(id) FROM t GROUP BY Y, [y]',
+    "SELECT max(id) % 3 AS owner, count(*) FROM t GROUP BY owner",  # that of the table
+    'SELECT max(id) AS "null", count(*) FROM t GROUP BY null',
+    'SELECT title AS "null", count(*) FROM t GROUP BY title ORDER BY null, 2',
     "SELECT count(*) FROM t",
     "SELECT max(id) FROM t WHERE {w}",
 )
@@ -95,6 +101,7 @@ GROUPED_JOINS = (
     "SELECT o.id, o.name || ':' || count(t.id) AS shown FROM o LEFT JOIN t ON o.id = t.owner"
     " GROUP BY o.id ORDER BY o.name, o.id",
     "SELECT sum(t.{k}) FROM t JOIN o ON o.id = t.owner",
+    "SELECT o.name || t.x AS y, count(*) FROM t JOIN o ON o.id = t.owner GROUP BY y ORDER BY y {d}",
     "SELECT o.id, t.{k}, count(*) FROM o JOIN t ON o.id = t.owner GROUP BY o.id",
 )
 DERIVED = (

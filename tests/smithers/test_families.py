@@ -119,6 +119,13 @@ def test_no_text_breaks_the_search(texts: list[str]) -> None:
             db.memories.search(text)
 
 
+def test_punctuation_parts_the_words_of_a_search_as_white_space_does(db: SmithersDB) -> None:
+    db.memories.add_fact("sky", "the sky over naïve cafés is blue-green, see sky_map.txt")
+    for text in ("blue,sky", "green/blue", "sk.bl", "gree-caf", "txt_map", "naive;sky", "'sea'"):
+        assert bool(db.memories.search(text)) is (text != "'sea'"), text
+    assert not db.memories.search("blue,red")
+
+
 def test_reading_does_not_write(db: SmithersDB) -> None:
     db.memories.add_fact("sky", "blue")
     db.db.execute("UPDATE memories SET accessed_at = '2000-01-01T00:00:00.000Z'")

@@ -265,6 +265,24 @@ def test_transitions_say_who_and_why(db: SmithersDB, run: str) -> None:
     assert (row.trigger, row.trigger_agent_id, row.execution_id) == ("agent_finished", agent, run)
 
 
+def test_the_agent_of_a_change_can_be_given(db: SmithersDB, run: str) -> None:
+    given = db.agents.start("a")
+    ambient = db.agents.start("b")
+    db.state.set("key", 1, agent_id=given)
+    db.state.set_many({"key": 2}, agent_id=given)
+    db.state.delete("key", agent_id=given)
+    db.state.set("key", 3)
+    found = [row.trigger_agent_id for row in db.state.history("key")]
+    assert found == [ambient, given, given, given]
+    other = db.execution.start("other", "f")
+    for wrong in (given, "nobody"):
+        with pytest.raises(NotFound, match=f"no agent_id '{wrong}' of the execution '{other}'"):
+            db.state.set("key", 1, agent_id=wrong)
+        with pytest.raises(NotFound):
+            db.state.delete("data", agent_id=wrong)
+    assert db.state.get_all() == {"data": None, "iteration": 0, "phase": "initial"}
+
+
 def test_reset_is_recorded(db: SmithersDB, run: str) -> None:
     db.state.set_many({"a": 1, "iteration": 4})
     before = db.state.history()[0].id

@@ -184,7 +184,9 @@ class LiveQuery(LiveStream[T]):
     >>> subscription.dispose()
 
     Subscribers get the value at once, then one value per commit that changes it, in the order of
-    commits, none from a rollback and none that equals the one before. Nothing is promised about
+    commits, none from a rollback and none that equals the one before. A query that fails, as when
+    its table is dropped, is told to ``on_error``, and that is the end of the subscription, as
+    everywhere in Rx; `states` goes on and tells when it works again. Nothing is promised about
     what lies outside the tables: a result that also depends on ``random()``, the clock or an
     application function is asked again when a table that it reads changes, not when the clock
     ticks; `ReactiveDatabase.invalidate` does it by hand.

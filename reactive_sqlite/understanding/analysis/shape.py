@@ -216,8 +216,29 @@ def _group(
         item = item_of(part, tables)
         if item.column is None:
             # A name that is no column may be an alias.
+            named = _named(part, outputs, tables)
+            if named is not None:
+                yield named
+                continue
             _check_names(part, outputs)
         yield item
+
+
+def _named(
+    part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable, ...]
+) -> Item | None:
+    """The one result column of this alias, unless a table has a column of that name."""
+    if not _may_be_alias(part):
+        return None
+    name = name_of(part[0])
+    named = [item for item in outputs if item.alias == name]
+    if len(named) != 1 or any(table.column(name) is not None for table in tables):
+        return None
+    return named[0]
+
+
+def _may_be_alias(part: list[Token]) -> bool:
+    return len(part) == 1 and part[0].kind in NAMES and word(part[0]) != "null"
 
 
 def _ordinal(token: Token, outputs: tuple[Item, ...]) -> int:
@@ -249,7 +270,7 @@ def _term(part: list[Token], outputs: tuple[Item, ...], tables: tuple[FromTable,
     output = None
     if len(part) == 1 and part[0].kind == "number":
         output = _ordinal(part[0], outputs)
-    elif len(part) == 1 and part[0].kind in NAMES:
+    elif _may_be_alias(part):
         named = [n for n, item in enumerate(outputs) if item.alias == name_of(part[0])]
         output = named[0] if named else None
     if output is None:
