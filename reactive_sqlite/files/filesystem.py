@@ -118,7 +118,14 @@ def why_not_opened(name: str) -> str:
         return ": there is no such file, or it cannot be created"
     if not os.access(path, os.R_OK):
         return ": no permission to read it"
-    if not os.access(folder, os.W_OK):
+    writable = os.access(folder, os.W_OK)
+    journal = f"{path}-journal"
+    if _holds_pages(journal):
+        how = "open it" if writable else "copy both to where it can be opened"
+        return (
+            f": if {journal!r} is of a writer that died, it is rolled back first: {how} for writing"
+        )
+    if not writable:
         why = (
             f": {folder!r} cannot be written to, and write-ahead logging needs two files there, "
             "also to read: copy the database elsewhere"
@@ -129,6 +136,15 @@ def why_not_opened(name: str) -> str:
             why += f" or, if nobody writes to it, open {uri!r} with readonly=True"
         return why
     return "" if os.access(path, os.W_OK) else ": no permission to write to it"
+
+
+def _holds_pages(journal: str) -> bool:
+    """Whether a rollback journal is one to go by: https://sqlite.org/fileformat2.html#rollbackjournal"""
+    try:
+        with open(journal, "rb") as file:
+            return file.read(8) == b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+    except OSError:
+        return False
 
 
 def _no_descriptors() -> bool:

@@ -41,7 +41,7 @@ _NOTES = (
 _READY = (
     "NOT EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tickets.deps) THEN tickets.deps "
     "ELSE '[]' END) d LEFT JOIN tickets needed ON needed.id = d.value "
-    "WHERE needed.status IS NOT 'done')"
+    "WHERE d.type <> 'null' AND needed.status IS NOT 'done')"
 )
 
 
@@ -165,7 +165,11 @@ class Tickets:
             params.append(source)
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
         found = self._table.all(f"{where}ORDER BY priority, rowid", params)
-        return found if tag is None else [ticket for ticket in found if tag in (ticket.tags or ())]
+        if tag is None:
+            return found
+        # Another program may have left something else than a list.
+        tagged = [ticket for ticket in found if isinstance(ticket.tags, list)]
+        return [ticket for ticket in tagged if tag in ticket.tags]
 
     def select_next(self, exclude_id: str | None = None) -> Ticket | None:
         """The ticket to work on: one in progress, else one to do with all it depends on done."""

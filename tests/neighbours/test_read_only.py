@@ -94,6 +94,30 @@ def test_a_log_that_nobody_can_read_is_not_passed_over(frozen: Frozen, path: Pat
     assert "immutable" not in said
 
 
+def test_a_journal_that_is_to_be_rolled_back_is_not_passed_over(frozen: Frozen, path: Path) -> None:
+    """What is immutable is read without it: that would be half of what a dead writer wrote."""
+    killed = (
+        "import apsw, os, sys; c = apsw.Connection(sys.argv[1]);"
+        "c.execute('PRAGMA journal_mode = DELETE').fetchall(); c.execute('PRAGMA cache_size = 1');"
+        "c.execute('BEGIN'); c.execute('UPDATE t SET x = 8');"
+        "c.execute('CREATE TABLE large AS SELECT zeroblob(90000)'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(path)], check=True)
+    with pytest.raises(apsw.ReadOnlyError) as refused:
+        ReactiveDatabase(path, readonly=True)
+    assert (
+        "b.db-journal' is of a writer that died, it is rolled back first: open it for writing"
+        in "".join(refused.value.__notes__)
+    )
+    said = opened(frozen, path, "{'readonly': True}")
+    assert "is rolled back first: copy both to where" in said
+    assert "immutable" not in said
+    with ReactiveDatabase(path) as db:
+        assert db.query_value("SELECT x FROM t").get() == 7
+    with ReactiveDatabase(path, readonly=True) as db:
+        assert db.query_value("SELECT x FROM t").get() == 7
+
+
 def test_a_file_in_another_mode_can_be_read(frozen: Frozen, path: Path) -> None:
     with ReactiveDatabase(path) as db:
         db.execute("PRAGMA journal_mode = DELETE")

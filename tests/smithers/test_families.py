@@ -386,6 +386,21 @@ def test_tags_are_exact(db: SmithersDB) -> None:
     assert db.tickets.list({"status": "done"}) == []
 
 
+@pytest.mark.parametrize("left", ["m0 and more", '"m0 and more"', '{"m0": 1}', "1.5", "null"])
+def test_tags_that_are_no_list_have_none_in_them(db: SmithersDB, left: str) -> None:
+    db.tickets.seed([ticket("T1", 1), ticket("T2", 2, tags=["m0"])])
+    db.db.execute("UPDATE tickets SET tags = ? WHERE id = 'T1'", (left,))
+    assert [found.id for found in db.tickets.list(tag="m0")] == ["T2"]
+
+
+def test_a_ticket_whose_dependencies_are_null_has_none(db: SmithersDB) -> None:
+    db.tickets.seed([ticket("T1", 1)])
+    for left in ("null", None, "[]", "no JSON"):
+        db.db.execute("UPDATE tickets SET deps = ?", (left,))
+        assert db.tickets.are_deps_complete("T1")
+        assert db.tickets.select_next() is not None
+
+
 def test_seeding_again_keeps_progress(db: SmithersDB) -> None:
     db.tickets.seed([ticket("a", 5)])
     db.tickets.update_status("a", "blocked", "no access")
