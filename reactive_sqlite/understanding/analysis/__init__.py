@@ -72,7 +72,7 @@ def _references(
     often: Counter[str] = Counter()
     for mention in mentions:
         often[mention.table.key] += 2 if mention.nested else 1
-    joined = mentions is None or any(mention.joined for mention in mentions)
+    joined = not mentions or any(mention.joined for mention in mentions)  # or not understood
     columns = {
         key: _columns(catalog.table(key), names, often[key] == 1, joined)
         for key, names in reads.tables.items()
