@@ -29,15 +29,6 @@ def changes(
     when ``is_read``, which is asked again and again, says that nobody wants more.
     Raises what keeps a query from being answered, such as that the file was deleted.
     """
-    questions = Table(db.db, "human_interactions", HumanInteraction)
-    families: dict[str, Callable[[], Any]] = {
-        "phase": lambda: db.phases.list(execution_id),
-        "step": lambda: db.steps.list_for_execution(execution_id),
-        "agent": lambda: db.agents.list(execution_id),
-        "tool": lambda: db.tools.list_for_execution(execution_id),
-        "question": lambda: questions.all("WHERE execution_id = ?", (execution_id,)),
-        "run": lambda: [db.execution.get(execution_id)],
-    }
     arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def receiver(kind: str) -> Callable[[Any], None]:
@@ -46,7 +37,7 @@ def changes(
     # The first values are there when subscribe returns: what there is now, in the order of time.
     watching = [
         db.observe(read).subscribe(receiver(kind), receiver(kind))
-        for kind, read in families.items()
+        for kind, read in _families(db, execution_id).items()
     ]
     told: dict[tuple[str, str], str] = {}  # an id is of one kind's, and may be another's too
     ended = dead = False
@@ -82,6 +73,19 @@ def changes(
     finally:
         for subscription in watching:
             subscription.dispose()
+
+
+def _families(db: SmithersDB, execution_id: str) -> dict[str, Callable[[], Any]]:
+    """What is followed of a run: by kind, what reads all its rows."""
+    questions = Table(db.db, "human_interactions", HumanInteraction)
+    return {
+        "phase": lambda: db.phases.list(execution_id),
+        "step": lambda: db.steps.list_for_execution(execution_id),
+        "agent": lambda: db.agents.list(execution_id),
+        "tool": lambda: db.tools.list_for_execution(execution_id),
+        "question": lambda: questions.all("WHERE execution_id = ?", (execution_id,)),
+        "run": lambda: [db.execution.get(execution_id)],
+    }
 
 
 def _drained(arrived: queue.SimpleQueue[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -114,12 +114,7 @@ def listing(title: str, columns: Sequence[Column[T]], items: Iterable[T]) -> Non
     # No cell is wider than the terminal: what is beyond need not be measured.
     width = out.width + 1
     rows = [[column.shown(column.value(item))[:width] for column in columns] for item in items]
-    kept = [at for at, _ in enumerate(columns) if not at or any(row[at] for row in rows)]
-    while _least(columns, rows, kept) > out.width:
-        first = max(kept, key=lambda at: columns[at].spared)
-        if not columns[first].spared:
-            break
-        kept.remove(first)
+    kept = _kept(columns, rows)
     columns = [columns[at] for at in kept]
     rows = [[row[at] for at in kept] for row in rows]
     table = Table(
@@ -155,6 +150,17 @@ _GAP = 2
 
 def _needed(column: Column[T], rows: list[list[str]], at: int) -> int:
     return max([cell_len(column.heading), *(cell_len(row[at]) for row in rows)])
+
+
+def _kept(columns: Sequence[Column[T]], rows: list[list[str]]) -> list[int]:
+    """The places of the columns that are shown: not empty, and no more than there is room for."""
+    kept = [at for at, _ in enumerate(columns) if not at or any(row[at] for row in rows)]
+    while _least(columns, rows, kept) > out.width:
+        first = max(kept, key=lambda at: columns[at].spared)
+        if not columns[first].spared:
+            break
+        kept.remove(first)
+    return kept
 
 
 def _least(columns: Sequence[Column[T]], rows: list[list[str]], kept: list[int]) -> int:

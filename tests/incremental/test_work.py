@@ -137,9 +137,8 @@ def test_what_a_query_costs_decides(
     monkeypatch.setattr(
         "reactive_sqlite.liveness.sources.thread_time", lambda: next(clock) * seconds
     )
-    # Following costs nothing here, however slow this machine is.
-    following = "reactive_sqlite.liveness.incremental.following.thread_time"
-    monkeypatch.setattr(following, lambda: 0.0)
+    # Following costs nothing, or a busy machine would have a say.
+    monkeypatch.setattr("reactive_sqlite.liveness.incremental.following.thread_time", lambda: 0.0)
     with ReactiveDatabase() as db:
         db.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 1);")
         db.query("SELECT x FROM t").subscribe(lambda _: None)
