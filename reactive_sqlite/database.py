@@ -7,7 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, aclosing
-from inspect import isawaitable, iscoroutinefunction
+from inspect import (
+    isasyncgenfunction,
+    isawaitable,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -43,6 +48,9 @@ T = TypeVar("T")
 _MUTATIONS = frozenset(
     map(StatementKind, ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"))
 )
+
+#: Functions that have read nothing when they return.
+_LATE_READERS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 
 _NO_QUERY = {
     StatementKind.PRAGMA: "read it with SELECT … FROM pragma_…()",
@@ -324,7 +332,8 @@ class ReactiveDatabase:
 
         The function may read this database in any way, and must not write. All its reads see one
         state. It runs in a copy of its subscriber's context, on whichever thread commits. Raises
-        TypeError for what is no function, or an ``async`` one.
+        TypeError for what is no function, and for an ``async`` one or a generator, whose reads come
+        when it has returned; what returns an iterator or an awaitable fails with one.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
@@ -337,7 +346,7 @@ class ReactiveDatabase:
         """
         self._engine.lock.check_open()
         given: object = function
-        if not callable(given) or iscoroutinefunction(given):
+        if not callable(given) or any(kind(given) for kind in _LATE_READERS):
             raise TypeError(f"observe() is for a plain function that reads, not {given!r}")
         return LiveQuery(FunctionOpening(self._engine, self._publisher, function, args, kwargs))
 

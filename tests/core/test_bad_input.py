@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,19 @@ def db() -> Iterator[ReactiveDatabase]:
 
 
 Use = Callable[[Any], object]
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+async def later() -> AsyncIterator[int]:
+    yield 1
+
+
+async def awaited() -> int:
+    return 1
+
 
 WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "no SQL": (lambda db: db.execute(None), TypeError, "SQL must be a str, not NoneType"),
@@ -65,6 +78,17 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
         lambda db: ReactiveDatabase(on_difference=5), TypeError, "needed, not 5"
     ),
     "no function": (lambda db: db.observe(5), TypeError, "plain function"),
+    "a generator": (lambda db: db.observe(numbers), TypeError, "plain function"),
+    "an asynchronous generator": (lambda db: db.observe(later), TypeError, "plain function"),
+    "what makes an iterator": (
+        lambda db: db.observe(lambda: map(str, numbers())).get(), TypeError, "as a tuple"
+    ),
+    "what makes a coroutine": (
+        lambda db: db.observe(lambda: awaited()).get(), TypeError, "returned <coroutine"
+    ),
+    "what makes a live query": (
+        lambda db: db.observe(lambda: db.query("SELECT 1")).get(), TypeError, r"what get\(\) gives"
+    ),
     "names as one text": (
         lambda db: db.mutation("DELETE FROM t", invalidates="t"), TypeError, r"write \('t',\)"
     ),
