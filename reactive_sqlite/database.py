@@ -330,10 +330,11 @@ class ReactiveDatabase:
     def observe(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> LiveQuery[T]:
         """A `LiveQuery` of whatever a function returns; its reads decide when it runs again.
 
-        The function may read this database in any way, and must not write. All its reads see one
-        state. It runs in a copy of its subscriber's context, on whichever thread commits. Raises
-        TypeError for what is no function, and for an ``async`` one or a generator, whose reads come
-        when it has returned; what returns an iterator or an awaitable fails with one.
+        The function may read this database in any way, on the thread that calls it, and must not
+        write. All its reads see one state. It runs in a copy of its subscriber's context, on
+        whichever thread commits. Raises TypeError for what is no function, and for an ``async`` one
+        or a generator, whose reads come when it has returned; what returns an iterator or an
+        awaitable fails with one.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
