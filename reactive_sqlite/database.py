@@ -476,6 +476,9 @@ class ReactiveDatabase:
     def flush(self) -> None:
         """Return when everything pending has been delivered (for tests).
 
+        A value that waits for its ``max_rate`` is not waited for; inside a subscriber's callback
+        nothing is.
+
         >>> ReactiveDatabase().flush()
         """
         self._engine.lock.check_open()
