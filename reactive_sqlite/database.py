@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing
 from inspect import (
     isasyncgenfunction,
@@ -168,6 +168,7 @@ class ReactiveDatabase:
         statement = self._engine.schema.statement(sql)
         if statement.only_reads:
             raise NotAMutation(f"executemany() is for statements that write: {sql!r}")
+        _check_sets(seq)
         try:
             return self._engine.execute_many(statement, seq)
         finally:
@@ -696,6 +697,14 @@ class Mutation:
 
     def __repr__(self) -> str:
         return f"<Mutation {self.sql!r}>"
+
+
+def _check_sets(seq: Iterable[Params]) -> None:
+    """One set, or one value, in the place of many sets is not taken apart."""
+    if isinstance(seq, str | bytes | Mapping) or not isinstance(seq, Iterable):
+        raise TypeError(f"executemany() takes many parameter sets, not one {type(seq).__name__}")
+    if isinstance(seq, list | tuple) and seq:
+        frozen_params(seq[0])  # the others are of the same kind, or SQLite's to refuse
 
 
 def _check_callable(told: object) -> None:

@@ -57,6 +57,18 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "None for params": (lambda db: db.execute("SELECT 1", None), TypeError, r"not NoneType"),
     "text for params": (lambda db: db.execute("SELECT ?", "a"), TypeError, r"write \(value,\)"),
     "bytes for params": (lambda db: db.execute("SELECT ?", b"a"), TypeError, r"write \(value,\)"),
+    "one mapping for many": (
+        lambda db: db.executemany("INSERT INTO t(a) VALUES (:a)", {"a": 1}), TypeError, "one dict"
+    ),
+    "one text for many": (
+        lambda db: db.executemany("INSERT INTO t(a) VALUES (?)", "ab"), TypeError, "not one str"
+    ),
+    "one set for many": (
+        lambda db: db.executemany("INSERT INTO t VALUES (?, ?)", (5, 6)), TypeError, "not int"
+    ),
+    "texts for sets": (
+        lambda db: db.executemany("INSERT INTO t VALUES (?, ?)", ["56"]), TypeError, "not str"
+    ),
     "a set for params": (lambda db: db.query("SELECT ?, ?", {1, 2}), TypeError, "no first"),
     "an empty path": (lambda db: ReactiveDatabase(""), ValueError, "names no file"),
     "no rate": (lambda db: db.query("SELECT 1", max_rate=0), ValueError, "more than 0, not 0"),
