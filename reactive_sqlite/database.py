@@ -389,7 +389,8 @@ class ReactiveDatabase:
         For what the database cannot see: a changed file behind a virtual table, the clock, an
         application function that answers differently now. Names are those of tables and views,
         without a database's; `ReactiveSqliteError` for one that does not exist. Inside a
-        transaction they are asked again when that is committed.
+        transaction they are asked again when that is committed. To `version`, `commits` and
+        `stats` it is a commit; other processes need not hear of it.
 
         >>> db = ReactiveDatabase()
         >>> db.invalidate()
