@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, aclosing
-from inspect import isawaitable, iscoroutinefunction
+from inspect import (
+    isasyncgenfunction,
+    isawaitable,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -43,6 +48,9 @@ T = TypeVar("T")
 _MUTATIONS = frozenset(
     map(StatementKind, ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"))
 )
+
+#: Functions that have read nothing when they return.
+_LATE_READERS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 
 _NO_QUERY = {
     StatementKind.PRAGMA: "read it with SELECT … FROM pragma_…()",
@@ -160,6 +168,7 @@ class ReactiveDatabase:
         statement = self._engine.schema.statement(sql)
         if statement.only_reads:
             raise NotAMutation(f"executemany() is for statements that write: {sql!r}")
+        _check_sets(seq)
         try:
             return self._engine.execute_many(statement, seq)
         finally:
@@ -322,9 +331,11 @@ class ReactiveDatabase:
     def observe(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> LiveQuery[T]:
         """A `LiveQuery` of whatever a function returns; its reads decide when it runs again.
 
-        The function may read this database in any way, and must not write. All its reads see one
-        state. It runs in a copy of its subscriber's context, on whichever thread commits. Raises
-        TypeError for what is no function, or an ``async`` one.
+        The function may read this database in any way, on the thread that calls it, and must not
+        write. All its reads see one state. It runs in a copy of its subscriber's context, on
+        whichever thread commits. Raises TypeError for what is no function, and for an ``async`` one
+        or a generator, whose reads come when it has returned; what returns an iterator or an
+        awaitable fails with one.
 
         >>> db = ReactiveDatabase()
         >>> _ = db.execute("CREATE TABLE t(x)")
@@ -337,7 +348,7 @@ class ReactiveDatabase:
         """
         self._engine.lock.check_open()
         given: object = function
-        if not callable(given) or iscoroutinefunction(given):
+        if not callable(given) or any(kind(given) for kind in _LATE_READERS):
             raise TypeError(f"observe() is for a plain function that reads, not {given!r}")
         return LiveQuery(FunctionOpening(self._engine, self._publisher, function, args, kwargs))
 
@@ -378,7 +389,8 @@ class ReactiveDatabase:
         For what the database cannot see: a changed file behind a virtual table, the clock, an
         application function that answers differently now. Names are those of tables and views,
         without a database's; `ReactiveSqliteError` for one that does not exist. Inside a
-        transaction they are asked again when that is committed.
+        transaction they are asked again when that is committed. To `version`, `commits` and
+        `stats` it is a commit; other processes need not hear of it.
 
         >>> db = ReactiveDatabase()
         >>> db.invalidate()
@@ -465,6 +477,9 @@ class ReactiveDatabase:
 
     def flush(self) -> None:
         """Return when everything pending has been delivered (for tests).
+
+        A value that waits for its ``max_rate`` is not waited for; inside a subscriber's callback
+        nothing is.
 
         >>> ReactiveDatabase().flush()
         """
@@ -683,6 +698,14 @@ class Mutation:
 
     def __repr__(self) -> str:
         return f"<Mutation {self.sql!r}>"
+
+
+def _check_sets(seq: Iterable[Params]) -> None:
+    """One set, or one value, in the place of many sets is not taken apart."""
+    if isinstance(seq, str | bytes | Mapping) or not isinstance(seq, Iterable):
+        raise TypeError(f"executemany() takes many parameter sets, not one {type(seq).__name__}")
+    if isinstance(seq, list | tuple) and seq:
+        frozen_params(seq[0])  # the others are of the same kind, or SQLite's to refuse
 
 
 def _check_callable(told: object) -> None:

@@ -173,7 +173,7 @@ class SmithersDB:
 
         Raises:
             InvalidValue: neither ``keep`` nor ``older_than``, or no such number or time.
-            TransactionError: the calling thread has a transaction open.
+            TransactionError: the calling thread has a transaction open, and it is no dry run.
         """
         return growth.prune(
             self.db,

@@ -26,6 +26,11 @@ app = typer.Typer(
 
 #: The exit status for whatever the caller has to put right: the file, the SQL, the arguments.
 MISUSE = 2
+#: What the package advises its callers, and what that is in a shell.
+_ADVICE = {
+    "use execute() or mutation()": "watch only reads",
+    "; use executescript() for several": "",
+}
 
 
 @app.callback()
@@ -45,7 +50,10 @@ def misuse_is_one_line() -> Iterator[None]:
     try:
         yield
     except (DatabaseError, ReactiveSqliteError) as error:
-        fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
+        message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        for advice, here in _ADVICE.items():
+            message = message.replace(advice, here)
+        fail(message)
 
 
 def check_file(file: str) -> None:

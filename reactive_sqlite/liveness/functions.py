@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import fields, is_dataclass
+from inspect import iscoroutine
 from math import copysign
 from typing import Any
 
@@ -15,6 +16,9 @@ from reactive_sqlite.liveness.incremental import Maintenance, Step
 from reactive_sqlite.liveness.live import Outcome
 from reactive_sqlite.values.change import ChangeSet
 from reactive_sqlite.values.region import Region
+
+#: What has these reads when somebody asks it for its values, and nobody notes that.
+_LATE = ("__next__", "__await__", "__anext__")
 
 
 class FunctionSource:
@@ -75,7 +79,8 @@ class FunctionSource:
                 self.region = Region.union_of(regions)
                 return Outcome(None, self.region, error)
             self.region = Region.union_of(regions)
-            return Outcome(value, self.region, None)
+            late = _read_too_late(value)
+            return Outcome(None if late else value, self.region, late)
 
     @staticmethod
     def same(old: Any, new: Any) -> bool:
@@ -95,3 +100,15 @@ class FunctionSource:
             names = [field.name for field in fields(old) if field.compare]
             return all(FunctionSource.same(getattr(old, n), getattr(new, n)) for n in names)
         return not isinstance(old, float) or copysign(1.0, old) == copysign(1.0, new)
+
+
+def _read_too_late(value: Any) -> TypeError | None:
+    kind = type(value)
+    if not any(hasattr(kind, name) for name in _LATE):
+        return None
+    if iscoroutine(value):
+        value.close()  # else it complains that nobody has awaited it
+    return TypeError(
+        f"a function given to observe() returned {value!r:.100}, which reads when nobody notes it: "
+        "return what is in it, as a tuple, or what get() gives"
+    )

@@ -62,7 +62,7 @@ class Statement:
 
     `reads` and `writes` are plain folded table names (views among the reads); `volatile`: the
     result depends on more than the tables (`random()`, the clock, an application function);
-    `main_only`: nothing outside database main is touched.
+    `main_only`: it is a SELECT, and touches nothing outside database main.
 
     >>> from reactive_sqlite import ReactiveDatabase
     >>> db = ReactiveDatabase()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,19 @@ def db() -> Iterator[ReactiveDatabase]:
 
 Use = Callable[[Any], object]
 
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+async def later() -> AsyncIterator[int]:
+    yield 1
+
+
+async def awaited() -> int:
+    return 1
+
+
 WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "no SQL": (lambda db: db.execute(None), TypeError, "SQL must be a str, not NoneType"),
     "bytes for SQL": (lambda db: db.query(b"SELECT 1"), TypeError, "str, not bytes"),
@@ -44,6 +57,18 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
     "None for params": (lambda db: db.execute("SELECT 1", None), TypeError, r"not NoneType"),
     "text for params": (lambda db: db.execute("SELECT ?", "a"), TypeError, r"write \(value,\)"),
     "bytes for params": (lambda db: db.execute("SELECT ?", b"a"), TypeError, r"write \(value,\)"),
+    "one mapping for many": (
+        lambda db: db.executemany("INSERT INTO t(a) VALUES (:a)", {"a": 1}), TypeError, "one dict"
+    ),
+    "one text for many": (
+        lambda db: db.executemany("INSERT INTO t(a) VALUES (?)", "ab"), TypeError, "not one str"
+    ),
+    "one set for many": (
+        lambda db: db.executemany("INSERT INTO t VALUES (?, ?)", (5, 6)), TypeError, "not int"
+    ),
+    "texts for sets": (
+        lambda db: db.executemany("INSERT INTO t VALUES (?, ?)", ["56"]), TypeError, "not str"
+    ),
     "a set for params": (lambda db: db.query("SELECT ?, ?", {1, 2}), TypeError, "no first"),
     "an empty path": (lambda db: ReactiveDatabase(""), ValueError, "names no file"),
     "no rate": (lambda db: db.query("SELECT 1", max_rate=0), ValueError, "more than 0, not 0"),
@@ -65,6 +90,17 @@ WRONG: dict[str, tuple[Use, type[Exception], str]] = {
         lambda db: ReactiveDatabase(on_difference=5), TypeError, "needed, not 5"
     ),
     "no function": (lambda db: db.observe(5), TypeError, "plain function"),
+    "a generator": (lambda db: db.observe(numbers), TypeError, "plain function"),
+    "an asynchronous generator": (lambda db: db.observe(later), TypeError, "plain function"),
+    "what makes an iterator": (
+        lambda db: db.observe(lambda: map(str, numbers())).get(), TypeError, "as a tuple"
+    ),
+    "what makes a coroutine": (
+        lambda db: db.observe(lambda: awaited()).get(), TypeError, "returned <coroutine"
+    ),
+    "what makes a live query": (
+        lambda db: db.observe(lambda: db.query("SELECT 1")).get(), TypeError, r"what get\(\) gives"
+    ),
     "names as one text": (
         lambda db: db.mutation("DELETE FROM t", invalidates="t"), TypeError, r"write \('t',\)"
     ),
