@@ -174,6 +174,8 @@ class QueryPatch:
         if len(value) > SMALL or (value and type(value[0]) is not self._row):
             return None
         by_key = _places_of(value, self._decisive.key, places)
+        if len(by_key) != len(value):
+            return None  # rows of one key, which is NULL; or it is not what it should have been
         touched = self._touched(value, by_key, change)
         if touched is None or len(touched) > FEW:
             return None
@@ -230,7 +232,7 @@ class QueryPatch:
             found = read(self._sql(len(piece)), (*bound, *flat(piece)))
             fresh += [tuple.__new__(self._row, row) for row in found]
         now = dict(zip(self._decisive.key.shown(fresh), fresh, strict=True))
-        if len(now) != len(fresh) or now.keys() != touched or len(by_key) != len(value):
+        if len(now) != len(fresh) or now.keys() != touched:
             return None  # the value is not what it should have been
         updates = [(by_key[key], value[by_key[key]], row) for key, row in now.items()]
         return [update for update in updates if not same_image(update[1], update[2])]

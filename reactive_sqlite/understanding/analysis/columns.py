@@ -17,6 +17,7 @@ from reactive_sqlite.understanding.analysis.clauses import word
 from reactive_sqlite.understanding.analysis.lexer import Token
 from reactive_sqlite.understanding.analysis.parse import children, is_star
 from reactive_sqlite.understanding.analysis.selects import is_row_by_row
+from reactive_sqlite.understanding.analysis.sources import LOST_NAMES
 from reactive_sqlite.values.comparison import fold
 
 
@@ -53,7 +54,7 @@ def spelled(
         return None
     if starred and wanted is None:
         return None
-    rest = set(unsure())
+    rest = {*unsure(), *LOST_NAMES}  # they are asked for by others
     for name, value in select.args.items():
         for part in value if isinstance(value, list) else [value]:
             if name not in ("expressions", "with_") and isinstance(part, exp.Expression):

@@ -30,6 +30,7 @@ from reactive_sqlite.understanding.analysis.items import Item, is_column, output
 from reactive_sqlite.understanding.analysis.lexer import Token, tokens_of
 from reactive_sqlite.understanding.analysis.nested import AGGREGATES, collapsed
 from reactive_sqlite.understanding.analysis.parse import NotUnderstoodError
+from reactive_sqlite.understanding.analysis.sources import LOST_NAMES
 from reactive_sqlite.understanding.catalog import Catalog, ColumnInfo, TableInfo
 from reactive_sqlite.understanding.listing import quoted
 
@@ -120,6 +121,8 @@ class Names:
         columns = [_column(item, tables[0]) for item in items]
         if len({quoted(column.name) for column in columns} | {IDENTITY}) <= len(columns):
             raise NotUnderstoodError("two columns of one name")
+        if any(column.name in LOST_NAMES for column in columns):
+            raise NotUnderstoodError("a column that gets another name")
         if tables[0].derived and spells_identity(body):
             raise NotUnderstoodError("a text that would be a column")
         shown = [f"{i.text} AS {quoted(c.name)}" for i, c in zip(items, columns, strict=True)]

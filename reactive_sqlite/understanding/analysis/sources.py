@@ -11,6 +11,11 @@ from reactive_sqlite.understanding.catalog import TableInfo
 from reactive_sqlite.values.comparison import ROWID, Column
 
 ROWID_NAMES: Final = ("rowid", "oid", "_rowid_")
+LOST_NAMES: Final = frozenset({"true", "false"})
+"""Below a FROM SQLite calls a column with such a name after its place, `column2`.
+
+See `sqlite3ColumnsFromExprList` in https://sqlite.org/src/file/src/select.c.
+"""
 
 Columns: TypeAlias = "list[tuple[str, Binding | None]]"
 
@@ -123,7 +128,7 @@ class Query:
         found: dict[str, Binding | None] = {}
         for name, binding in columns:
             # Of two columns with one name neither is certain.
-            found[name] = None if name in found else binding
+            found[name] = None if name in found or name in LOST_NAMES else binding
         return Source(alias, found, self.targets)
 
 
