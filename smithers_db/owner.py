@@ -38,12 +38,13 @@ class Incomplete(msgspec.Struct, frozen=True):
 def process_started(process_id: int) -> str | None:
     """When a process of this host started, in the kernel's ticks; None when there is none.
 
-    Together with the process id this names a process for good: ids are used again.
+    Together with the process id this names a process for good: ids are used again. Empty where
+    that is not told: without /proc, or of another user's process where it hides those (hidepid).
     """
     try:
         stat = Path(f"/proc/{process_id}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _without_proc(process_id)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return _without_proc(process_id)
     state, *fields = stat.rpartition(")")[2].split()
     return None if state in "ZX" else fields[18]  # a zombie works on nothing
 
@@ -51,9 +52,9 @@ def process_started(process_id: int) -> str | None:
 def _without_proc(process_id: int) -> str | None:
     try:
         os.kill(process_id, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return None
-    except PermissionError:
+    except PermissionError:  # another user's
         return ""
     return ""
 
@@ -67,7 +68,7 @@ def is_abandoned(owner: ExecutionOwner | None, host: str, stale_ms: int) -> bool
     if owner is None or owner.owner_id is None:
         return True
     if owner.host == host:
-        return process_started(owner.process_id) != owner.process_started
+        return process_started(owner.process_id) not in (owner.process_started, "")
     return owner.heartbeat_at < later(-stale_ms)
 
 

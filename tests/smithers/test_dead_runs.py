@@ -245,6 +245,32 @@ def test_on_another_host_the_heartbeat_speaks() -> None:
     assert is_abandoned(owner("here", os.getpid(), "another start", 0), "here", 60_000)
 
 
+@pytest.mark.parametrize("hidden", [FileNotFoundError, PermissionError])
+def test_a_process_that_proc_hides_is_not_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: type[OSError]
+) -> None:
+    """As where /proc is mounted with hidepid=2 or 1, and the worker is another user's."""
+    read_text = Path.read_text
+
+    def hiding(path: Path, *args: Any, **kwargs: Any) -> str:
+        if path.match("/proc/[0-9]*/stat"):
+            raise hidden
+        return read_text(path, *args, **kwargs)
+
+    path = tmp_path / "a.db"
+    with child(WORKER, path) as worker:
+        assert line(worker) == "ready"
+        monkeypatch.setattr(Path, "read_text", hiding)
+        with create_smithers_db(path) as db:
+            assert [found.abandoned for found in db.execution.find_incomplete()] == [False]
+            with pytest.raises(InvalidTransition, match="is being run"):
+                db.execution.resume("run")
+            worker.kill()
+            worker.wait()
+            assert [found.abandoned for found in db.execution.find_incomplete()] == [True]
+            assert db.execution.resume("run").status == "running"
+
+
 def test_a_fork_has_the_state_of_a_transition(db: SmithersDB) -> None:
     origin = db.execution.start("r", "f", {"model": "opus"})
     at = db.state.set("a", {"n": 1})
