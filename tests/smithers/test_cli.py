@@ -491,6 +491,15 @@ def test_why_a_file_is_refused_is_one_line_whatever_it_holds(tmp_path: Path) -> 
             assert line.startswith("smithers-db: "), line
 
 
+@pytest.mark.parametrize("verb", ["runs", "migrate"])
+def test_a_file_whose_name_is_no_text(toured: tuple[Path, str], tmp_path: Path, verb: str) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.db")
+    path.write_bytes(toured[0].read_bytes())
+    done = command(verb, path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "\\udcff.db is no Unicode text" in done.stderr
+
+
 def test_no_such_run(toured: tuple[Path, str]) -> None:
     done = command("show", toured[0], "nobody")
     assert (done.returncode, done.stderr) == (2, "smithers-db: no such run: nobody\n")
