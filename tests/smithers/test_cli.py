@@ -216,6 +216,18 @@ def test_tail_says_that_a_run_is_dead_and_goes_on(tmp_path: Path) -> None:
     assert command("tail", path, run).stderr == ""
 
 
+@pytest.mark.parametrize("status", ["cancelled", "of another program"])
+def test_a_run_that_ended_at_no_known_time_has_ended(tmp_path: Path, status: str) -> None:
+    looks = iter(range(5))
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        db.db.execute("UPDATE executions SET status = ?", (status,))
+        db.db.execute("UPDATE execution_owners SET owner_id = NULL")
+        told = [kind for kind, _ in changes(db, run, is_read=lambda: next(looks, None) is not None)]
+        assert told == ["run"]
+        assert next(looks) < 4, "it would go on for ever"
+
+
 def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
