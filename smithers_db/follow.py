@@ -8,7 +8,7 @@ from typing import Any
 
 from smithers_db.facade import SmithersDB
 from smithers_db.owner import is_dead
-from smithers_db.rows import HumanInteraction
+from smithers_db.rows import Execution, HumanInteraction
 from smithers_db.table import Table
 
 #: Seconds without news after which a run that has ended has no more of them.
@@ -46,7 +46,7 @@ def changes(
         for kind, row in sorted(present, key=lambda pair: moment_of(pair[1])):
             told[kind, row.id] = row.status
             yield kind, row
-            ended = ended or (kind == "run" and row.completed_at is not None)
+            ended = ended or (kind == "run" and _has_ended(row))
         while True:
             if not is_read():
                 return
@@ -56,7 +56,7 @@ def changes(
                 # Its worker first: one that ends the run and goes is none that died over it.
                 gone = is_dead(db.execution.owner(execution_id))
                 run = db.execution.get(execution_id)
-                if run is not None and run.completed_at is None and gone != dead:
+                if run is not None and not _has_ended(run) and gone != dead:
                     dead = gone
                     if dead:
                         yield "dead", run
@@ -69,7 +69,7 @@ def changes(
                 elif told.get((kind, row.id)) != row.status:
                     told[kind, row.id] = row.status
                     yield kind, row
-                    ended = ended or (kind == "run" and row.completed_at is not None)
+                    ended = ended or (kind == "run" and _has_ended(row))
     finally:
         for subscription in watching:
             subscription.dispose()
@@ -86,6 +86,11 @@ def _families(db: SmithersDB, execution_id: str) -> dict[str, Callable[[], Any]]
         "question": lambda: questions.all("WHERE execution_id = ?", (execution_id,)),
         "run": lambda: [db.execution.get(execution_id)],
     }
+
+
+def _has_ended(run: Execution) -> bool:
+    """Whether a run has ended; in files of other programs also at a time that nobody knows."""
+    return run.completed_at is not None or run.status not in ("pending", "running")
 
 
 def _drained(arrived: queue.SimpleQueue[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

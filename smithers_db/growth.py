@@ -18,6 +18,7 @@ from smithers_db.orphans import sweep_unnamed
 from smithers_db.outputs import Outputs, size_of
 from smithers_db.progress import Progress
 from smithers_db.rows import ROW_TYPES
+from smithers_db.unreadable import quoted
 
 _FINISHED = "status NOT IN ('pending', 'running')"
 #: The finished runs that neither their age nor a number of the newest spares.
@@ -242,7 +243,7 @@ def stats(db: ReactiveDatabase, outputs: Outputs, progress: Progress) -> Databas
         TableStats("memories_fts", number(db, "SELECT count(*) FROM memories_fts"), search)
     )
     tables += [  # SQLite's own, and what neighbours tell each other
-        TableStats(name, number(db, f'SELECT count(*) FROM "{name}"'), pages[name])
+        TableStats(name, number(db, f"SELECT count(*) FROM {quoted(name)}"), pages[name])
         for name in pages.keys() - ROW_TYPES.keys()
         if not name.startswith("memories_fts")
     ]

@@ -28,6 +28,10 @@ def asked(file: Path) -> Iterator[None]:
     if not file.is_file():
         refuse(f"{file} is a folder" if file.is_dir() else f"no such file: {file}")
     try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        refuse(f"the name {file} is no Unicode text, which SQLite asks for")
+    try:
         yield
     except BrokenPipeError:
         raise

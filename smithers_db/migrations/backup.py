@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reactive_sqlite import ReactiveDatabase
 from smithers_db.clock import now
+from smithers_db.errors import MigrationError
 from smithers_db.file import path_of
 from smithers_db.owner import process_started
 
@@ -19,13 +20,22 @@ _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a file
 
 @contextmanager
 def passing_copy(db: ReactiveDatabase) -> Iterator[Path]:
-    """A copy of the file beside it, as it was; removed at the end unless it has been renamed."""
+    """A copy of the file beside it, as it was; removed at the end unless it has been renamed.
+
+    Raises:
+        MigrationError: there is no room for it, or nothing can be written there.
+    """
     file = path_of(db)
     stamp = now().replace(":", "").replace("-", "").replace(".", "")
     _remove_parts(Path(file))
     part = Path(f"{file}.{stamp}-{os.getpid()}{_PART}")
     try:
-        db.execute("VACUUM INTO ?", (str(part),))
+        try:
+            db.execute("VACUUM INTO ?", (str(part),))
+        except Exception as error:
+            raise MigrationError(
+                f"no copy of the file can be made beside it, which comes first: {error}"
+            ) from error
         yield part
     finally:
         for suffix in ("", *_BESIDE):

@@ -28,6 +28,7 @@ from smithers_db import (
     create_smithers_db,
 )
 
+from . import original
 from .tour import ticket
 
 
@@ -407,7 +408,7 @@ def _open_as_nobody(path: Path) -> str:
                 os.setuid(65534)
             create_smithers_db(path)
         except Exception as error:  # noqa: BLE001  the parent judges it by its name
-            said = type(error).__name__
+            said = f"{type(error).__name__}: {error}"
         finally:
             os.write(writer, said.encode())
             os._exit(0)
@@ -422,11 +423,16 @@ def test_a_read_only_folder() -> None:
         folder = Path(name)
         create_smithers_db(folder / "there.db").close()
         before = (folder / "there.db").read_bytes()
+        original.make(folder / "old.db")
         folder.chmod(0o555)
         try:
-            assert _open_as_nobody(folder / "new.db") == "CantOpenError"
-            assert _open_as_nobody(folder / "there.db") in ("CantOpenError", "ReadOnlyError")
-            assert [file.name for file in folder.iterdir()] == ["there.db"]
+            assert _open_as_nobody(folder / "new.db").startswith("CantOpenError:")
+            assert _open_as_nobody(folder / "there.db").startswith(
+                ("CantOpenError:", "ReadOnlyError:")
+            )
+            said = _open_as_nobody(folder / "old.db")
+            assert said.startswith("MigrationError: no copy of the file can be made beside it")
+            assert {file.name for file in folder.iterdir()} == {"there.db", "old.db"}
             assert (folder / "there.db").read_bytes() == before
         finally:
             folder.chmod(0o755)

@@ -216,6 +216,18 @@ def test_tail_says_that_a_run_is_dead_and_goes_on(tmp_path: Path) -> None:
     assert command("tail", path, run).stderr == ""
 
 
+@pytest.mark.parametrize("status", ["cancelled", "of another program"])
+def test_a_run_that_ended_at_no_known_time_has_ended(tmp_path: Path, status: str) -> None:
+    looks = iter(range(5))
+    with create_smithers_db(tmp_path / "a.db") as db:
+        run = db.execution.start("r", "f")
+        db.db.execute("UPDATE executions SET status = ?", (status,))
+        db.db.execute("UPDATE execution_owners SET owner_id = NULL")
+        told = [kind for kind, _ in changes(db, run, is_read=lambda: next(looks, None) is not None)]
+        assert told == ["run"]
+        assert next(looks) < 4, "it would go on for ever"
+
+
 def test_tail_says_that_the_file_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with create_smithers_db(path) as db:
@@ -493,6 +505,15 @@ def test_why_a_file_is_refused_is_one_line_whatever_it_holds(tmp_path: Path) -> 
             (line,) = done.stderr.splitlines()
             assert line.isprintable(), line
             assert line.startswith("smithers-db: "), line
+
+
+@pytest.mark.parametrize("verb", ["runs", "migrate"])
+def test_a_file_whose_name_is_no_text(toured: tuple[Path, str], tmp_path: Path, verb: str) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.db")
+    path.write_bytes(toured[0].read_bytes())
+    done = command(verb, path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "\\udcff.db is no Unicode text" in done.stderr
 
 
 def test_no_such_run(toured: tuple[Path, str]) -> None:

@@ -211,6 +211,13 @@ def test_stats_say_what_neighbours_tell_each_other(tmp_path: Path) -> None:
         assert journal > 0
 
 
+def test_stats_say_what_another_programs_tables_take(file_db: SmithersDB) -> None:
+    file_db.db.execute('CREATE TABLE "we""ird []"(x)')
+    file_db.db.execute('INSERT INTO "we""ird []" VALUES (1), (2)')
+    (found,) = (table for table in file_db.stats().tables if table.name == 'we"ird []')
+    assert (found.rows, found.bytes) == (2, 4096)
+
+
 def test_reset_forgets_every_table(file_db: SmithersDB, tmp_path: Path) -> None:
     tour(file_db)
     file_db.close()
