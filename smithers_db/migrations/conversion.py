@@ -3,8 +3,8 @@
 Each table is renamed, made anew by this version's schema, filled from the old one and dropped.
 Files of every age are read by what they hold: a table or column that is missing gets its default.
 What has no place in the new schema, and what no row can hold (text that is no UTF-8, a BLOB for a
-text, a word for a number), goes to ``conversion_notes``, value by value. A row that refers to one
-which is gone keeps its place: the missing row is put there, marked as such, and noted.
+text), goes to ``conversion_notes``, value by value. A row that refers to one which is gone keeps
+its place: the missing row is put there, marked as such, and noted.
 
 Text is carried over byte for byte, but for timestamps, which become ISO-8601 with milliseconds
 and ``Z``; ``ralphCount`` and ``ralph_count`` become ``iteration``; the one global state goes to

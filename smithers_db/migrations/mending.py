@@ -14,9 +14,6 @@ from smithers_db.migrations.original import (
 )
 from smithers_db.unreadable import Flaw, Inspection, has_rowid, quoted
 
-#: Text that is no number, not even where numbers are: there SQLite takes it for one if it can.
-_IS_A_WORD = "typeof({0}) = 'text' AND CAST(9e999 AS REAL) < {0}"
-
 
 class Notes:
     """The notes of one conversion."""
@@ -48,42 +45,21 @@ def mend(db: ReactiveDatabase, table: str, notes: Notes) -> bool:
     columns = [column.name for column in columns_of(db, name)]
     place = place_in(columns)
     inspection = Inspection(db, name, columns, (place,), {"output_inline"})
-    types = _types(db, table)
-    words = {
-        column: _IS_A_WORD.format(quoted(column))
-        for column in columns
-        if column != "id" and types.get(column) in ("INTEGER", "REAL")
-    }
-    copied = (
-        not has_rowid(db, name)
-        or any(True for _ in inspection.flaws_of_all(place))
-        or any(
-            db.execute(f"SELECT 1 FROM {name} WHERE {is_a_word} LIMIT 1").rows
-            for is_a_word in words.values()
-        )
-    )
-    if copied:
+    copied = not has_rowid(db, name)
+    if copied or any(True for _ in inspection.flaws_of_all(place)):
         db.execute(f"ALTER TABLE {name} RENAME TO {former}")
         db.execute(f"CREATE TABLE {name} AS SELECT * FROM {former}")
+        copied = True
         for flaw in inspection.flaws_of_all(place):
             _mend_one(db, table, flaw, columns, notes)
-        for column, is_a_word in words.items():
-            key, source = key_of(table, columns), f"FROM {name} WHERE {is_a_word}"
-            why = "this value is no number"
-            notes.add(table, key, source, column=column, value=quoted(column), why=why)
-            db.execute(f"UPDATE {name} SET {quoted(column)} = NULL WHERE {is_a_word}")
     return copied
-
-
-def _types(db: ReactiveDatabase, table: str) -> dict[str, str]:
-    """The types of this version's columns, by their names in the original."""
-    return {RENAMED.get((table, new.name), new.name): new.type for new in columns_of(db, table)}
 
 
 def _mend_one(
     db: ReactiveDatabase, table: str, flaw: Flaw, columns: Sequence[str], notes: Notes
 ) -> None:
-    kind = _types(db, table).get(flaw.column)
+    types = {RENAMED.get((table, new.name), new.name): new.type for new in columns_of(db, table)}
+    kind = types.get(flaw.column)
     mended: str | None = None  # a number that is none
     if kind is None:  # no column of ours: its values are noted anyway
         mended = flaw.value.hex()

@@ -52,20 +52,6 @@ CONVERTED: dict[str, tuple[Callable[[apsw.Connection], object], str, list[Any], 
             ("agents-2", "duration_ms", "01"),
         ],
     ),
-    "text for a number": (
-        lambda c: [
-            c.execute("UPDATE agents SET duration_ms = 'long', tokens_input = '12'"),
-            c.execute("UPDATE render_frames SET sequence_number = 'last' WHERE rowid = 2"),
-        ],
-        "SELECT duration_ms, tokens_input, sequence_number FROM agents a "
-        "JOIN render_frames f USING (execution_id)",
-        [(None, 12, 1), (None, 12, 0)],
-        [
-            ("agents-1", "duration_ms", "long"),
-            ("agents-2", "duration_ms", "long"),
-            ("render_frames-2", "sequence_number", "last"),
-        ],
-    ),
     "a BLOB in a column of nobody": (
         lambda c: c.execute("ALTER TABLE agents ADD COLUMN mood TEXT DEFAULT x'00ff'"),
         "SELECT count(*) FROM agents",
