@@ -16,7 +16,7 @@ from smithers_db.owner import is_abandoned, process_started
 from smithers_db.rows import ExecutionOwner
 from tests.smithers.processes import child, line
 
-WORKER = """
+WORK = """
 import sys, time
 from smithers_db import create_smithers_db
 db = create_smithers_db(sys.argv[1])
@@ -25,19 +25,14 @@ phase = db.phases.start("p")
 with db.steps.running("finished"): pass
 db.steps.start("half done"); db.tasks.start("t"); db.agents.start("a"); db.tools.start("Bash", {})
 db.human.request("text", "still to be answered?")
+"""
+
+WORKER = f"""{WORK}
 print("ready", flush=True)
 time.sleep(60)
 """
 
-LEAVER = """
-import os, sys
-from smithers_db import create_smithers_db
-db = create_smithers_db(sys.argv[1])
-run = db.execution.start("worked", "f", id="run")
-phase = db.phases.start("p")
-with db.steps.running("finished"): pass
-db.steps.start("half done"); db.tasks.start("t"); db.agents.start("a"); db.tools.start("Bash", {})
-db.human.request("text", "still to be answered?")
+LEAVER = f"""{WORK}
 getattr(db.execution, sys.argv[2])(run, *sys.argv[3:])
 print("ended", flush=True)
 sys.stdin.readline()
