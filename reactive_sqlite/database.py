@@ -16,17 +16,16 @@ from inspect import (
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-import msgspec
-
 from reactive_sqlite.driver.connection import Params
 from reactive_sqlite.engine.engine import Engine
 from reactive_sqlite.engine.rehearsal import rehearse
 from reactive_sqlite.errors import ClosedError, NotAMutation, NotAQuery, ReactiveSqliteError
 from reactive_sqlite.journal.journal import ChangesSince
+from reactive_sqlite.liveness.filling import converter
 from reactive_sqlite.liveness.incremental import Policy
 from reactive_sqlite.liveness.live import LiveStore
 from reactive_sqlite.liveness.observable import EventStream, LiveQuery
-from reactive_sqlite.liveness.opening import Convert, FunctionOpening, StatementOpening
+from reactive_sqlite.liveness.opening import FunctionOpening, StatementOpening
 from reactive_sqlite.liveness.publisher import Publisher
 from reactive_sqlite.liveness.sources import (
     OneRowSource,
@@ -323,7 +322,7 @@ class ReactiveDatabase:
             raise NotAQuery(f"{statement.kind.value} is not a query; {hint}: {sql!r}")
         return LiveQuery(
             StatementOpening(
-                self._engine, self._publisher, source, statement, params, _converter(row)
+                self._engine, self._publisher, source, statement, params, converter(row)
             ),
             max_rate,
         )
@@ -711,41 +710,6 @@ def _check_sets(seq: Iterable[Params]) -> None:
 def _check_callable(told: object) -> None:
     if told is not None and not callable(told):
         raise TypeError(f"a function that is told of it is needed, not {told!r}")
-
-
-def _converter(row: Callable[..., Any] | None) -> Convert | None:
-    if row is None:
-        return None
-    if not callable(row):
-        raise TypeError(f"row is a type or a function that makes something of a row, not {row!r}")
-    if isinstance(row, type) and (
-        issubclass(row, msgspec.Struct) or hasattr(row, "__dataclass_fields__")
-    ):
-        kind: Any = row
-        return _Filling(kind)
-    return row
-
-
-class _Filling:
-    """Fills a dataclass or Struct from a row, by column name. Equal for equal types."""
-
-    __slots__ = ("_kind",)
-
-    def __init__(self, kind: type[Any]) -> None:
-        self._kind = kind
-
-    def __call__(self, row: Row) -> Any:
-        try:
-            return msgspec.convert(row.as_dict(), self._kind, strict=False)
-        except msgspec.ValidationError as error:
-            error.add_note(f"while making a {self._kind.__qualname__} of {row!r:.200}")
-            raise
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Filling) and self._kind is other._kind
-
-    def __hash__(self) -> int:
-        return hash(self._kind)
 
 
 __all__ = ["ChangeSet", "Mutation", "ReactiveDatabase"]
