@@ -335,6 +335,8 @@ def test_much_is_told() -> None:
         # Results that nobody asks for, and that matter all the same.
         "SELECT s FROM extreme",
         "SELECT s FROM (SELECT s, x FROM t ORDER BY 2 LIMIT 1)",
+        "SELECT s FROM (SELECT s, x FROM t ORDER BY 2 COLLATE NOCASE DESC LIMIT 1)",
+        "SELECT s FROM (SELECT s, x FROM t ORDER BY (+2) LIMIT 1)",
         "SELECT s FROM (SELECT s, x AS y FROM t ORDER BY y LIMIT 1)",
         "SELECT count(*) FROM (SELECT DISTINCT s, x FROM t)",
         "SELECT count(*) FROM (SELECT s, x FROM t UNION SELECT s, x FROM u)",

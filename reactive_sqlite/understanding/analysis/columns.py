@@ -85,7 +85,8 @@ def _are_separate(select: exp.Select) -> bool:
     if any(select.args.get(name) for name in ("distinct", "group", "having", "windows")):
         return False
     order = select.args.get("order")
-    if order is not None and any(isinstance(term.this, exp.Literal) for term in order.expressions):
+    # What names no column may be the place of a result: `2`, `+2`, `(2)`, `2 COLLATE NOCASE`.
+    if order is not None and any(term.find(exp.Column) is None for term in order.expressions):
         return False
     return all(is_row_by_row(item) for item in select.expressions)
 
