@@ -69,7 +69,8 @@ def spelled(
         rest |= wanted.names
     found = set(rest)
     for place, item in enumerate(items):
-        name = fold(item.alias_or_name)
+        # Any other expression is called by its text.
+        name = fold(item.alias_or_name) if isinstance(item, exp.Alias | exp.Column) else ""
         if wanted.renamed:
             known = place < len(wanted.renamed)
             asked = not known or wanted.renamed[place] in wanted.names
