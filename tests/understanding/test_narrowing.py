@@ -345,6 +345,9 @@ def test_much_is_told() -> None:
         'SELECT "nullif(1, x)" FROM (SELECT s, nullif(1, x) FROM t)',
         'SELECT "CAST(x AS TEXT)" FROM (SELECT s, CAST(x AS TEXT) FROM t)',
         "SELECT q FROM (SELECT (SELECT max(w.s) FROM w WHERE w.id = t.x) AS q, n FROM t)",
+        "SELECT (SELECT y FROM (SELECT d.k AS y)) FROM (SELECT id, x AS k FROM t) AS d",
+        "SELECT d.id FROM (SELECT id, x AS k FROM t) AS d WHERE EXISTS"
+        " (SELECT 1 FROM w JOIN (SELECT id FROM u WHERE u.x = d.k) AS e ON e.id = w.id)",
         "SELECT DISTINCT * FROM (SELECT DISTINCT s FROM t) WHERE s = 'a' COLLATE BINARY",
         "SELECT * FROM (SELECT s, count(*) FROM t GROUP BY s) WHERE s = 'a' COLLATE BINARY",
         "SELECT * FROM (SELECT x AS p FROM t UNION ALL SELECT n FROM u) WHERE p > 5",

@@ -101,7 +101,8 @@ def _names(tree: exp.Expression) -> set[str]:
             # Of two results with one name SQLite calls the second `name:1`.
             names |= {fold(node.name), fold(node.name.partition(":")[0])}
         else:
-            waiting += [part for part in children(node) if not _is_apart(node, part)]
+            # One in a subquery may ask those around that.
+            waiting += [p for p in children(node) if node is not tree or not _is_apart(node, p)]
     return names
 
 
