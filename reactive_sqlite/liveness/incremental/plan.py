@@ -166,8 +166,7 @@ def _groups(
     if not grouping.terms and (shape.having or shape.order):
         raise NotMaintainable("a condition on everything")
     details = details_of(shape.text, params, read)
-    ordered_by = {result.term for result in grouping.order}
-    if not ordered_by >= set(range(grouping.grouped)):
+    if not _tells_apart(shape, grouping):
         if shape.distinct:
             if not _meets_by_rowid(shape, details):
                 raise NotMaintainable("distinct rows in the order of an index")
@@ -205,6 +204,20 @@ def _groups(
         in_order=in_order,
         ties=_ties(shape, grouping, sorting=_BY_SORTING in details),
     )
+
+
+def _tells_apart(shape: Shape, grouping: Grouping) -> bool:
+    """Whether no two groups are equal to the ORDER BY.
+
+    By another collation than they are grouped by, two may be.
+    """
+    ordered_by = {
+        result.term
+        for result, order in zip(grouping.order, shape.order, strict=True)
+        if result.term is not None
+        and order.collation in ("BINARY", grouping.terms[result.term].collation)
+    }
+    return ordered_by >= set(range(grouping.grouped))
 
 
 def _meets_by_rowid(shape: Shape, details: Sequence[str]) -> bool:

@@ -136,7 +136,9 @@ def _columns(
         # Rows come in the order of an index if SQLite walks one; then its columns matter as well.
         # It may walk one that has a column in use, or that holds just the rows that are asked for,
         # or all of them; each ends with the row's key.
-        key = {table.columns[place].name for place in table.primary_key} | {"rowid"}
+        key = {table.columns[place].name for place in table.primary_key}
+        if not table.without_rowid:
+            key.add("rowid")
         for index in table.indexes:
             used = bool(names & index.columns) or index.partial or names <= key or not exact
             if used and index.has_expressions:

@@ -69,7 +69,8 @@ def spelled(
         rest |= wanted.names
     found = set(rest)
     for place, item in enumerate(items):
-        name = fold(item.alias_or_name)
+        # Any other expression is called by its text.
+        name = fold(item.alias_or_name) if isinstance(item, exp.Alias | exp.Column) else ""
         if wanted.renamed:
             known = place < len(wanted.renamed)
             asked = not known or wanted.renamed[place] in wanted.names
@@ -85,7 +86,8 @@ def _are_separate(select: exp.Select) -> bool:
     if any(select.args.get(name) for name in ("distinct", "group", "having", "windows")):
         return False
     order = select.args.get("order")
-    if order is not None and any(isinstance(term.this, exp.Literal) for term in order.expressions):
+    # What names no column may be the place of a result: `2`, `+2`, `(2)`, `2 COLLATE NOCASE`.
+    if order is not None and any(term.find(exp.Column) is None for term in order.expressions):
         return False
     return all(is_row_by_row(item) for item in select.expressions)
 
@@ -99,7 +101,8 @@ def _names(tree: exp.Expression) -> set[str]:
             # Of two results with one name SQLite calls the second `name:1`.
             names |= {fold(node.name), fold(node.name.partition(":")[0])}
         else:
-            waiting += [part for part in children(node) if not _is_apart(node, part)]
+            # One in a subquery may ask those around that.
+            waiting += [p for p in children(node) if node is not tree or not _is_apart(node, p)]
     return names
 
 
