@@ -72,6 +72,10 @@ class Connection:
         """The rowid of the last row inserted."""
         self.set_last_insert_rowid = self._apsw.set_last_insert_rowid
         """What `last_insert_rowid` says from now on."""
+        self.create_collation = self._apsw.create_collation
+        """Make a Python comparison usable as COLLATE name."""
+        self.interrupt = self._apsw.interrupt
+        """Stop what is running, from any thread."""
         self.set_hook = self._apsw.preupdate_hook
         """Have this called for each row that is about to change, None for nothing; allowed inside
         the hook itself. The row has the attributes of `net.PreUpdate`."""
@@ -301,19 +305,15 @@ class Connection:
         """A file was attached. It is detached, and an error raised, where that was not safe."""
         forks.attached(self._apsw)
 
+    def expire(self) -> None:
+        """Have every prepared statement prepared anew, also where SQLite would not."""
+        self._apsw.authorizer = self._authorizer
+
     def create_function(
         self, name: str, function: Callable[..., Any], nargs: int, *, deterministic: bool
     ) -> None:
         """Make a Python function callable from SQL."""
         self._apsw.create_scalar_function(name, function, nargs, deterministic=deterministic)
-
-    def create_collation(self, name: str, compare: Callable[[str, str], int]) -> None:
-        """Make a Python comparison usable as COLLATE name."""
-        self._apsw.create_collation(name, compare)
-
-    def interrupt(self) -> None:
-        """Stop what is running, from any thread."""
-        self._apsw.interrupt()
 
     def close(self) -> None:
         """Close; the last connection to a WAL file checkpoints it and deletes the ``-wal``."""

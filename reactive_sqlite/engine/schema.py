@@ -57,6 +57,10 @@ class Schema:
         self._statements = {}
         self._catalog = None
         self._routes = {}
+        if self.elsewhere and not self._lock.closed:
+            # A name that meant a table there may mean one here now. SQLite asks only whether the
+            # schemas are the same that a statement has used.
+            self._writer.expire()
         self.on_new()
 
     def settled(self) -> None:

@@ -99,6 +99,24 @@ def test_an_own_commit_is_not_judged_by_columns_that_others_have_moved_there(
         assert db.stats.refetched == runs, "the columns are where they were"
 
 
+@pytest.mark.parametrize("other", [participant, stranger])
+def test_a_table_that_takes_the_name_of_an_attached_one_is_read(
+    db: ReactiveDatabase, tmp_path: Path, other: type[participant]
+) -> None:
+    """SQLite would not prepare the query anew, which was about another file."""
+    attach(db, tmp_path)
+    with (
+        Emissions(db.query("SELECT * FROM t")) as seen,
+        other(tmp_path / "main.db") as writer,
+    ):
+        writer.runs("CREATE TABLE t AS SELECT 'mine' AS x")
+        until(lambda: [tuple(row) for row in seen.last] == [("mine",)])
+        writer.runs("UPDATE t SET x = 'newer'")
+        until(lambda: [tuple(row) for row in seen.last] == [("newer",)])
+        writer.runs("DROP TABLE t")
+        until(lambda: [tuple(row) for row in seen.last] == [(1, 0)])
+
+
 def test_another_file_under_the_same_name(db: ReactiveDatabase, tmp_path: Path) -> None:
     attach(db, tmp_path)
     with ReactiveDatabase(tmp_path / "third.db") as third:

@@ -38,10 +38,13 @@ class Failure:
 
 
 class Engine(apsw.Connection):
-    """A plain connection on which a statement that costs more than BUDGET is interrupted."""
+    """A plain connection on which a statement that costs more than BUDGET is interrupted.
+
+    It keeps no statement: one that was prepared before another table got its name would read on.
+    """
 
     def __init__(self, path: str, **options: Any) -> None:
-        super().__init__(path, **options)
+        super().__init__(path, statementcachesize=0, **options)
         self._spent = 0
         self.set_progress_handler(self._step, 10_000)
 
