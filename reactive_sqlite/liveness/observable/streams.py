@@ -10,7 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
 from reactivex import Observable, abc
 
-from reactive_sqlite.driver.mutex import Lock
+from reactive_sqlite.driver.mutex import Lock, RLock
 from reactive_sqlite.liveness.live import Emission
 from reactive_sqlite.liveness.observable.subscription import (
     NOTHING,
@@ -46,12 +46,17 @@ class LiveStream(Observable[T]):
     _carries_errors = False
 
     def __init__(self, opening: Opening, max_rate: float | None = None) -> None:
-        # Observable.__init__ would make a lock that nothing here uses, for each live query.
+        # Observable.__init__ would make a lock for each live query: see `lock`.
         self._opening = opening
         self._max_rate = max_rate
 
     def __str__(self) -> str:
         return str(self._opening)
+
+    @property
+    def lock(self) -> Any:  # type: ignore[override]  # nobody sets it
+        """What operators of reactivex hold while they are told: made when one asks for it."""
+        return self.__dict__.setdefault("_lock", RLock())
 
     @abstractmethod
     def _projection(self) -> Callable[[Emission], Any] | None:
