@@ -150,8 +150,11 @@ class LiveStream(Observable[T]):
 
         project = self._projection()
         subscription = self._subscription(_itself, on_next, on_error, on_completed)
+        emission = None
         with subscription.open(self._max_rate):
             while True:
+                if newest and emission is not None:
+                    await asyncio.sleep(0)  # or values without pause would stop the loop
                 with lock:
                     emission, missed = newest.pop() if newest else (None, False)
                 if emission is not None:
