@@ -103,3 +103,30 @@ def test_operators_of_one_stream_share_a_lock_and_others_have_their_own(
     one, other = db.query("SELECT x FROM t"), db.query("SELECT x FROM t")
     assert one.lock is one.lock
     assert one.lock is not other.lock
+
+
+def test_subscribing_again_in_vain_is_told_to_the_subscriber(db: ReactiveDatabase) -> None:
+    errors: list[Exception] = []
+    db.query("SELECT x FROM t").pipe(ops.retry(3)).subscribe(on_error=errors.append)
+    db.execute("DROP TABLE t")
+    assert [str(error) for error in errors] == ["no such table: t"]
+    assert not db._store
+
+
+def test_trying_again_until_it_works(db: ReactiveDatabase) -> None:
+    clock = TestScheduler()
+    query = db.query_value("SELECT x FROM t")
+    values: list[object] = []
+
+    def wait(*_: object) -> Observable[Any]:
+        return reactivex.timer(10, scheduler=clock).pipe(ops.flat_map(attempt))
+
+    def attempt(_: object) -> Observable[Any]:
+        return query.pipe(ops.catch(wait))
+
+    attempt(None).subscribe(values.append)
+    db.execute("DROP TABLE t")
+    clock.advance_by(25)
+    db.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (7);")
+    clock.advance_by(10)
+    assert values == [0, 7]

@@ -78,6 +78,9 @@ class LiveStream(Observable[T]):
         on its thread); later ones on the committing thread, with no lock held. ``scheduler`` is
         accepted for compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a
         `max_rate` a value that comes too early is delivered later, on a timer's thread.
+
+        A query that cannot even begin, as without its table, is told to ``on_error``; raised when
+        there is none.
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next
