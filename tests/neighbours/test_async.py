@@ -57,6 +57,40 @@ def test_a_slow_consumer_gets_the_newest_and_slows_nobody(db: ReactiveDatabase) 
     assert asyncio.run(main()) == [0, 1000]
 
 
+def test_values_without_pause_do_not_stop_the_loop(db: ReactiveDatabase) -> None:
+    async def main() -> int:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        async for x in db.query_value("SELECT x FROM t"):
+            if x == 100:
+                break
+            db.execute("UPDATE t SET x = x + 1")
+        task.cancel()
+        return turns
+
+    assert asyncio.run(main()) >= 99
+
+
+def test_waiting_for_what_changes_without_pause_ends_in_time(db: ReactiveDatabase) -> None:
+    asked = 0
+
+    def hundredth(rows: object) -> bool:
+        nonlocal asked
+        asked += 1
+        db.execute("UPDATE t SET x = x + 1")
+        return asked == 100
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(db.wait_until("SELECT x FROM t", predicate=hundredth, timeout=0))
+
+
 def test_a_slow_consumer_is_not_told_of_what_is_as_it_was(db: ReactiveDatabase) -> None:
     async def main() -> list[int]:
         seen = []

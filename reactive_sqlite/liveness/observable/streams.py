@@ -10,7 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
 from reactivex import Observable, abc
 
-from reactive_sqlite.driver.mutex import Lock
+from reactive_sqlite.driver.mutex import Lock, RLock
 from reactive_sqlite.liveness.live import Emission
 from reactive_sqlite.liveness.observable.subscription import (
     NOTHING,
@@ -46,12 +46,17 @@ class LiveStream(Observable[T]):
     _carries_errors = False
 
     def __init__(self, opening: Opening, max_rate: float | None = None) -> None:
-        # Observable.__init__ would make a lock that nothing here uses, for each live query.
+        # Observable.__init__ would make a lock for each live query: see `lock`.
         self._opening = opening
         self._max_rate = max_rate
 
     def __str__(self) -> str:
         return str(self._opening)
+
+    @property
+    def lock(self) -> Any:  # type: ignore[override]  # nobody sets it
+        """What operators of reactivex hold while they are told: made when one asks for it."""
+        return self.__dict__.setdefault("_lock", RLock())
 
     @abstractmethod
     def _projection(self) -> Callable[[Emission], Any] | None:
@@ -73,6 +78,9 @@ class LiveStream(Observable[T]):
         on its thread); later ones on the committing thread, with no lock held. ``scheduler`` is
         accepted for compatibility; `reactivex.operators.observe_on` moves values elsewhere. With a
         `max_rate` a value that comes too early is delivered later, on a timer's thread.
+
+        A query that cannot even begin, as without its table, is told to ``on_error``; raised when
+        there is none.
         """
         if isinstance(on_next, abc.ObserverBase) or hasattr(on_next, "on_next"):
             observer: Any = on_next
@@ -145,8 +153,11 @@ class LiveStream(Observable[T]):
 
         project = self._projection()
         subscription = self._subscription(_itself, on_next, on_error, on_completed)
+        emission = None
         with subscription.open(self._max_rate):
             while True:
+                if newest and emission is not None:
+                    await asyncio.sleep(0)  # or values without pause would stop the loop
                 with lock:
                     emission, missed = newest.pop() if newest else (None, False)
                 if emission is not None:

@@ -56,8 +56,18 @@ class Subscription(abc.DisposableBase):
         self._ended = False
 
     def open(self, max_rate: float | None = None) -> Self:
-        """Join the live result; the first value is delivered before this returns."""
-        node = self._opening.join(self)
+        """Join the live result; the first value is delivered before this returns.
+
+        What cannot even begin is told to ``on_error``: operators that subscribe again rely on it.
+        """
+        try:
+            node = self._opening.join(self)
+        except Exception as error:
+            if self._on_error is None or self._ended:
+                raise
+            self._ended = True
+            self._on_error(error)
+            return self
         if self._ended:  # by its own first value
             self._opening.publisher.unsubscribe(node, self)
         else:
