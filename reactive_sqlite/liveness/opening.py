@@ -7,6 +7,7 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 from reactive_sqlite.driver.connection import Params
+from reactive_sqlite.driver.errors import SQLError
 from reactive_sqlite.engine.engine import Engine
 from reactive_sqlite.liveness.functions import FunctionSource
 from reactive_sqlite.liveness.live import Emission, LiveResult, Receiver
@@ -28,8 +29,8 @@ class Opening(Protocol):
     def converts(self) -> bool:
         """Whether subscribers see something else than the value itself."""
 
-    def join(self, receiver: Receiver) -> LiveResult:
-        """Add a receiver to the live result, opened if need be."""
+    def join(self, receiver: Receiver, failing: bool) -> LiveResult:
+        """Add a receiver to the live result, opened if need be; ``failing`` too, or it raises."""
 
     def evaluate(self) -> Any:
         """The value now, as subscribers see it. Raises what the query raises."""
@@ -96,9 +97,19 @@ class StatementOpening:
         region = self._statement.region(self._params)
         return self._make(self._engine, self._statement, self._params, region)
 
-    def join(self, receiver: Receiver) -> LiveResult:
+    def _source_at_last(self) -> StatementSource:
+        """One that works as soon as the schema lets it, by its state of before until then."""
+        try:
+            return self._source()
+        except SQLError:
+            statement = self._statement
+            region = statement.region(self._params)
+            return self._make(self._engine, statement, self._params, region)
+
+    def join(self, receiver: Receiver, failing: bool) -> LiveResult:
         """Add a receiver to the live result, opened if need be."""
-        return self.publisher.subscribe(self._key, self._source, receiver)
+        source = self._source_at_last if failing else self._source
+        return self.publisher.subscribe(self._key, source, receiver)
 
     def evaluate(self) -> Any:
         """The rows now."""
@@ -185,7 +196,7 @@ class FunctionOpening:
         """Never: the function returns what it returns."""
         return False
 
-    def join(self, receiver: Receiver) -> LiveResult:
+    def join(self, receiver: Receiver, failing: bool) -> LiveResult:
         """Observe for this receiver alone: its context may give another answer than others'."""
         return self.publisher.subscribe(object(), self._source, receiver)
 

@@ -191,6 +191,23 @@ class TestLiveQueries:
         assert (plain.values, len(plain.errors)) == ([2], 1)
         assert live.get() == 1
 
+    @pytest.mark.parametrize("value", [True, False], ids=["value", "rows"])
+    def test_states_begin_while_the_query_fails(self, value: bool, db: ReactiveDatabase) -> None:
+        live = (db.query_value if value else db.query)("SELECT id FROM t")
+        db.execute("ALTER TABLE t RENAME TO away")
+        with Emissions(live.states()) as seen, Emissions(live) as plain:
+            assert [(s.value, type(s.error)) for s in seen.values] == [(None, apsw.SQLError)]
+            assert (plain.values, [type(error) for error in plain.errors]) == ([], [apsw.SQLError])
+            db.execute("UPDATE away SET name = 'x'")
+            db.execute("ALTER TABLE away RENAME TO t")
+            db.execute("DELETE FROM t WHERE id = 1")
+            assert [(s.value, s.error) for s in seen.values[1:]] == (
+                [(1, None), (2, None)] if value else [(((1,), (2,)), None), (((2,),), None)]
+            )
+        db.execute("DROP TABLE t")
+        with pytest.raises(apsw.SQLError, match="no such table"):
+            live.subscribe(print)
+
     def test_an_error_in_the_data(self, db: ReactiveDatabase) -> None:
         with Emissions(db.query_value("SELECT json_extract(name, '$') FROM t").states()) as seen:
             assert isinstance(seen.last.error, apsw.SQLError)

@@ -61,7 +61,7 @@ class Subscription(abc.DisposableBase):
         What cannot even begin is told to ``on_error``: operators that subscribe again rely on it.
         """
         try:
-            node = self._opening.join(self)
+            node = self._opening.join(self, self._carries_errors)
         except Exception as error:
             if self._on_error is None or self._ended:
                 raise
