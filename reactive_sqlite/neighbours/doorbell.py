@@ -15,6 +15,7 @@ import socket
 import stat
 import time
 from time import monotonic
+from weakref import finalize
 
 logger = logging.getLogger("reactive_sqlite")
 
@@ -125,8 +126,7 @@ class Doorbells:
             path = f"{self.directory}/{name}"
             try:
                 if self._socket is None:
-                    self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-                    self._socket.setblocking(False)
+                    self._socket = self._open()
                 self._socket.sendto(b"!", path)
             except (BlockingIOError, InterruptedError):
                 pass  # so many rings wait there already that one more says nothing
@@ -140,14 +140,18 @@ class Doorbells:
                 if error.errno != errno.ENOBUFS:
                     logger.debug("cannot ring %s: %s", path, error)
 
+    def _open(self) -> socket.socket:
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        # Should nobody close the database, the collector may come to the socket first, which warns.
+        finalize(self, opened.close)
+        opened.setblocking(False)
+        return opened
+
     def close(self) -> None:
         """Ring no more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def __del__(self) -> None:
-        self.close()  # of a database that nobody closed: a socket without a name would be warned of
 
 
 class Doorbell:
