@@ -622,7 +622,7 @@ class ReactiveDatabase:
             if self._neighbours is not None:
                 self._neighbours.close()
             self._engine.close()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: it may not be closed
             if self._neighbours is not None and not self.is_closed:
                 self._neighbours.reopen()  # else it were open, and deaf to others
             raise

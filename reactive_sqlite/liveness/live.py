@@ -275,7 +275,7 @@ class LiveStore:
         """Change the index; after Ctrl-C in the middle of it, make it anew."""
         try:
             change(*what)
-        except BaseException:
+        except BaseException:  # Ctrl-C: half of it may be there
             self.index.clear()
             for node in self._nodes.values():
                 if node.region is not None:

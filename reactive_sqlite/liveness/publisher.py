@@ -127,7 +127,7 @@ class Publisher:
             refresher.refresh(touched, change, own=foreign is None, drawn=drawn)
         except BusyError as error:
             reads.put_off(error)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was read may not have been refreshed
             reads.look_again()
             raise
         finally:

@@ -97,7 +97,7 @@ class Refresher:
                     self._refresh(node, change, own)
             if self.verifies:
                 self._compare(touched, change.seq, drawn)
-        except BaseException:
+        except BaseException:  # Ctrl-C: a followed result may be half changed
             self._maintenance.interrupted()
             raise
 
@@ -263,7 +263,7 @@ class Refresher:
 def _report(listener: Callable[[Difference], object], difference: Difference) -> None:
     try:
         listener(difference)
-    except Exception:
+    except Exception:  # the user's: who commits did nothing wrong
         logger.exception("on_difference raised")
 
 

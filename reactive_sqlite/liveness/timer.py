@@ -62,5 +62,5 @@ class Timer:
                 heappop(self._calls)
             try:
                 call()
-            except Exception:
+            except Exception:  # the thread has the calls of others, too
                 logger.exception("a timed call failed")

@@ -166,7 +166,7 @@ class Neighbours:
             try:
                 if found is not None:
                     self._publisher.refresh(found)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: what was read may not have been refreshed
                 reads.look_again()
                 raise
             finally:
